@@ -1,0 +1,247 @@
+"""upgrade and down-for-upgrade: from the version that runs to the one that is installed.
+
+What the product prints here is nowhere public: all messages are synthetic.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+
+from . import faults, node, paths, postgres, runit, services
+from .cluster import Cluster
+from .ctl_base import Command, CommandFailed, cluster, option, progress
+from .ctl_failover import best_follower, hand_over, refuse_blocked
+from .etcd import Conflict, Etcd, Unavailable
+from .machine import this_machine
+
+MIGRATION = 6
+"""Seconds (of the product) that the data of a new version's services takes. synthetic."""
+REJOIN = 120
+"""Seconds (of the product) that a node gets to rejoin. synthetic: the product's limit is unknown."""
+
+
+def upgrade(options) -> None:
+    """Bring this node to the installed version and wait until it has rejoined."""
+    me = node.identity()
+    running, installed = node.running_version(), node.installed_version()
+    is_down = paths.DOWN_FOR_UPGRADE.exists()
+    refuse_path(running, installed, is_down)
+    if is_down:
+        _upgrade_down_node(me, options)
+        return
+    here = cluster()
+    leads = here.leader() == me.name
+    if leads and options.failover:
+        _leave_leadership(here, me, options)
+        leads = False
+    marker = _Marker(here, me)
+    marker.begin()
+    try:
+        if leads:
+            # Nobody told PostgreSQL's clients or followers: what was not sent yet exists here only.
+            _stop_hard()
+        services.stop_all()
+        progress(options, "Stopping services")
+        _migrate(installed)
+        progress(options, f"Migrating from {running} to {installed}")
+        # Whoever upgraded meanwhile was no source to copy from, and this node was none for it.
+        if marker.overlapped():
+            paths.UNSYNCED.parent.mkdir(parents=True, exist_ok=True)
+            paths.UNSYNCED.touch()
+        services.start_all()
+        began = time.time()
+        progress(options, "Starting services")
+        _wait_rejoined(here, me, began)
+        marker.end()
+    except BaseException:
+        marker.end()
+        raise
+    progress(options, f"{me.name} has rejoined the cluster")
+
+
+def refuse_path(running: str, installed: str, is_down: bool) -> None:
+    """Raise CommandFailed for a way that the product does not go (the table in its documentation)."""
+    old, new = node.version_numbers(running), node.version_numbers(installed)
+    if new < old:
+        raise CommandFailed(f"Chef Backend {running} cannot be downgraded to {installed}.")
+    if new[0] >= 3 and old < (2, 1, 0):
+        raise CommandFailed(
+            f"Chef Backend {running} cannot be upgraded to {installed} directly: upgrade to 2.3.16 first."
+        )
+    if old[0] < 2 <= new[0] and not is_down:
+        raise CommandFailed(
+            f"The upgrade from {running} to {installed} needs downtime: "
+            "run down-for-upgrade on all nodes first."
+        )
+
+
+class _Marker:
+    """Shows the others that this node is in `upgrade`, and finds out who else was meanwhile."""
+
+    def __init__(self, here: Cluster, me: node.Identity):
+        self.here, self.me = here, me
+        self.key = f"control/upgrade/{me.name}"
+        self.overlap = f"control/overlap/{me.name}"
+        self._ended = threading.Event()
+
+    def begin(self) -> None:
+        self.here.etcd.delete(self.overlap)
+        self.here.etcd.put(self.key, "1", ttl=20)
+        for other in self.here.upgrading() - {self.me.name}:
+            self.here.etcd.put(f"control/overlap/{other}", self.me.name)
+            self.here.etcd.put(self.overlap, other)
+        threading.Thread(target=self._refresh, daemon=True).start()
+
+    def _refresh(self) -> None:
+        while not self._ended.wait(3):
+            try:
+                self.here.etcd.put(self.key, "1", ttl=20)
+            except (Unavailable, Conflict):
+                continue
+
+    def overlapped(self) -> bool:
+        """Whether another node was in `upgrade` since begin(). Without a quorum one must have been."""
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            try:
+                return self.here.etcd.get(self.overlap) is not None
+            except Unavailable:
+                time.sleep(0.2)
+        return True
+
+    def end(self) -> None:
+        self._ended.set()
+        for key in (self.key, self.overlap):
+            try:
+                self.here.etcd.delete(key)
+            except Unavailable:
+                continue
+
+
+def _leave_leadership(here: Cluster, me: node.Identity, options) -> None:
+    refuse_blocked(here, me.name)
+    target = best_follower(here, me.name)
+    hand_over(here, me.name, target)
+    progress(options, f"Handing over the leadership to {target}")
+    seconds = this_machine().scaled(REJOIN, 20)
+    until = time.monotonic() + seconds
+    # Not before its data is in line: it would be stopped in the middle of a rewind.
+    while not _streams(here, me):
+        if time.monotonic() > until:
+            raise CommandFailed(f"{me.name} does not follow {target} after {seconds:.0f} seconds.")
+        time.sleep(0.1)
+
+
+def _stop_hard() -> None:
+    subprocess.run(["sv", "-w", "0", "kill", str(services.folder("leaderl"))], capture_output=True)
+    runit.sv("down", services.folder("leaderl"))
+    postgres.stop_hard()
+
+
+def _migrate(installed: str) -> None:
+    """Check the stopped data for damage, write the new version's configuration."""
+    began = time.monotonic()
+    postgres.verify_checksums()
+    services.configure(supervise=False)
+    node.write_atomically(paths.UPGRADED_TO, installed + "\n")
+    seconds = float(faults.read().get("upgrade_seconds", this_machine().scaled(MIGRATION, 0.5)))
+    time.sleep(max(0.0, began + seconds - time.monotonic()))
+
+
+def _wait_rejoined(here: Cluster, me: node.Identity, began: float) -> None:
+    """Until this node leads, or streams and its new leaderl has posted so; raises CommandFailed."""
+    seconds = this_machine().scaled(REJOIN, 20)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            post = here.posts().get(me.name)
+            if (
+                post
+                and post.posted > began
+                and post.role == post.pg
+                and post.role in ("leader", "follower")
+                and (post.role == "leader" or _streams(here, me))
+                and Etcd().is_healthy()
+            ):
+                return
+        except (Unavailable, Conflict):
+            pass  # etcd has just been restarted
+        time.sleep(0.1)
+    unsynced = f" It is partially synced: {paths.UNSYNCED} exists." if paths.UNSYNCED.exists() else ""
+    raise CommandFailed(f"{me.name} has not rejoined the cluster after {seconds:.0f} seconds.{unsynced}")
+
+
+def _streams(here: Cluster, me: node.Identity) -> bool:
+    """Whether the leader sends to this node, as the leader itself says."""
+    try:
+        leader = here.members().get(here.serving() or "")
+        if leader is None or leader.name == me.name or here.leader() != leader.name:
+            return False
+        return bool(
+            postgres.try_query(
+                "select 1 from pg_stat_replication where application_name = %s and state = 'streaming'",
+                (me.name,),
+                host=leader.ip,
+            )
+        )
+    except Unavailable:
+        return False
+
+
+def down_for_upgrade(options) -> None:
+    """Take this node out; while any node is down so, nobody but the last leader is elected."""
+    me = node.identity()
+    here = cluster()
+    try:
+        here.etcd.put(f"control/down/{me.name}", "1")
+    except Unavailable:
+        # The last nodes to go find no quorum left: the local file is what counts.
+        progress(options, "No quorum: the cluster is not told")
+    paths.DOWN_FOR_UPGRADE.touch()
+    services.stop_all()
+    progress(options, f"{me.name} is down for the upgrade")
+
+
+def _upgrade_down_node(me: node.Identity, options) -> None:
+    """In the way with downtime: nothing to wait for until the node comes back that led."""
+    installed = node.installed_version()
+    _migrate(installed)
+    paths.DOWN_FOR_UPGRADE.unlink()
+    services.start_all()
+    progress(options, f"{me.name} runs {installed}")
+    seconds = this_machine().scaled(REJOIN, 20)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            here = cluster(1)
+            here.etcd.delete(f"control/down/{me.name}")
+            leads = here.serving() == me.name
+            if leads and here.leader() == me.name and postgres.in_recovery() is False:
+                return
+            if not leads and (here.down() or _streams(here, me)):
+                return
+        except (Unavailable, Conflict):
+            if not _others_up(me):
+                return  # the first one back: no quorum before the next
+        time.sleep(0.2)
+    raise CommandFailed(f"{me.name} has no leader after {seconds:.0f} seconds.")
+
+
+def _others_up(me: node.Identity) -> bool:
+    urls = json.loads(services.INITIAL.read_text())
+    return any(
+        Etcd((url.split("//")[1].split(":")[0],), 1).answers()
+        for guid, url in urls.items()
+        if guid != me.guid
+    )
+
+
+COMMANDS = {
+    "upgrade": Command(
+        upgrade, "Upgrade this node to the installed version.", (option("--failover", action="store_true"),)
+    ),
+    "down-for-upgrade": Command(down_for_upgrade, "Stop this node for an upgrade with downtime."),
+}

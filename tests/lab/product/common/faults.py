@@ -1,0 +1,63 @@
+"""Faults that a test orders for one host, in /etc/lab/faults.json.
+
+    {"upgrade": {"exit": 1, "output": "disk full", "times": 1, "hang": 3},
+     "no_rejoin": true, "upgrade_seconds": 20}
+
+A key that is a subcommand: the command waits `hang` seconds; with `exit` or `output` it then prints the
+output and ends with that status (0 when only output is given), without `exit` and `output` it goes on.
+`times` counts down to nothing; without it the fault stands.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import sys
+import time
+from pathlib import Path
+
+FAULTS = Path("/etc/lab/faults.json")
+
+
+def read(path: Path = FAULTS) -> dict:
+    """All faults that stand; none when the file is missing or empty."""
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        return {}
+    return json.loads(text) if text.strip() else {}
+
+
+def take(command: str, path: Path = FAULTS) -> int | None:
+    """Suffer the fault ordered for `command`.
+
+    Returns the exit status with which the command must end at once, or None when it goes on.
+    """
+    fault = _count_down(command, path)
+    if fault is None:
+        return None
+    time.sleep(float(fault.get("hang", 0)))
+    if "exit" not in fault and "output" not in fault:
+        return None
+    status = int(fault.get("exit", 0))
+    output = str(fault.get("output", f"lab: {command} fails as ordered"))
+    print(output, file=sys.stderr if status else sys.stdout, flush=True)
+    return status
+
+
+def _count_down(command: str, path: Path) -> dict | None:
+    if not path.exists():
+        return None
+    with path.open("r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        text = file.read()
+        faults = json.loads(text) if text.strip() else {}
+        fault = faults.get(command)
+        if not isinstance(fault, dict) or fault.get("times", 1) < 1:
+            return None
+        if "times" in fault:
+            fault["times"] -= 1
+            file.seek(0)
+            file.truncate()
+            json.dump(faults, file)
+        return fault

@@ -1,0 +1,86 @@
+"""runit service folders: written, registered with the lab's host, started and stopped."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+REGISTER = "/usr/local/sbin/lab-service"
+
+
+def write_script(path: Path, text: str) -> bool:
+    """Write an executable shell script; True when it differs from what was there."""
+    wanted = f"#!/bin/sh\n{text}\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.read_text() == wanted:
+        return False
+    path.write_text(wanted)
+    path.chmod(0o755)
+    return True
+
+
+def define(
+    folder: Path, run: str, log: str, *, normally_down: bool = False, on_term: str | None = None
+) -> None:
+    """Write the service `folder`.
+
+    run: shell commands, the last one an exec; log: folder of svlogd; normally_down: only an explicit
+    `sv up` starts it; on_term: shell command in place of the TERM signal.
+    """
+    write_script(folder / "run", f"exec 2>&1\n{run}")
+    write_script(folder / "log" / "run", f"mkdir -p {log}\nexec svlogd -tt {log}")
+    if normally_down:
+        (folder / "down").touch()
+    if on_term:
+        write_script(folder / "control" / "t", on_term)
+
+
+def register(folders: list[Path], seconds: float = 15) -> None:
+    """Have the host supervise `folders` now and after each boot; raises TimeoutError."""
+    for folder in folders:
+        subprocess.run([REGISTER, str(folder)], check=True)
+    until = time.monotonic() + seconds
+    while not all(_is_supervised(folder) for folder in folders):
+        if time.monotonic() > until:
+            raise TimeoutError(f"runit did not take over {', '.join(map(str, folders))} in {seconds} s")
+        time.sleep(0.05)
+
+
+def _is_supervised(folder: Path) -> bool:
+    try:
+        # runsv holds the reading end of this pipe open; without it, opening for writing fails.
+        os.close(os.open(folder / "supervise" / "ok", os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
+
+
+def sv(
+    verb: str, folder: Path, *, wait: float = 7, environment: dict | None = None
+) -> subprocess.CompletedProcess:
+    """`sv VERB FOLDER`, output captured as text; `wait`: seconds that sv waits (7 as the product does)."""
+    return subprocess.run(
+        ["sv", "-w", str(int(wait)), verb, str(folder)], capture_output=True, text=True, env=environment
+    )
+
+
+def is_running(folder: Path) -> bool:
+    """True when the service has a process now."""
+    return sv("status", folder).stdout.startswith("run:")
+
+
+def stop(folder: Path, seconds: float = 60) -> None:
+    """Stop the service and wait for it; raises TimeoutError."""
+    sv("down", folder)
+    until = time.monotonic() + seconds
+    while is_running(folder):
+        if time.monotonic() > until:
+            raise TimeoutError(f"{folder.name} did not stop in {seconds} s")
+        time.sleep(0.02)
+
+
+def start(folder: Path) -> None:
+    """Ask runit to start the service; whether it stays up is the caller's question."""
+    sv("up", folder)
