@@ -1,0 +1,46 @@
+# Thin on purpose: each target names the script that does the work. Everything made lands in .cache/.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .cache/venv
+PY := $(VENV)/bin/python
+
+.PHONY: help venv demo test unit lint bench lab-shell clean
+
+help:
+	@echo "make demo       lab up, a rolling upgrade under load, a report of what it did   (root)"
+	@echo "make test       lint, unit, functional; as root also integration, in the lab"
+	@echo "make unit       unit tests only"
+	@echo "make lint       ruff, yamllint, salt-lint, CLI examples"
+	@echo "make bench      the orchestration against a bare shell loop, on equal labs      (root)"
+	@echo "make lab-shell  a lab of your own, to try the extension by hand                 (root)"
+	@echo "make venv       only the virtual environment (.cache/venv)"
+	@echo "make clean      remove .cache, and what Python left behind"
+
+venv:
+	@PYTHON=$(PYTHON) tools/venv.sh
+
+demo bench lab-shell: root venv
+demo:
+	@$(PY) -m tests.lab run -- $(PY) -m tests.lab.demo
+
+bench:
+	@$(PY) -m tests.lab run -- $(PY) -m tests.lab.bench $(BENCH)
+
+lab-shell:
+	@$(PY) -m tests.lab shell
+
+test: venv
+	@tools/test.sh
+
+unit: venv
+	@$(PY) -m pytest -q tests/unit
+
+lint: venv
+	@tools/lint.sh
+
+clean:
+	@tools/clean.sh
+
+.PHONY: root
+root:
+	@test "$$(id -u)" = 0 || { echo "The lab needs root: namespaces, overlay mounts and a network bridge of its own (nothing outside this checkout is changed). Run it as root." >&2; exit 1; }

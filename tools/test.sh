@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# lint, unit, functional, and as root the integration tests inside the lab. The first that fails ends it.
+# What ran is left as JUnit files in .cache/reports, one a suite; .ci/run counts in them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+python=.cache/venv/bin/python
+reports=.cache/reports
+rm -rf "$reports"
+mkdir -p "$reports"
+
+suite() {
+    local name=$1
+    shift
+    echo "== $name"
+    "$@" -m pytest -q "tests/$name" --junit-xml="$reports/$name.xml"
+}
+
+echo "== lint"
+tools/lint.sh
+suite unit "$python"
+suite functional "$python"
+if [ "$(id -u)" -eq 0 ]; then
+    suite integration "$python" -m tests.lab run -- "$python"
+    echo "All suites passed: lint, unit, functional, integration"
+else
+    echo "Passed: lint, unit, functional. The integration tests were NOT run: their lab needs root (namespaces, mounts)"
+fi
