@@ -1,7 +1,7 @@
 """The entry point by which Salt's loader finds this extension once it is pip-installed.
 
-The same modules live in the tree's `_modules`, `_states`, ... (where `saltutil.sync_all` wants them) and, in a wheel, in
-this package's `modules`, `states`, ... An editable install sees the first, an ordinary one the second.
+The same modules live in the tree's `_modules`, `_states`, ... (where `saltutil.sync_all` wants them) and, in a wheel,
+in this package's `modules`, `states`, ... An editable install sees the first, an ordinary one the second.
 """
 
 from pathlib import Path

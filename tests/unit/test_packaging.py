@@ -26,11 +26,13 @@ loaders = {
     "runners": salt.loader.runner(opts),
     "grains": salt.loader.grain_funcs(opts),
 }
-loads = {"modules": "chef_backend.run", "states": "chef_backend.failover", "runners": "chef_backend.status"}
+loads = {"modules": "chef_backend.run", "states": "chef_backend.upgraded", "runners": "chef_backend.status"}
 from saltext import chef_backend
 from saltext.chef_backend import chef_backend_parse
 print(json.dumps({
-    "found": {kind: {name: paths[0] for name, paths in loader.file_mapping.items()} for kind, loader in loaders.items()},
+    "found": {
+        kind: {name: paths[0] for name, paths in loader.file_mapping.items()} for kind, loader in loaders.items()
+    },
     "not_loaded": [name for kind, name in loads.items() if name not in loaders[kind]],
     "file_root": chef_backend.file_root(),
     "parse": chef_backend_parse.__file__,
