@@ -15,7 +15,7 @@ STATES = {"on": True, "true": True, "enabled": True, "off": False, "false": Fals
 ALLOWED = 120
 """Seconds (of the product) in which a new leader must serve. synthetic: the product's limit is unknown."""
 
-DISABLED = "Failover is disabled for the cluster or the node: enable it with set-cluster-failover or set-node-failover."  # synthetic
+DISABLED = "Failover is disabled: see set-cluster-failover and set-node-failover."  # synthetic
 
 
 def set_cluster_failover(options) -> None:

@@ -6,11 +6,10 @@ What the product prints here is nowhere public: all messages are synthetic.
 from __future__ import annotations
 
 import json
-import subprocess
 import threading
 import time
 
-from . import faults, node, paths, postgres, runit, services
+from . import faults, node, paths, postgres, services
 from .cluster import Cluster
 from .ctl_base import Command, CommandFailed, cluster, option, progress
 from .ctl_failover import best_follower, hand_over, refuse_blocked
@@ -42,7 +41,7 @@ def upgrade(options) -> None:
     try:
         if leads:
             # Nobody told PostgreSQL's clients or followers: what was not sent yet exists here only.
-            _stop_hard()
+            postgres.stop_hard()
         services.stop_all()
         progress(options, "Stopping services")
         _migrate(installed)
@@ -133,12 +132,6 @@ def _leave_leadership(here: Cluster, me: node.Identity, options) -> None:
         if time.monotonic() > until:
             raise CommandFailed(f"{me.name} does not follow {target} after {seconds:.0f} seconds.")
         time.sleep(0.1)
-
-
-def _stop_hard() -> None:
-    subprocess.run(["sv", "-w", "0", "kill", str(services.folder("leaderl"))], capture_output=True)
-    runit.sv("down", services.folder("leaderl"))
-    postgres.stop_hard()
 
 
 def _migrate(installed: str) -> None:

@@ -30,18 +30,21 @@ class Leaderl:
         self.leading = Leading(here)
         self.following = Following(here)
         self.wake = threading.Event()
-        self.next_post = 0.0
+        self.next_post = time.monotonic() + here.settings.status_post
+        self.settled = False
         self.ending = False
 
     def run(self) -> None:
         """Until the process is told to end."""
         # Low ticks cost processor time of all hosts; the watch makes up for a slow one.
-        pause = min(1.0, self.here.settings.leader_ttl / 10)
+        slow = min(1.0, self.here.settings.leader_ttl / 10)
         while not self.ending:
+            pause = slow
             try:
                 self.round()
                 self.post_if_due()
             except Unavailable as error:
+                pause = 0.1
                 self.without_etcd(error)
             except (Conflict, psycopg2.Error, RuntimeError, OSError) as error:
                 log(f"{type(error).__name__}: {error}")
@@ -149,10 +152,15 @@ class Leaderl:
             return None
 
     def post_if_due(self) -> None:
-        """Write this node's status into etcd, every so often and not sooner: what others see lags."""
+        """Write this node's status into etcd, every so often and not sooner: what others see lags.
+
+        The first time as soon as the node has found its role.
+        """
         here = self.here
-        if time.monotonic() < self.next_post:
+        found = here.role == "leader" or here.streaming
+        if time.monotonic() < self.next_post and (self.settled or not found):
             return
+        self.settled = self.settled or found
         self.next_post = time.monotonic() + here.settings.status_post
         unsynced = paths.UNSYNCED.exists()
         here.cluster.post(

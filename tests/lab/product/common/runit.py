@@ -39,8 +39,11 @@ def define(
 
 def register(folders: list[Path], seconds: float = 15) -> None:
     """Have the host supervise `folders` now and after each boot; raises TimeoutError."""
-    for folder in folders:
-        subprocess.run([REGISTER, str(folder)], check=True)
+    # All at once: each of these calls waits for runsvdir.
+    calls = [subprocess.Popen([REGISTER, str(folder)]) for folder in folders]
+    failed = [folder.name for call, folder in zip(calls, folders, strict=True) if call.wait()]
+    if failed:
+        raise TimeoutError(f"the host's runit does not take {', '.join(failed)}")
     until = time.monotonic() + seconds
     while not all(_is_supervised(folder) for folder in folders):
         if time.monotonic() > until:
@@ -58,29 +61,33 @@ def _is_supervised(folder: Path) -> bool:
 
 
 def sv(
-    verb: str, folder: Path, *, wait: float = 7, environment: dict | None = None
+    verb: str, folder: Path | str, *, wait: int | None = 7, environment: dict | None = None
 ) -> subprocess.CompletedProcess:
-    """`sv VERB FOLDER`, output captured as text; `wait`: seconds that sv waits (7 as the product does)."""
-    return subprocess.run(
-        ["sv", "-w", str(int(wait)), verb, str(folder)], capture_output=True, text=True, env=environment
-    )
+    """`sv VERB FOLDER`, output captured as text.
+
+    wait: seconds that sv itself waits (7 as the product does), None not at all: it looks every 0.4 s only.
+    """
+    limit = [] if wait is None else ["-w", str(wait)]
+    return subprocess.run(["sv", *limit, verb, str(folder)], capture_output=True, text=True, env=environment)
 
 
 def is_running(folder: Path) -> bool:
     """True when the service has a process now."""
-    return sv("status", folder).stdout.startswith("run:")
+    return sv("status", folder, wait=None).stdout.startswith("run:")
 
 
-def stop(folder: Path, seconds: float = 60) -> None:
-    """Stop the service and wait for it; raises TimeoutError."""
-    sv("down", folder)
+def stop(*folders: Path, seconds: float = 60) -> None:
+    """Stop services, all at once, and wait for them; raises TimeoutError."""
+    for folder in folders:
+        sv("down", folder, wait=None)
     until = time.monotonic() + seconds
-    while is_running(folder):
-        if time.monotonic() > until:
-            raise TimeoutError(f"{folder.name} did not stop in {seconds} s")
-        time.sleep(0.02)
+    for folder in folders:
+        while is_running(folder):
+            if time.monotonic() > until:
+                raise TimeoutError(f"{folder.name} did not stop in {seconds:.0f} s")
+            time.sleep(0.02)
 
 
 def start(folder: Path) -> None:
     """Ask runit to start the service; whether it stays up is the caller's question."""
-    sv("up", folder)
+    sv("up", folder, wait=None)

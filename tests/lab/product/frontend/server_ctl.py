@@ -1,0 +1,233 @@
+"""chef-server-ctl: reconfigure, upgrade, services, cleanup, reindex, maintenance, version."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from contextlib import closing
+
+import psycopg2
+
+from . import faults, journal, runit, server_api, server_haproxy
+from .machine import this_machine
+from .server_settings import (
+    API_PORT,
+    LICENSE,
+    MAINTENANCE,
+    MIGRATION_LEVEL,
+    SERVICES,
+    UPGRADED_TO,
+    ServerError,
+    installed_version,
+    read_settings,
+    version_numbers,
+    write_private,
+)
+
+NAMES = ("haproxy", "goiardi", "status_api")
+ORGANISATION = "default"
+"""goiardi knows one organisation."""
+
+
+def reconfigure(_arguments: list[str]) -> int:
+    """Write all configuration, start everything, see that it works."""
+    settings = read_settings()
+    server_haproxy.configure(settings)
+    server_haproxy.wait_for_leader()
+    is_first = server_api.prepare_database(settings)
+    server_api.configure(settings)
+    server_api.wait_until_it_answers(with_key=is_first)
+    if not UPGRADED_TO.exists():
+        write_private(UPGRADED_TO, installed_version() + "\n", 0o644)
+        write_private(MIGRATION_LEVEL, _level(installed_version()), 0o644)
+    print("Chef Infra Server Reconfigured!")
+    return 0
+
+
+def upgrade(_arguments: list[str]) -> int:
+    """Bring the database to the installed version; the first frontend migrates, a file tells the others."""
+    _require_license()
+    settings = read_settings()
+    before = UPGRADED_TO.read_text().strip() if UPGRADED_TO.exists() else installed_version()
+    installed = installed_version()
+    if version_numbers(installed) < version_numbers(before):
+        raise ServerError(f"Chef Infra Server {before} cannot be downgraded to {installed}.")  # synthetic
+    server_haproxy.configure(settings)
+    server_haproxy.wait_for_leader()
+    wanted = _level(installed)
+    mine = MIGRATION_LEVEL.read_text() if MIGRATION_LEVEL.exists() else ""
+    with (
+        closing(server_api.connect(settings, server_api.DATABASE)) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(
+            "select shobj_description(oid, 'pg_database') from pg_database where datname = %s",
+            (server_api.DATABASE,),
+        )
+        done = cursor.fetchone()[0]
+        if done == wanted and mine != wanted:
+            # Documented: copy the file from the frontend that migrated. The text is synthetic.
+            raise ServerError(
+                f"The database is migrated already: copy {MIGRATION_LEVEL} from the first frontend."
+            )
+        cursor.execute(f"comment on database {server_api.DATABASE} is %s", (wanted,))
+    write_private(MIGRATION_LEVEL, wanted, 0o644)
+    write_private(UPGRADED_TO, installed + "\n", 0o644)
+    print("Chef Infra Server Upgraded!")
+    return 0
+
+
+def _level(version: str) -> str:
+    """The level that a release brings the database to. synthetic: only the file is documented."""
+    return (
+        json.dumps({"major": 1, "minor": version_numbers(version)[0] * 100 + version_numbers(version)[1]})
+        + "\n"
+    )
+
+
+def _require_license() -> None:
+    if LICENSE.exists() or version_numbers(installed_version()) < (13,):
+        return
+    if os.environ.get("CHEF_LICENSE", "").startswith("accept"):
+        LICENSE.parent.mkdir(parents=True, exist_ok=True)
+        LICENSE.touch()
+        return
+    raise ServerError("Chef Infra Server cannot execute without accepting the license", 172)
+
+
+def _services(verb: str):
+    def run(arguments: list[str]) -> int:
+        unknown = [name for name in arguments if name not in NAMES]
+        if unknown:
+            raise ServerError(f"Unknown service: {unknown[0]}")
+        if not (SERVICES / NAMES[0]).exists():
+            raise ServerError(
+                "Chef Infra Server is not configured: run chef-server-ctl reconfigure."
+            )  # synthetic
+        names = arguments or (NAMES if verb != "stop" else tuple(reversed(NAMES)))
+        worst = 0
+        for name in names:
+            answer = runit.sv(verb, name, environment={**os.environ, "SVDIR": str(SERVICES)})
+            print((answer.stdout + answer.stderr).rstrip())
+            worst = max(worst, answer.returncode)
+        return worst
+
+    return run
+
+
+def cleanup(_arguments: list[str]) -> int:
+    """Remove what an upgrade left behind."""
+    print("Chef Infra Server Cleaned up!")  # synthetic: the stand-in leaves nothing behind
+    return 0
+
+
+def reindex(arguments: list[str]) -> int:
+    """Send the nodes of one organisation, or of all (-a), to Elasticsearch again."""
+    if len(arguments) != 1:
+        raise ServerError("Usage: chef-server-ctl reindex (-a | ORGNAME)")
+    if arguments[0] not in ("-a", "--all-orgs", ORGANISATION):
+        raise ServerError(f"Org {arguments[0]} does not exist")  # synthetic
+    settings = read_settings()
+    with (
+        closing(server_api.connect(settings, server_api.DATABASE)) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("select name from goiardi.nodes order by name")
+        names = [name for (name,) in cursor.fetchall()]
+    for name in names:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{settings.elasticsearch_port}/chef/node/{name}",
+            json.dumps({"name": name, "organization": ORGANISATION}).encode(),
+            {"Content-Type": "application/json"},
+            method="PUT",
+        )
+        urllib.request.urlopen(request, timeout=5).close()
+    print(f"- Re-indexed {len(names)} nodes of {ORGANISATION}")  # synthetic
+    return 0
+
+
+def maintenance(arguments: list[str]) -> int:
+    """Shut clients out (`on`) or let them in again (`off`); since 14.6.32."""
+    if version_numbers(installed_version()) < (14, 6, 32):
+        return _unknown("maintenance")
+    if arguments not in (["on"], ["off"]):
+        raise ServerError("Usage: chef-server-ctl maintenance on|off")
+    if not runit.is_running(SERVICES / "haproxy"):
+        # S23: the product keeps the switch in its own Redis
+        raise ServerError(
+            "Error connecting to Redis on 127.0.0.1:16379 (Errno::ECONNREFUSED) (Redis::CannotConnectError)"
+        )
+    subprocess.run(["nft", "delete", "table", "inet", "maintenance"], capture_output=True)
+    if arguments == ["on"]:
+        rule = (
+            f"table inet maintenance {{ chain input {{ type filter hook input priority 0; "
+            f'iifname != "lo" tcp dport {API_PORT} reject with tcp reset; }} }}'
+        )
+        subprocess.run(["nft", "-f", "-"], input=rule, text=True, check=True)
+        MAINTENANCE.touch()
+    else:
+        MAINTENANCE.unlink(missing_ok=True)
+    print(f"Maintenance mode is {arguments[0]}.")  # synthetic
+    return 0
+
+
+def version(_arguments: list[str]) -> int:
+    """The installed version."""
+    print(installed_version())
+    return 0
+
+
+COMMANDS = {
+    "reconfigure": reconfigure,
+    "upgrade": upgrade,
+    **{verb: _services(verb) for verb in ("start", "stop", "restart", "status")},
+    "cleanup": cleanup,
+    "reindex": reindex,
+    "maintenance": maintenance,
+    "version": version,
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command line, with the journal; returns the exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    call = journal.Call(this_machine().name, ["chef-server-ctl", *argv])
+    status = 1
+    try:
+        status = run(argv)
+    finally:
+        sys.stdout.flush()
+        call.finish(status)
+    return status
+
+
+def run(argv: list[str]) -> int:
+    """Without the journal."""
+    if os.geteuid() != 0:
+        print("chef-server-ctl must be run as root.", file=sys.stderr)
+        return 1
+    name = argv[0] if argv else "help"
+    if name in ("help", "-h", "--help"):
+        print("\n".join(["usage: chef-server-ctl COMMAND", "", *sorted(COMMANDS)]))
+        return 0
+    if name not in COMMANDS:
+        return _unknown(name)
+    ordered = faults.take(name)
+    if ordered is not None:
+        return ordered
+    try:
+        return COMMANDS[name](argv[1:])
+    except ServerError as error:
+        print(error, file=sys.stderr)
+        return error.status
+    except (OSError, TimeoutError, psycopg2.Error, subprocess.CalledProcessError) as error:
+        print(f"chef-server-ctl {name} failed: {error}", file=sys.stderr)
+        return 1
+
+
+def _unknown(name: str) -> int:
+    print(f"I don't know that command: {name}", file=sys.stderr)
+    return 1
