@@ -1,0 +1,178 @@
+"""Hold a cluster, on the master: take its lock on every backend, keep the record there, give it back.
+
+The lock is the record's file. It is taken node by node in name order, so of two runs that begin at once one
+is refused on the first node already.
+"""
+
+import time
+
+import psutil
+from salt.exceptions import CommandExecutionError
+
+try:
+    from saltext.chef_backend import chef_backend_record as records
+except ImportError:
+    import chef_backend_record as records
+
+
+def __virtual__():
+    return True
+
+
+def owner(jid):
+    """Describe this process as the owner of a run.
+
+    :param jid: the orchestration's job id.
+    :returns: ``chef_backend_record.Owner``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_hold.owner 20261122120000000000
+    """
+    process = psutil.Process()
+    return records.Owner(jid=jid, master=__opts__["id"], pid=process.pid, started=process.create_time())
+
+
+def record(cluster):
+    """Return the newest record that the cluster's backends hold, or None.
+
+    Raises CommandExecutionError if no backend answers, or one has a record that cannot be read.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_hold.record prod with_pillar=True
+    """
+    nodes = __salt__["chef_backend_nodes.backends"](cluster)
+    said = __salt__["chef_backend_nodes.ask"](nodes, "chef_backend_record.read")
+    if not any(answer["ok"] for answer in said.values()):
+        raise CommandExecutionError("\n".join(answer["error"] for answer in said.values()))
+    return records.newest(records.Record.from_dict(a["value"]) for a in said.values() if a["ok"] and a["value"])
+
+
+def may_take(found, target, views):
+    """Tell whether a cluster may be taken, and which unfinished run is resumed by that.
+
+    :param found: the record that its backends hold, or None.
+    :param target: version to go to.
+    :param views: ``{node: view}``, as answered by the backends.
+    :returns: the record of the run to resume, or None for a new run.
+    :raises CommandExecutionError: a living run holds it; or a dead one to another target left a node half-upgraded.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_hold.may_take null 2.3.16 '{}'
+    """
+    if found is None:
+        return None
+    gone = records.owner_is_gone(found, time.time(), master=__opts__["id"], alive=_alive)
+    if gone is None:
+        raise CommandExecutionError(f"{records.held_by(found, time.time())}: wait for its end")
+    if found.target == target:
+        return found
+    half_done = sorted(node for node, view in views.items() if view.get("due"))
+    if half_done:
+        raise CommandExecutionError(
+            f"run {found.run} to {found.target} left {', '.join(half_done)} half-upgraded ({gone}): "
+            f"finish it first, with version {found.target} in the pillar"
+        )
+    return None
+
+
+def take(wanted, found):
+    """Write the record to every backend, as the lock: create it, or replace the dead owner's.
+
+    :param wanted: ``chef_backend_record.Record`` of this run.
+    :param found: the record seen before, whose owner is gone; None if there was none.
+    :returns: True.
+    :raises CommandExecutionError: another run was faster; what was taken is given back.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_hold.take '{...}' null
+    """
+    taken = []
+    for node in sorted(wanted.backends):
+        if found is None:
+            answer = _tell_node(node, "create", wanted.to_dict())
+            refused = not answer["created"]
+        else:
+            answer = _tell_node(node, "replace", found.owner.jid, wanted.to_dict())
+            refused = not answer["replaced"]
+        if refused:
+            for other in taken if found is None else ():
+                _tell_node(other, "withdraw", wanted.owner.jid)
+            holder = records.held_by(records.Record.from_dict(answer["record"]), time.time())
+            raise CommandExecutionError(f"{node}: {holder}: wait for its end")
+        taken.append(node)
+    return True
+
+
+def note(wanted):
+    """Write a record that this run owns to every backend that answers; one at least must.
+
+    :param wanted: ``chef_backend_record.Record``.
+    :returns: list of the nodes that hold it now.
+    :raises CommandExecutionError: no backend answers, or another run has taken over.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_hold.note '{...}'
+    """
+    said = __salt__["chef_backend_nodes.ask"](
+        wanted.backends, "chef_backend_record.replace", wanted.owner.jid, wanted.to_dict()
+    )
+    for answer in said.values():
+        if answer["ok"] and not answer["value"]["replaced"]:
+            holder = records.held_by(records.Record.from_dict(answer["value"]["record"]), time.time())
+            raise CommandExecutionError(f"another run has taken over: {holder}")
+    written = [node for node, answer in said.items() if answer["ok"]]
+    if not written:
+        raise CommandExecutionError("\n".join(answer["error"] for answer in said.values()))
+    return written
+
+
+def finish(wanted):
+    """Keep the record as the last run's on every backend that answers, and free the cluster.
+
+    :param wanted: ``chef_backend_record.Record``.
+    :returns: list of the nodes that are free now.
+    :raises CommandExecutionError: a node could not be freed.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_hold.finish '{...}'
+    """
+    said = __salt__["chef_backend_nodes.ask"](
+        wanted.backends, "chef_backend_record.finish", wanted.owner.jid, wanted.to_dict()
+    )
+    held = [answer["error"] or f"{node} is held by another run" for node, answer in said.items() if not answer["value"]]
+    if held:
+        raise CommandExecutionError("\n".join(held))
+    return sorted(said)
+
+
+def _tell_node(node, function, *args):
+    answer = __salt__["chef_backend_nodes.ask"]([node], f"chef_backend_record.{function}", *args)[node]
+    if not answer["ok"]:
+        raise CommandExecutionError(answer["error"])
+    return answer["value"]
+
+
+def _alive(pid, started):
+    """Tell whether a process of this master is the one that began then; a pid alone may have been used again."""
+    try:
+        return abs(psutil.Process(pid).create_time() - started) < 1
+    except psutil.Error:
+        return False

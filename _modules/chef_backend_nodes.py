@@ -1,0 +1,280 @@
+"""Asked on the master: who leads now, who follows, what is due, what every node says.
+
+The runbooks call these when a step runs, never earlier: render time is minutes before, and clusters move.
+All of them only read.
+"""
+
+import salt.utils.minions
+from salt.exceptions import CommandExecutionError
+
+try:
+    from saltext.chef_backend import chef_backend_answers as answers
+    from saltext.chef_backend import chef_backend_config as config
+    from saltext.chef_backend import chef_backend_plan as plans
+except ImportError:
+    import chef_backend_answers as answers
+    import chef_backend_config as config
+    import chef_backend_plan as plans
+
+
+def __virtual__():
+    return True
+
+
+def cluster(name):
+    """Return a cluster's settings from the pillar, checked, with all defaults.
+
+    :param name: the cluster's name, a key of ``chef_backend:clusters``.
+    :returns: ``chef_backend_config.Cluster``.
+    :raises CommandExecutionError: every mistake in the pillar, one a line.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_nodes.cluster prod with_pillar=True
+    """
+    try:
+        return config.cluster_from_pillar(dict(__pillar__), name)
+    except config.ConfigError as err:
+        raise CommandExecutionError("\n".join(err.problems)) from err
+
+
+def backends(name):
+    """Return the minion ids of the three backends, sorted.
+
+    Raises CommandExecutionError if the target does not match exactly three.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_nodes.backends prod with_pillar=True
+    """
+    found = _minions(cluster(name).backends)
+    if len(found) != 3:
+        raise CommandExecutionError(
+            f"chef_backend:clusters:{name}:backends: {cluster(name).backends!r} matches {len(found)} minions "
+            f"({', '.join(found) or 'none'}), expected exactly three: correct the target or accept their keys"
+        )
+    return found
+
+
+def frontends(name):
+    """Return the minion ids of the frontends, sorted; an empty list if the pillar names none.
+
+    Raises CommandExecutionError if there is a target and it matches no minion.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_nodes.frontends prod with_pillar=True
+    """
+    target = cluster(name).frontends
+    if not target:
+        return []
+    found = _minions(target)
+    if not found:
+        raise CommandExecutionError(
+            f"chef_backend:clusters:{name}:frontends: {target!r} matches no minion, expected at least one: "
+            "correct the target or accept their keys"
+        )
+    return found
+
+
+def batches(name):
+    """Return the frontends in the batches they are reconfigured in: a list of lists of minion ids.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_nodes.batches prod with_pillar=True
+    """
+    nodes = frontends(name)
+    size = config.batch_size(cluster(name).frontend_batch, len(nodes))
+    return [nodes[at : at + size] for at in range(0, len(nodes), size)]
+
+
+def ask(nodes, function, *args, timeout=15):
+    """Ask minions and return what each of them said; a silent one says so.
+
+    :param nodes: list of minion ids.
+    :param function: name of an execution module function.
+    :param timeout: seconds to wait for a first sign of life.
+    :returns: ``{node: {"ok": bool, "value": anything, "error": text or None}}``, one entry for each node.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_nodes.ask '[be1, be2]' test.ping
+    """
+    nodes = list(nodes)
+    said = __salt__["saltutil.cmd"](nodes, function, arg=args, timeout=timeout, tgt_type="list") if nodes else {}
+    return {node: _answer(node, said.get(node), timeout) for node in nodes}
+
+
+def views(name):
+    """Ask every backend for all that judging it needs.
+
+    :returns: ``{node: answer}`` as of ``chef_backend.view``; a silent node has ``errors: {answer: why}``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_nodes.views prod with_pillar=True
+    """
+    said = ask(backends(name), "chef_backend.view", timeout=cluster(name).timeouts.ask)
+    return {
+        node: answer["value"] if answer["ok"] else {"node": node, "errors": {"answer": answer["error"]}}
+        for node, answer in said.items()
+    }
+
+
+def leader(name):
+    """Return the minion id of the node that leads now, agreed on by every node that answers.
+
+    Raises CommandExecutionError if there is no single leader.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_nodes.leader prod with_pillar=True
+    """
+    return _leader(views(name))
+
+
+def due(name, among="all"):
+    """Return the nodes which do not run the target version yet, in the order of their upgrade.
+
+    A node that is not wholly upgraded comes first. Raises CommandExecutionError if a node's version or the
+    leader cannot be told: what is unknown is not "done".
+
+    :param among: ``followers``, ``leader`` or ``all``.
+    :returns: list of minion ids.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_nodes.due prod among=followers with_pillar=True
+    """
+    seen = views(name)
+    nodes = answers.due(seen, str(cluster(name).version))
+    unknown = [text for node in nodes if not seen[node].get("version") for text in seen[node]["errors"].values()]
+    if unknown:
+        raise CommandExecutionError("; ".join(unknown))
+    if among == "all" or not nodes:
+        return nodes
+    leads = _leader(seen)
+    return [node for node in nodes if (node == leads) == (among == "leader")]
+
+
+def backup_node(name):
+    """Return a follower to take the backup on, as a list of one; an empty list if the pillar wants none.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_nodes.backup_node prod with_pillar=True
+    """
+    if not cluster(name).backup:
+        return []
+    seen = views(name)
+    leads = _leader(seen)
+    return [node for node in sorted(seen) if node != leads][:1]
+
+
+def names():
+    """Return the names of the clusters in the pillar.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_nodes.names with_pillar=True
+    """
+    try:
+        return config.cluster_names(dict(__pillar__))
+    except config.ConfigError as err:
+        raise CommandExecutionError("\n".join(err.problems)) from err
+
+
+def status(name):
+    """Return what ``salt-run chef_backend.status`` shows of a cluster: a mapping with ``text`` and ``ok``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_nodes.status prod with_pillar=True
+    """
+    settings = cluster(name)
+    shown = plans.status(name, str(settings.version), views(name), settings.gates.max_lag_bytes)
+    return {**shown, "text": plans.status_text(shown), "ok": shown["healthy"]}
+
+
+def plan(name):
+    """Return what ``salt-run chef_backend.plan`` shows of a cluster: a mapping with ``text`` and ``ok``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_nodes.plan prod with_pillar=True
+    """
+    settings = cluster(name)
+    shown = plans.status(name, str(settings.version), views(name), settings.gates.max_lag_bytes)
+    planned = plans.plan(shown, batches(name), settings.package.source.rpartition("/")[2])
+    return {**planned, "text": plans.plan_text(shown, planned), "ok": not planned["refusals"]}
+
+
+def node_pillar(name):
+    """Return the pillar that the states on the nodes need: nothing secret, nothing of other clusters.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_nodes.node_pillar prod with_pillar=True
+    """
+    settings = cluster(name)
+    return {
+        "cluster": name,
+        "version": str(settings.version),
+        "source": settings.package.source,
+        "sha256": settings.package.sha256,
+        "settle": settings.gates.settle_seconds,
+        "timeouts": config.plain(settings.timeouts),
+        "api": settings.frontend_api,
+        "run": __pillar__.get("run"),
+    }
+
+
+def _answer(node, said, timeout):
+    if not said or "ret" not in said:
+        error = f"{node} does not answer within {timeout} s: is its minion running and reachable?"
+        return {"ok": False, "value": None, "error": error}
+    if said.get("retcode", 0) != 0:
+        return {"ok": False, "value": None, "error": str(said["ret"])}
+    return {"ok": True, "value": said["ret"], "error": None}
+
+
+def _minions(target):
+    """Resolve a list of minion ids, or a compound target by the master's own keys and caches."""
+    if isinstance(target, str):
+        matched = salt.utils.minions.CkMinions(__opts__).check_minions(target, "compound")
+        return sorted(matched["minions"])
+    return sorted(target)
+
+
+def _leader(seen):
+    try:
+        return answers.leader(seen)
+    except ValueError as err:
+        raise CommandExecutionError(str(err)) from err

@@ -1,0 +1,199 @@
+"""The record of a run on this backend: one JSON file, which is the cluster's lock as well.
+
+Changes are compared with the owner that the caller believes in, under a file lock, so that of two masters
+which take over at once only one wins.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+
+from salt.exceptions import CommandExecutionError
+
+try:
+    from saltext.chef_backend import chef_backend_record as records
+except ImportError:
+    import chef_backend_record as records
+
+FOLDER = "/var/lib/salt-chef-backend"
+RUN_FILE = "run.json"
+LAST_FILE = "last-run.json"
+
+
+def __virtual__():
+    return True
+
+
+def read():
+    """Return the open or failed run's record of this node, as a mapping, or None if there is none.
+
+    Raises CommandExecutionError if the file is there and is no record: unknown is not "free".
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be1 chef_backend_record.read
+    """
+    record = _read()
+    return record.to_dict() if record else None
+
+
+def last():
+    """Return the record of the last finished run on this node, as a mapping, or None.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be1 chef_backend_record.last
+    """
+    record = _read(LAST_FILE)
+    return record.to_dict() if record else None
+
+
+def create(record):
+    """Take the lock of this node by creating its record; never replaces one.
+
+    :param record: mapping, see ``chef_backend_record.Record``.
+    :returns: ``{"created": bool, "record": the record that stands there now}``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be1 chef_backend_record.create '{"run": "20261122", ...}'
+    """
+    wanted = records.Record.from_dict(record)
+    with _guard():
+        found = _read()
+        if found is None:
+            _write(RUN_FILE, wanted)
+    return {"created": found is None, "record": (found or wanted).to_dict()}
+
+
+def replace(jid, record):
+    """Replace the record if the orchestration ``jid`` still owns it, or if none is there any more.
+
+    :param jid: job id of the owner that the caller has seen.
+    :param record: mapping that takes its place.
+    :returns: ``{"replaced": bool, "record": the record that stands there now}``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be1 chef_backend_record.replace 20261122120000000000 '{"run": "20261122", ...}'
+    """
+    wanted = records.Record.from_dict(record)
+    with _guard():
+        found = _read()
+        ours = found is None or found.owner.jid == str(jid)
+        if ours:
+            _write(RUN_FILE, wanted)
+    return {"replaced": ours, "record": (wanted if ours else found).to_dict()}
+
+
+def finish(jid, record):
+    """Keep the record as the last run's and free the node, if the orchestration ``jid`` owns it.
+
+    :returns: True if the node is free now, False if another run owns it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be1 chef_backend_record.finish 20261122120000000000 '{"run": "20261122", ...}'
+    """
+    wanted = records.Record.from_dict(record)
+    with _guard():
+        found = _read()
+        if found is None:
+            return True
+        if found.owner.jid != str(jid):
+            return False
+        _write(LAST_FILE, wanted)
+        os.unlink(os.path.join(FOLDER, RUN_FILE))
+    return True
+
+
+def finished_here():
+    """Note in this node's copy that its upgrade is done; the master hears of it with the next view.
+
+    If master and orchestration die now, the next run knows that ``upgrade`` need not run again.
+
+    :returns: True if a record was there to note it in.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be2 chef_backend_record.finished_here
+    """
+    node = __grains__["id"]
+    with _guard():
+        found = _read()
+        if found is None:
+            return False
+        _write(RUN_FILE, found.at(time.time(), node=None, finished=(*found.finished, node)))
+    return True
+
+
+def withdraw(jid):
+    """Free the node again of a run that could not be opened; the last run's record stays.
+
+    :returns: True if the node is free now, False if another run owns it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be1 chef_backend_record.withdraw 20261122120000000000
+    """
+    with _guard():
+        found = _read()
+        if found is not None and found.owner.jid == str(jid):
+            os.unlink(os.path.join(FOLDER, RUN_FILE))
+            found = None
+    return found is None
+
+
+@contextlib.contextmanager
+def _guard():
+    """Hold a file lock: two minion jobs may be here at once."""
+    os.makedirs(FOLDER, mode=0o700, exist_ok=True)
+    with open(os.path.join(FOLDER, ".guard"), "a", encoding="utf-8") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        yield
+
+
+def _read(name=RUN_FILE):
+    path = os.path.join(FOLDER, name)
+    try:
+        with open(path, encoding="utf-8") as file:
+            return records.Record.from_json(file.read())
+    except FileNotFoundError:
+        return None
+    except (OSError, records.RecordError) as err:
+        raise CommandExecutionError(
+            f"{path}: {err}: look at it, and move it away if no upgrade of this cluster is under way"
+        ) from err
+
+
+def _write(name, record):
+    """Replace a file at once: a node that dies here holds the old record or the new one."""
+    path = os.path.join(FOLDER, name)
+    fresh = path + ".new"
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(record.to_dict(), file, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)
+    folder = os.open(FOLDER, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name itself must survive a power loss
+    finally:
+        os.close(folder)

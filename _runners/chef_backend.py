@@ -1,0 +1,64 @@
+"""What the operator types: ``salt-run chef_backend.status`` and ``salt-run chef_backend.plan``.
+
+Both only read. A mistake ends in one message and exit status 1.
+"""
+
+from salt.exceptions import CommandExecutionError
+
+
+def __virtual__():
+    return True
+
+
+def status(cluster=None, text=True):
+    """Show the clusters: each node's role, version and lag, failover, the run that holds it, what is not well.
+
+    :param cluster: one cluster's name; all of the pillar if not given.
+    :param text: a table for people; ``text=False`` returns mappings, for ``--out=json``.
+    :returns: text, or a list of mappings. Exit status 1 if a cluster is not healthy or cannot be judged.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run chef_backend.status
+        salt-run chef_backend.status prod text=False --out=json
+    """
+    return _answer(lambda: [_master("chef_backend_nodes.status", name) for name in _names(cluster)], text)
+
+
+def plan(cluster, text=True):
+    """Show what an upgrade would do now: way, order, commands, and what would refuse it. Touches nothing.
+
+    :param cluster: the cluster's name.
+    :param text: as for ``status``.
+    :returns: text, or a mapping. Exit status 1 if an upgrade would be refused.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run chef_backend.plan prod
+    """
+    return _answer(lambda: [_master("chef_backend_nodes.plan", cluster)], text)
+
+
+def _names(cluster):
+    return [cluster] if cluster else _master("chef_backend_nodes.names")
+
+
+def _master(function, *args):
+    """Call a master-side module function with the master's pillar."""
+    return __salt__["salt.cmd"](function, *args, with_pillar=True)
+
+
+def _answer(ask, text):
+    """Return what was asked for; a runner that only raised, or only returned an error, would exit with 0."""
+    try:
+        shown = ask()
+    except CommandExecutionError as err:
+        __context__["retcode"] = 1
+        return str(err) if text else {"error": str(err), "retcode": 1}
+    if not all(one["ok"] for one in shown):
+        __context__["retcode"] = 1
+    return "\n\n".join(one["text"] for one in shown) if text else shown

@@ -1,0 +1,274 @@
+"""States of a Chef Backend node.
+
+Each reads what is, compares, says in test mode what would be, changes, reads again and verifies. A state that
+fails tells what it has changed until then.
+"""
+
+import contextlib
+import os
+import time
+
+from salt.exceptions import CommandExecutionError
+
+try:
+    from saltext.chef_backend import chef_backend_health as health
+    from saltext.chef_backend import chef_backend_parse as parse
+except ImportError:
+    import chef_backend_health as health
+    import chef_backend_parse as parse
+
+STAGING = "/var/cache/salt-chef-backend"
+
+
+def __virtual__():
+    return True
+
+
+def staged(name, sha256, version, package="chef-backend"):
+    """The package lies on this node, with the promised checksum, name and version inside; not installed.
+
+    :param name: where it comes from: ``salt://``, ``https://`` or a path on the node.
+    :param sha256: its checksum; ``skip-verification`` leaves it unchecked.
+    :param version: the version that must be inside.
+    :param package: the product that must be inside.
+    """
+    path = staged_path(name)
+    with _result(name) as ret:
+        trouble = _package_trouble(path, sha256, version, package)
+        if trouble is None:
+            return _done(ret, f"{path} holds {package} {version}")
+        if __opts__["test"]:
+            return _would(ret, f"would fetch {name} to {path}", "package", None, path)
+        os.makedirs(STAGING, mode=0o700, exist_ok=True)
+        if not __salt__["cp.get_url"](name, path):
+            raise CommandExecutionError(f"{name} cannot be fetched: is it there, and may this node read it?")
+        trouble = _package_trouble(path, sha256, version, package)
+        if trouble is not None:
+            os.unlink(path)  # what is not the promised package must not lie where the promised one is looked for
+            raise CommandExecutionError(trouble)
+        ret["changes"]["package"] = {"old": None, "new": path}
+        return _done(ret, f"fetched {package} {version}, checksum and version verified, not installed yet")
+    return ret
+
+
+def backed_up(name, timeout=600):
+    """A backup archive of this run stands below /var/opt/chef-backup and can be read to its end.
+
+    :param name: folder of the archives.
+    :param timeout: bound in seconds.
+    """
+    with _result(name) as ret:
+        before = _archives(name)
+        if __opts__["test"]:
+            return _would(ret, "would take a backup on this follower", "archive", None, "a new archive")
+        with _told("backup"):
+            __salt__["chef_backend.backup"](timeout=timeout)
+        new = sorted(_archives(name) - before)
+        if not new:
+            raise CommandExecutionError(f"backup ended with status 0, but no new archive stands in {name}")
+        ret["changes"]["archive"] = {"old": None, "new": new[-1]}
+        listed = __salt__["cmd.run_all"](
+            ["tar", "-tzf", new[-1]], python_shell=False, timeout=timeout, ignore_retcode=True
+        )
+        members = listed["stdout"].splitlines()
+        if listed["retcode"] != 0 or not members:
+            raise CommandExecutionError(f"{new[-1]} is no whole archive: {listed['stderr'] or 'it is empty'}")
+        return _done(ret, f"{new[-1]}: {os.path.getsize(new[-1])} bytes, {len(members)} members, readable to its end")
+    return ret
+
+
+def installed(name, source, sha256):
+    """The staged package of this version is installed; no service is restarted by that.
+
+    :param name: the version.
+    :param source: as given to ``staged``.
+    :param sha256: as given to ``staged``.
+    """
+    path = staged_path(source)
+    with _result(name) as ret:
+        before = __salt__["chef_backend.version"]()
+        if before == name:
+            return _done(ret, f"chef-backend {name} is installed")
+        if __opts__["test"]:
+            return _would(ret, f"would install {path}", "chef-backend", before, name)
+        trouble = _package_trouble(path, sha256, name, "chef-backend")
+        if trouble:
+            raise CommandExecutionError(trouble)
+        with _told("install"):
+            # Salt's own state knows dpkg and rpm; refresh=False: a local file needs no package lists
+            done = __states__["pkg.installed"](name="chef-backend", sources=[{"chef-backend": path}], refresh=False)
+            ret["changes"].update(done.get("changes") or {})
+            if done["result"] is not True:
+                raise CommandExecutionError(f"{__grains__['id']}: installing {path} failed: {done['comment']}")
+        after = __salt__["chef_backend.version"]()
+        if after != name:
+            raise CommandExecutionError(f"{__grains__['id']}: {path} is installed, but the manifest says {after}")
+        return _done(ret, f"chef-backend {before} replaced by {after}; its services run the version before")
+    return ret
+
+
+def upgraded(name, handover=False, timeout=3600):
+    """This node's data and services are at the installed version.
+
+    :param name: the version; it must be installed.
+    :param handover: the node leads: hand the lead over to a follower first. Without it, a leader is refused.
+    :param timeout: bound in seconds.
+    """
+    with _result(name) as ret:
+        here = __salt__["chef_backend.version"]()
+        due = __salt__["chef_backend.upgrade_due"]() if here == name else f"{here} is installed"
+        if due is None:
+            return _done(ret, f"this node runs chef-backend {name}")
+        if __opts__["test"]:
+            words = "would run upgrade --failover" if handover else "would run upgrade"
+            return _would(ret, f"{words}: {due}", "runs", "the version before", name)
+        if here != name:
+            raise CommandExecutionError(f"{__grains__['id']}: {here} is installed, expected {name}: install it first")
+        leads = __salt__["chef_backend.is_leader"]()
+        if leads and not handover:
+            raise CommandExecutionError(
+                f"{__grains__['id']} leads: its upgrade needs a hand-over. Nothing was done; run the same command "
+                "again, and it is upgraded last"
+            )
+        with _told("upgrade"):
+            __salt__["chef_backend.upgrade"](failover=leads, timeout=timeout)
+            ret["changes"]["runs"] = {"old": "the version before", "new": name}
+            if leads:
+                ret["changes"]["leader"] = {"old": __grains__["id"], "new": __salt__["chef_backend.leader"]()}
+            late = __salt__["chef_backend.outdated_services"]()
+            if late:
+                raise CommandExecutionError(f"{__grains__['id']}: upgrade ended with status 0, but {late}")
+            if leads and __salt__["chef_backend.is_leader"]():
+                raise CommandExecutionError(f"{__grains__['id']}: upgrade --failover ended with status 0, but it leads")
+        return _done(ret, f"this node runs chef-backend {name}{' and handed the lead over' if leads else ''}")
+    return ret
+
+
+def stable(name, settle=10, timeout=1800):
+    """This node sees a wholly healthy cluster, itself in it, at every look over a settle time.
+
+    :param name: free text.
+    :param settle: seconds over which every look must be a healthy one; at least two looks are taken.
+    :param timeout: bound in seconds.
+    """
+    with _result(name) as ret:
+        if __opts__["test"]:
+            verdict = _look()
+            if verdict.healthy:
+                return _done(ret, "the cluster is healthy, seen from this node")
+            ret.update(result=None, comment=f"would wait until it is: {_reasons(verdict)}")
+            return ret
+        began, since, looks = time.monotonic(), None, 0
+        with _told("rejoin"):
+            while True:
+                verdict, now = _look(), time.monotonic()
+                since, looks = (since or now, looks + 1) if verdict.healthy else (None, 0)
+                if since and looks >= 2 and now - since >= settle:
+                    break
+                if now - began > timeout:
+                    raise CommandExecutionError(
+                        f"{__grains__['id']} has not rejoined within {timeout} s: {_reasons(verdict)}"
+                    )
+                time.sleep(min(1, max(0.1, settle / 4)))
+            __salt__["chef_backend_record.finished_here"]()
+        waited = time.monotonic() - began
+        return _done(ret, f"rejoined: healthy at {looks} looks over {now - since:.1f} s, after {waited:.1f} s")
+    return ret
+
+
+def failover(name, state, timeout=60):
+    """Failover of the whole cluster is on or off.
+
+    :param name: free text.
+    :param state: ``on`` or ``off``.
+    :param timeout: bound in seconds for the nodes to show it.
+    """
+    state = {True: "on", False: "off"}.get(state, state)  # YAML makes booleans of these words
+    with _result(name) as ret:
+        before = __salt__["chef_backend.failover"]()
+        if before == state:
+            return _done(ret, f"failover is {state}")
+        if __opts__["test"]:
+            return _would(ret, f"would switch failover {state}", "failover", before, state)
+        after = __salt__["chef_backend.ensure_failover"](state, timeout=timeout)["after"]
+        ret["changes"]["failover"] = {"old": before, "new": state}
+        if after == "unknown":
+            return _done(ret, f"failover switched {state}; this version does not show it, ctl accepted it")
+        return _done(ret, f"failover is {state}, seen in cluster-status")
+    return ret
+
+
+def staged_path(source):
+    """Return where a package is staged on the node, from where it comes."""
+    return os.path.join(STAGING, os.path.basename(source))
+
+
+def _package_trouble(path, sha256, version, package):
+    """Say what is wrong with a staged package, or None."""
+    if not os.path.exists(path):
+        return f"{path} is not there"
+    if sha256 != "skip-verification":
+        found = __salt__["file.get_hash"](path, form="sha256")
+        if found != sha256:
+            return f"{path}: sha256 is {found}, expected {sha256}: wrong file, or wrong checksum in the pillar"
+    info = __salt__["lowpkg.bin_pkg_info"](path)
+    if info["name"] != package:
+        return f"{path} is a package of {info['name']}, expected {package}"
+    inside = info["version"].partition("-")[0].partition(":")[2] or info["version"].partition("-")[0]
+    if inside != version:
+        return f"{path} holds version {inside}, expected {version}: correct package or version in the pillar"
+    return None
+
+
+def _look():
+    """Judge the cluster as this node sees it now. What cannot be read is unknown, and not healthy."""
+    try:
+        cluster = parse.ClusterStatus.from_table(__salt__["chef_backend.cluster_status"]())
+        status = parse.Status.from_text(__salt__["chef_backend.status"]())
+    except (CommandExecutionError, parse.ParseError) as err:
+        return health.Verdict(healthy=False, reasons=(str(err),))
+    return health.judge(cluster, status)
+
+
+def _reasons(verdict):
+    return "; ".join(str(reason) for reason in verdict.reasons)
+
+
+def _archives(folder):
+    with contextlib.suppress(FileNotFoundError):
+        return {os.path.join(folder, f) for f in os.listdir(folder) if f.endswith((".tar.gz", ".tgz"))}
+    return set()
+
+
+@contextlib.contextmanager
+def _result(name):
+    """Give a state its result, and make one clear failure of whatever its body raises."""
+    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
+    try:
+        yield ret
+    except (CommandExecutionError, parse.ParseError, OSError) as err:
+        ret.update(result=False, comment=str(err))
+
+
+def _would(ret, comment, what, old, new):
+    """Test mode: what would be, as changes."""
+    ret.update(result=None, comment=comment, changes={what: {"old": old, "new": new}})
+    return ret
+
+
+def _done(ret, comment):
+    ret.update(result=True, comment=comment)
+    return ret
+
+
+@contextlib.contextmanager
+def _told(step):
+    """Tell the run's followers that a step begins on this node, and how it ends."""
+    began = time.monotonic()
+    __salt__["chef_backend_progress.tell"](step, "begin")
+    how = "failed"
+    try:
+        yield
+        how = "end"
+    finally:
+        __salt__["chef_backend_progress.tell"](step, how, seconds=round(time.monotonic() - began, 1))

@@ -1,0 +1,383 @@
+"""States of a run, on the master, inside an orchestration: opened, phases, gates, failover, verified, closed.
+
+A gate that does not hold is a failed state with a plain comment. Everything is asked when the state runs.
+"""
+
+import time
+
+from salt.exceptions import CommandExecutionError
+
+try:
+    from saltext.chef_backend import chef_backend_answers as answers
+    from saltext.chef_backend import chef_backend_record as records
+    from saltext.chef_backend import chef_backend_version as versions
+except ImportError:
+    import chef_backend_answers as answers
+    import chef_backend_record as records
+    import chef_backend_version as versions
+
+LEASE = 120  # seconds an owner may be silent between two short steps
+
+
+def __virtual__():
+    return True
+
+
+def opened(name, cluster, way):
+    """The cluster may be upgraded this way, and this orchestration holds it.
+
+    All nodes answer, the cluster is healthy, the version path is supported, nobody else is at it; then the
+    record is written to every backend. A run that died or failed on the same target is taken over.
+
+    :param name: free text.
+    :param cluster: the cluster's name in the pillar.
+    :param way: the way this orchestration goes: ``rolling``.
+    """
+    ret = _result(name)
+    try:
+        settings = _ask("cluster", cluster)
+        frontends = _ask("frontends", cluster)
+        _all_answer(frontends, settings.timeouts.ask)
+        views = _ask("views", cluster)
+        silent = [view["errors"]["answer"] for view in views.values() if "answer" in view["errors"]]
+        if silent:
+            raise CommandExecutionError("\n".join(silent))
+        found = answers.record(views)
+        resumed = __salt__["chef_backend_hold.may_take"](found, str(settings.version), views)
+        _gates_of_cluster(views, settings, resumed.node if resumed else None)
+        _nobody_at_work(views)
+        _right_way(views, settings, way)
+        failover_found = _failover_found(views, resumed)
+        due, leads = answers.due(views, str(settings.version)), answers.leader(views)
+        plan = f"{way} to {settings.version}; due: {', '.join(due) or 'no backend'}; {leads} leads now"
+        if __opts__["test"]:
+            ret.update(result=None, comment=f"would open a run: {plan}")
+            return ret
+        jid = str(__orchestration_jid__)
+        record = records.Record(
+            run=resumed.run if resumed else jid,
+            cluster=cluster,
+            way=way,
+            target=str(settings.version),
+            leader=resumed.leader if resumed else leads,
+            failover_found=resumed.failover_found if resumed else failover_found,
+            failover=resumed.failover if resumed else failover_found,
+            backends=tuple(views),
+            frontends=tuple(frontends),
+            owner=__salt__["chef_backend_hold.owner"](jid),
+            opened=resumed.opened if resumed else time.time(),
+            heartbeat=time.time(),
+            lease=LEASE + settings.timeouts.install + settings.timeouts.backup,  # staging and backup follow
+            node=resumed.node if resumed else None,
+            finished=resumed.finished if resumed else (),
+        )
+        __salt__["chef_backend_hold.take"](record, found)
+        __salt__["chef_backend_progress.follow"](cluster, record.run)
+        comment = f"resumed run {record.run}" if resumed else f"opened run {record.run}"
+        _tell(record, "open", "end", comment=plan)
+        ret.update(result=True, comment=f"{comment}: {plan}", changes={"run": {"old": None, "new": record.run}})
+    except (CommandExecutionError, ValueError) as err:
+        ret["comment"] = str(err)
+    return ret
+
+
+def phase(name, cluster, mods, needed=None):
+    """A part of the runbook that is rendered only when it is reached; skipped if no node needs it.
+
+    Salt renders a whole SLS before its first step; a nested one asks the cluster as it is by then.
+
+    :param name: free text.
+    :param mods: the SLS.
+    :param needed: ``followers``, ``leader`` or ``all``: whose being due makes the phase needed.
+    """
+    ret = _result(name)
+    try:
+        if needed and not __salt__["chef_backend_nodes.due"](cluster, needed):
+            ret.update(result=True, comment="nothing is due")
+            return ret
+        pillar = {"cluster": cluster, "run": _own_record(cluster).run if not __opts__["test"] else None}
+    except (CommandExecutionError, ValueError) as err:
+        ret["comment"] = str(err)
+        return ret
+    done = __salt__["saltutil.runner"](
+        "state.orchestrate",
+        __orchestration_jid__=__orchestration_jid__,
+        mods=mods,
+        pillar=pillar,
+        test=bool(__opts__["test"]),
+        full_return=True,
+    )
+    steps, troubles = _steps(done.get("return"))
+    for step in steps:
+        if step.get("changes"):
+            ret["changes"][step["__id__"]] = step["changes"]
+    if troubles:
+        ret["comment"] = "\n".join(troubles)
+    elif __opts__["test"]:
+        ret.update(result=None, comment="; ".join(f"{s['__id__']}: {s['comment']}" for s in steps))
+    else:
+        ret.update(result=True, comment=f"{len(steps)} steps done")
+    return ret
+
+
+def gates(name, cluster, node, role):
+    """Node ``node`` may be upgraded now, as a follower or as the leader; the record says that it is at it.
+
+    :param role: ``follower`` or ``leader``: what the node must be at this moment.
+    """
+    ret = _result(name)
+    try:
+        settings = _ask("cluster", cluster)
+        if not __opts__["test"]:
+            _own_record(cluster)
+        views = _until_holds(settings, lambda: _node_gates(cluster, settings, node, role))
+        if __opts__["test"]:
+            ret.update(result=None, comment=f"the gates hold; {node} would be upgraded as the {role}")
+            return ret
+        bounds = settings.timeouts
+        lease = LEASE + bounds.install + bounds.upgrade + bounds.rejoin
+        record = answers.record(views)  # it has learnt meanwhile which nodes are finished
+        _note(record.at(time.time(), node=node, step=f"upgrade the {role}", lease=lease))
+        _tell(record, f"upgrade {role}", "begin", node=node)
+        ret.update(result=True, comment=f"the gates hold: {node} is the {role}, the cluster is healthy")
+    except (CommandExecutionError, ValueError) as err:
+        ret["comment"] = str(err)
+    return ret
+
+
+def failover(name, cluster, state):
+    """Failover of the cluster is on or off, and the record says so first.
+
+    The record comes first: should the master die in between, the nodes know that failover is to be restored.
+
+    :param state: ``on`` or ``off``.
+    """
+    ret = _result(name)
+    state = {True: "on", False: "off"}.get(state, state)  # YAML makes booleans of these words
+    try:
+        if __opts__["test"]:
+            ret.update(result=None, comment=f"failover would be {state}")
+            return ret
+        settings = _ask("cluster", cluster)
+        record = _own_record(cluster)
+        _note(record.at(time.time(), failover=state, step=f"failover {state}", lease=LEASE, node=None))
+        ret["changes"] = _set_failover(settings, _ask("leader", cluster), state)
+        _tell(record, f"failover {state}", "end")
+        ret.update(result=True, comment=f"failover is {state}")
+    except (CommandExecutionError, ValueError) as err:
+        ret["comment"] = str(err)
+    return ret
+
+
+def verified(name, cluster):
+    """Every backend runs the target version, the cluster is wholly healthy, failover is on."""
+    ret = _result(name)
+    try:
+        settings = _ask("cluster", cluster)
+        if __opts__["test"]:
+            ret.update(result=None, comment=f"would verify that every backend runs {settings.version}")
+            return ret
+        record = _own_record(cluster)
+        views = _until_holds(settings, lambda: _verify(cluster, settings), settings.timeouts.rejoin)
+        _note(record.at(time.time(), step="verified", node=None, lease=LEASE + settings.timeouts.reconfigure))
+        _tell(record, "verify", "end")
+        ret.update(result=True, comment=f"{len(views)} backends run {settings.version}, healthy, failover on")
+    except (CommandExecutionError, ValueError) as err:
+        ret["comment"] = str(err)
+    return ret
+
+
+def closed(name, cluster):
+    """The run of this orchestration is ended: failover on if that is safe, the cluster free for the next.
+
+    It runs whatever happened before. A run that failed keeps its record, so that the same command resumes it.
+    """
+    ret = _result(name)
+    try:
+        if __opts__["test"]:
+            ret.update(result=None, comment="would switch failover on if it is not, and free the cluster")
+            return ret
+        views = _ask("views", cluster)
+        record = answers.record(views)
+        if record is None or record.owner.jid != str(__orchestration_jid__):
+            ret.update(result=True, comment="this orchestration holds no run: nothing to close")
+            return ret
+        failed = [str(step.get("name")) for step in __running__.values() if step.get("result") is False]
+        settings = _ask("cluster", cluster)
+        shown = answers.failover(views)
+        if shown != "on" and not (shown == "unknown" and record.failover == "on"):
+            _safe_to_fail_over(views)
+            ret["changes"] = _set_failover(settings, answers.leader(views), "on")
+        now = time.time()
+        if failed:
+            _note(record.at(now, state=records.FAILED, failover="on", lease=LEASE))
+            ret["comment"] = f"run {record.run} ended at {failed[0]!r}; failover is on; the same command resumes it"
+        else:
+            __salt__["chef_backend_hold.finish"](record.at(now, state=records.DONE, failover="on", node=None))
+            ret["comment"] = f"run {record.run} is done; failover is on"
+        ret["result"] = True
+        _tell(record, "close", "failed" if failed else "end", comment=ret["comment"])
+    except (CommandExecutionError, ValueError) as err:
+        ret["comment"] = f"FAILOVER MAY BE OFF, look at the cluster and switch it on when it is healthy: {err}"
+    return ret
+
+
+def _result(name):
+    return {"name": name, "result": False, "changes": {}, "comment": ""}
+
+
+def _ask(what, cluster):
+    return __salt__[f"chef_backend_nodes.{what}"](cluster)
+
+
+def _tell(record, step, how, node=None, comment=None):
+    __salt__["chef_backend_progress.tell"](
+        step, how, node=node or record.cluster, comment=comment, run=record.run, cluster=record.cluster
+    )
+
+
+def _own_record(cluster):
+    """Return the record, if it is still this orchestration's: another master may have taken it over."""
+    record = __salt__["chef_backend_hold.record"](cluster)
+    if record is None or record.owner.jid != str(__orchestration_jid__):
+        holder = records.held_by(record, time.time()) if record else f"no run holds {cluster}"
+        raise CommandExecutionError(f"this orchestration does not hold {cluster} any more: {holder}")
+    return record
+
+
+def _note(record):
+    __salt__["chef_backend_hold.note"](record)
+
+
+def _gates_of_cluster(views, settings, resumed_node=None):
+    """Refuse a cluster that is not wholly healthy, but for the node whose half-done upgrade is resumed."""
+    verdict = answers.verdict(views, settings.gates.max_lag_bytes, resumed_node)
+    if not verdict.healthy:
+        raise CommandExecutionError("\n".join(str(reason) for reason in verdict.reasons))
+
+
+def _nobody_at_work(views):
+    busy = answers.busy(views)
+    if busy:
+        raise CommandExecutionError(f"a command is changing the cluster: {'; '.join(busy)}: wait until it has ended")
+
+
+def _right_way(views, settings, way):
+    """Refuse a version path that this orchestration is not made for, naming the right one."""
+    target = settings.version
+    for node, view in sorted(views.items()):
+        installed = versions.Version.from_text(view["version"])
+        chosen = versions.choose_way(installed, target)
+        if chosen.name not in (way, "none"):
+            via = f": go to {chosen.via} first" if chosen.via else ""
+            raise CommandExecutionError(
+                f"{node} runs {installed}; to {target} the way is {chosen.name}, not {way}: {chosen.reason}{via}"
+            )
+
+
+def _failover_found(views, resumed):
+    """Refuse a cluster whose failover somebody switched off; a run of our own that died explains it."""
+    found = answers.failover(views)
+    if found in ("off", "mixed") and not (resumed and resumed.failover == "off"):
+        raise CommandExecutionError(
+            f"failover is {found} and no unfinished run of this target explains it: find out who switched it off, "
+            "then run 'chef-backend-ctl set-cluster-failover on' on a backend"
+        )
+    return found
+
+
+def _until_holds(settings, check, bound=None):
+    """Return what ``check`` returns as soon as it raises no more, within a bound in seconds.
+
+    What nodes show lags behind by some seconds; a gate that looks once would stop good runs.
+    """
+    began, bound = time.monotonic(), bound or settings.timeouts.gate
+    while True:
+        try:
+            return check()
+        except (CommandExecutionError, ValueError) as err:
+            if time.monotonic() - began > bound:
+                raise CommandExecutionError(f"{err} (looked for {bound} s)") from err
+        time.sleep(0.3)
+
+
+def _node_gates(cluster, settings, node, role):
+    """Hold all that must be true before a node is touched; return the views."""
+    views = _ask("views", cluster)
+    half_done = node if views[node].get("due") else None
+    _gates_of_cluster(views, settings, half_done)
+    _nobody_at_work(views)
+    leads = answers.leader(views)
+    if (node == leads) != (role == "leader"):
+        raise CommandExecutionError(
+            f"{node} is not the {role}: {leads} leads now. Nothing was done; the same command goes on from here"
+        )
+    late = [other for other in answers.due(views, str(settings.version)) if other != node]
+    if role == "leader" and late and not __opts__["test"]:
+        raise CommandExecutionError(f"the leader is upgraded last, but {', '.join(late)} is still due")
+    return views
+
+
+def _verify(cluster, settings):
+    views = _ask("views", cluster)
+    _gates_of_cluster(views, settings)
+    late = answers.due(views, str(settings.version))
+    if late:
+        raise CommandExecutionError(f"{', '.join(late)} does not run {settings.version} yet")
+    if answers.failover(views) not in ("on", "unknown"):
+        raise CommandExecutionError(f"failover is {answers.failover(views)}, expected on")
+    return views
+
+
+def _set_failover(settings, node, state):
+    bound = settings.timeouts.failover
+    answer = __salt__["chef_backend_nodes.ask"]([node], "chef_backend.ensure_failover", state, bound)[node]
+    if not answer["ok"]:
+        raise CommandExecutionError(answer["error"])
+    before = answer["value"]["before"]
+    return {} if before == state else {"failover": {"old": before, "new": state}}
+
+
+def _all_answer(nodes, timeout):
+    said = __salt__["chef_backend_nodes.ask"](nodes, "chef_server.version", timeout=timeout)
+    silent = [answer["error"] for answer in said.values() if not answer["ok"]]
+    if silent:
+        raise CommandExecutionError("\n".join(silent))
+
+
+def _safe_to_fail_over(views):
+    """Refuse to allow failover while a command is at work, or while no follower could take the lead unharmed."""
+    _nobody_at_work(views)
+    leads = answers.leader(views)
+    if not answers.synced_followers(views[leads]):
+        raise CommandExecutionError(f"{leads} leads and no follower is in sync: a failover now would lose writes")
+
+
+def _steps(inner):
+    """Return the steps of a nested orchestration, and in words what failed in it, deepest first."""
+    data = inner.get("data") if isinstance(inner, dict) else None
+    results = next(iter(data.values())) if data else inner
+    if not isinstance(results, dict):
+        return [], results if isinstance(results, list) else [f"the runbook cannot be rendered: {results}"]
+    steps = sorted(results.values(), key=lambda step: step.get("__run_num__", 0))
+    troubles = []
+    for step in steps:
+        if step.get("result") is False and "requisite failed" not in str(step.get("comment")):
+            troubles += [f"{step.get('__id__')}: {line}" for line in _failures(step)]
+    return steps, troubles
+
+
+def _failures(step):
+    """Say what failed in one step: a node's own states where it ran some, else its comment."""
+    lines = []
+    for node, result in (step.get("changes") or {}).get("ret", {}).items() if _ran_on_nodes(step) else ():
+        if isinstance(result, dict):
+            own = [s for s in result.values() if s.get("result") is False and "requisite failed" not in s["comment"]]
+            lines += [f"{node}: {s.get('__id__')}: {s['comment']}" for s in own]
+        else:
+            lines.append(f"{node}: {result}")
+    return lines or [str(step.get("comment"))]
+
+
+def _ran_on_nodes(step):
+    return isinstance((step.get("changes") or {}).get("ret"), dict)

@@ -1,0 +1,157 @@
+"""What the backends answered (``chef_backend.view``), made ready for judging.
+
+A minion's id is the node's name in cluster-status, or that name with a domain.
+"""
+
+import json
+
+try:
+    from saltext.chef_backend import chef_backend_health as health
+    from saltext.chef_backend import chef_backend_parse as parse
+    from saltext.chef_backend import chef_backend_record as records
+except ImportError:
+    import chef_backend_health as health
+    import chef_backend_parse as parse
+    import chef_backend_record as records
+
+
+def node_name(minion):
+    """Return the node's name in cluster-status of a minion id."""
+    return minion.partition(".")[0]
+
+
+def cluster_of(view):
+    """Parse a view's cluster-status. Raises ValueError, naming the node, if there is none to read."""
+    text = view.get("cluster_status")
+    if not text:
+        why = view["errors"].get("answer") or view["errors"].get("cluster_status") or "no cluster-status"
+        raise ValueError(f"{view['node']}: {why}")
+    try:
+        return parse.ClusterStatus.from_table(text)
+    except parse.ParseError as err:
+        raise ValueError(f"{view['node']}: {err}") from err
+
+
+def leader(views):
+    """Return the minion id of the one leader that every answering backend sees.
+
+    :param views: ``{minion: view}``.
+    :raises ValueError: none answers, no single leader, or they disagree.
+    """
+    seen, troubles = set(), []
+    for view in views.values():
+        try:
+            leaders = cluster_of(view).leaders
+        except ValueError as err:
+            troubles.append(str(err))
+            continue
+        seen.add(tuple(sorted(node.name for node in leaders)))
+    if len(seen) != 1 or len(next(iter(seen))) != 1:
+        told = "; ".join(troubles + [" and ".join(names) or "no leader" for names in sorted(seen)])
+        raise ValueError(f"no single leader: {told}")
+    name = next(iter(seen))[0]
+    minions = [minion for minion in views if name in (minion, node_name(minion))]
+    if len(minions) != 1:
+        raise ValueError(f"{name} leads, but none of the minions {', '.join(sorted(views))} is that node")
+    return minions[0]
+
+
+def failover(views):
+    """Return ``on``, ``off``, ``mixed`` or ``unknown``: what all answering backends show."""
+    shown = set()
+    for view in views.values():
+        try:
+            shown.add(cluster_of(view).failover)
+        except ValueError:
+            continue
+    return shown.pop() if len(shown) == 1 else "mixed" if shown else "unknown"
+
+
+def due(views, target):
+    """Return the nodes that do not run the target yet: those with a half-done upgrade first, then by name."""
+    late = [node for node, view in views.items() if view.get("version") != target or view.get("due")]
+    return sorted(late, key=lambda node: (not views[node].get("due"), node))
+
+
+def record(views):
+    """Return the newest record of a run that the backends hold, or None.
+
+    :raises ValueError: a node's record cannot be read: unknown is not "free".
+    """
+    found = []
+    for node, view in views.items():
+        if "record" in view["errors"]:
+            raise ValueError(f"{node}: {view['errors']['record']}")
+        if view.get("record"):
+            found.append(records.Record.from_dict(view["record"]))
+    return records.newest(found)
+
+
+def synced_followers(view):
+    """Return how many followers PostgreSQL has in sync, as a node's ``status`` shows; 0 if it does not."""
+    try:
+        service = parse.Status.from_text(view.get("status") or "").service("postgresql")
+        return int(dict(service.cluster).get("synced", 0))
+    except (ValueError, KeyError, AttributeError):
+        return 0
+
+
+def busy(views):
+    """Return ``node: command`` for every command that is changing a backend now."""
+    return [f"{node}: {line}" for node, view in sorted(views.items()) for line in view.get("busy") or ()]
+
+
+def verdict(views, max_lag_bytes, except_node=None):
+    """Judge the cluster from the views of all its backends.
+
+    :param max_lag_bytes: how far a follower may be behind.
+    :param except_node: a node whose half-done upgrade a run resumes: what concerns it alone is tolerated.
+    :returns: ``chef_backend_health.Verdict``.
+    """
+    seen = {node_name(node): _view(node, view) for node, view in views.items()}
+    bounds = health.Bounds(max_lag_bytes=max_lag_bytes)
+    return health.judge_cluster(seen, bounds, except_node=except_node and node_name(except_node))
+
+
+def lag(text):
+    """Return ``{follower: bytes behind}`` from what ``chef_backend.replication`` printed.
+
+    Columns are named ``*_location`` before PostgreSQL 10 and ``*_lsn`` since.
+
+    :raises ValueError: quoting the line that cannot be read.
+    """
+    behind = {}
+    for line in (text or "").splitlines():
+        try:
+            row = json.loads(line)
+            peer = row["peer"]
+            replayed = peer.get("replay_lsn") or peer["replay_location"]
+            behind[row["application_name"]] = max(0, _lsn(row["current"]) - _lsn(replayed))
+        except (ValueError, KeyError, TypeError, AttributeError) as err:
+            raise ValueError(f"not a follower's replication: {line!r}") from err
+    return behind
+
+
+def _lsn(text):
+    high, low = text.split("/")
+    return (int(high, 16) << 32) + int(low, 16)
+
+
+def _view(node, view):
+    """Make the judge's view of an answer; what failed to come or to parse becomes its error."""
+    errors = [f"{what}: {why}" for what, why in sorted(view["errors"].items())]
+    cluster = status = behind = None
+    try:
+        cluster = cluster_of(view)
+        status = parse.Status.from_text(view.get("status") or "")
+        behind = lag(view.get("replication"))
+    except ValueError as err:
+        errors.append(str(err))
+    return health.View(
+        node=node_name(node),
+        cluster=cluster,
+        status=status,
+        version=view.get("version"),
+        lag=behind,
+        error="; ".join(dict.fromkeys(errors)) or None,
+    )

@@ -1,0 +1,302 @@
+"""The pillar: read it into frozen settings, and collect every mistake in it with its path.
+
+A key that is unknown, missing or of the wrong type is refused: a misspelt bound would else be a silent default.
+"""
+
+import dataclasses
+import re
+
+try:
+    from saltext.chef_backend.chef_backend_version import Version
+except ImportError:
+    from chef_backend_version import Version
+
+ROOT = "chef_backend:clusters"
+UNVERIFIED = "skip-verification"
+MINION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
+SOURCE = re.compile(r"(?:salt://|https?://|/)[A-Za-z0-9_./:@%~+=,-]+\.(?:deb|rpm)")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+API = re.compile(r"https?://[A-Za-z0-9_.:\[\]-]+/[A-Za-z0-9_./-]*")
+PERCENT = re.compile(r"([1-9]\d?|100)%")
+
+
+class ConfigError(ValueError):
+    """Everything that is wrong with the pillar, one sentence each."""
+
+    def __init__(self, problems):
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+@dataclasses.dataclass(frozen=True)
+class Package:
+    """Where the package comes from, and its checksum."""
+
+    source: str
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Hop:
+    """One version on the way, where one step is not enough."""
+
+    version: Version
+    package: Package
+
+
+@dataclasses.dataclass(frozen=True)
+class Window:
+    """When a run may be at work."""
+
+    days: tuple
+    start: str
+    end: str
+    timezone: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Gates:
+    """Bounds that must hold."""
+
+    max_lag_bytes: int = 52428800
+    settle_seconds: int | float = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Timeouts:
+    """Bounds of waits, in seconds."""
+
+    ask: int = 15
+    gate: int = 60
+    install: int = 600
+    upgrade: int = 3600
+    rejoin: int = 1800
+    backup: int = 600
+    failover: int = 60
+    reconfigure: int = 900
+    api: int = 120
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+    """The settings of one cluster."""
+
+    name: str
+    backends: tuple | str  # minion ids, or a compound target
+    version: Version
+    package: Package
+    frontends: tuple | str | None = None
+    frontend_batch: int | str = 1
+    frontend_api: str = "http://127.0.0.1/_status"
+    hops: tuple = ()
+    backup: bool = True
+    window: Window | None = None
+    gates: Gates = Gates()
+    timeouts: Timeouts = Timeouts()
+
+
+def cluster_names(pillar):
+    """Return the names of the clusters in a pillar, sorted. Raises ConfigError if there are none."""
+    return sorted(_clusters(pillar))
+
+
+def cluster_from_pillar(pillar, name):
+    """Read one cluster.
+
+    :param pillar: the whole pillar, a mapping.
+    :param name: the cluster's name.
+    :returns: Cluster.
+    :raises ConfigError: with every problem found.
+    """
+    clusters = _clusters(pillar)
+    if not isinstance(name, str) or name not in clusters:
+        known = ", ".join(sorted(clusters))
+        raise ConfigError(
+            [f"cluster {name!r} is not in {ROOT}, which has {known}: give one of these as pillar cluster"]
+        )
+    reader = _Reader(clusters[name], f"{ROOT}:{name}")
+    reader.only([field.name for field in dataclasses.fields(Cluster) if field.name != "name"])
+    backends = reader.target("backends", required=True)
+    if isinstance(backends, tuple) and len(backends) != 3:
+        reader.problem("backends", backends, "exactly three minion ids", "a Chef Backend cluster has three nodes")
+    fields = {
+        "backends": backends,
+        "frontends": reader.target("frontends"),
+        "version": reader.version("version"),
+        "package": reader.package("package"),
+        "hops": reader.hops("hops"),
+        "backup": reader.value("backup", True, lambda v: isinstance(v, bool), "true or false"),
+        "frontend_batch": reader.value("frontend_batch", 1, _is_batch, "a number of frontends or a percentage"),
+        "frontend_api": reader.value("frontend_api", Cluster.frontend_api, _fits(API), "a URL such as its default"),
+        "window": reader.window("window"),
+        "gates": reader.numbers("gates", Gates, {"max_lag_bytes": "bytes", "settle_seconds": "seconds"}),
+        "timeouts": reader.numbers("timeouts", Timeouts, {}),
+    }
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    return Cluster(name=name, **fields)
+
+
+def batch_size(batch, count):
+    """Return how many of ``count`` frontends are reconfigured at once; at least one."""
+    if isinstance(batch, str):
+        return max(1, count * int(batch.rstrip("%")) // 100)
+    return batch
+
+
+def plain(settings):
+    """Return a dataclass of settings as a mapping."""
+    return dataclasses.asdict(settings)
+
+
+def _clusters(pillar):
+    root = pillar.get("chef_backend") if isinstance(pillar, dict) else None
+    if not isinstance(root, dict):
+        raise ConfigError(
+            [
+                "chef_backend: not found in the master's own pillar, expected a mapping with clusters: assign the "
+                "pillar file to the master's id followed by _master in top.sls (see pillar/example.sls)"
+            ]
+        )
+    unknown = [
+        f"chef_backend:{key}: unknown key, expected clusters: correct or remove it" for key in root if key != "clusters"
+    ]
+    clusters = root.get("clusters")
+    if not isinstance(clusters, dict) or not clusters:
+        unknown.append(f"{ROOT}: found {_shown(clusters)}, expected a mapping of cluster names: add your cluster")
+    if unknown:
+        raise ConfigError(unknown)
+    return clusters
+
+
+def _shown(value):
+    return "nothing" if value is None else repr(value)
+
+
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_batch(value):
+    if isinstance(value, str):
+        return bool(PERCENT.fullmatch(value))
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _fits(pattern):
+    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+class _Reader:
+    """Reads one mapping of the pillar and collects what is wrong with it."""
+
+    def __init__(self, data, path, problems=None):
+        self.path = path
+        self.problems = [] if problems is None else problems
+        self.data = data if isinstance(data, dict) else {}
+        if not isinstance(data, dict):
+            self.problems.append(f"{path}: found {_shown(data)}, expected a mapping: see pillar/example.sls")
+
+    def problem(self, key, found, expected, advice):
+        shown = list(found) if isinstance(found, tuple) else found
+        self.problems.append(f"{self.path}:{key}: found {_shown(shown)}, expected {expected}: {advice}")
+
+    def only(self, known):
+        for key in self.data:
+            if key not in known:
+                expected = f"one of {', '.join(sorted(known))}"
+                self.problems.append(f"{self.path}:{key}: unknown key, expected {expected}: correct or remove it")
+
+    def value(self, key, default, fits, expected):
+        found = self.data.get(key, default)
+        if not fits(found):
+            self.problem(key, found, expected, "correct it")
+            return default
+        return found
+
+    def target(self, key, required=False):
+        found = self.data.get(key)
+        if found is None and not required:
+            return None
+        if isinstance(found, str) and found.strip():
+            return found
+        if not isinstance(found, list) or not found or not all(_fits(MINION)(item) for item in found):
+            self.problem(key, found, "a list of minion ids or a compound target", "name the minions")
+            return None
+        if len(set(found)) != len(found):
+            self.problem(key, found, "each minion once", "remove the double one")
+        return tuple(found)
+
+    def version(self, key):
+        found = self.data.get(key)
+        try:
+            return Version.from_text(found)
+        except ValueError:
+            self.problem(key, found, "a version such as '2.3.16'", "give the target version, in quotes if need be")
+            return None
+
+    def package(self, key):
+        found = self.data.get(key)
+        if found is None:
+            self.problem(key, found, "a mapping with source and sha256", "name the package and its checksum")
+            return None
+        inner = _Reader(found, f"{self.path}:{key}", self.problems)
+        if not isinstance(found, dict):
+            return None
+        inner.only(["source", "sha256"])
+        source, sha256 = inner.data.get("source"), inner.data.get("sha256")
+        if not _fits(SOURCE)(source):
+            inner.problem("source", source, "salt://, http(s):// or a path, ending in .deb or .rpm", "name the package")
+        if sha256 != UNVERIFIED and not _fits(SHA256)(sha256):
+            advice = f"run sha256sum on the package, or write {UNVERIFIED} if it is not to be checked"
+            inner.problem("sha256", sha256, "64 hexadecimal digits", advice)
+        return Package(source, sha256)
+
+    def hops(self, key):
+        found = self.data.get(key, [])
+        if not isinstance(found, list):
+            self.problem(key, found, "a list of version and package", "see pillar/example.sls")
+            return ()
+        hops = []
+        for number, item in enumerate(found):
+            inner = _Reader(item, f"{self.path}:{key}:{number}", self.problems)
+            inner.only(["version", "package"])
+            hops.append(Hop(inner.version("version"), inner.package("package")))
+        return tuple(hops)
+
+    def window(self, key):
+        if self.data.get(key) is None:
+            return None
+        inner = _Reader(self.data[key], f"{self.path}:{key}", self.problems)
+        inner.only(["days", "start", "end", "timezone"])
+        days = inner.value("days", None, _are_days, f"a list of {', '.join(DAYS)}")
+        start = inner.value("start", None, _fits(TIME), "a time such as '02:00'")
+        end = inner.value("end", None, _fits(TIME), "a time such as '05:00'")
+        if start and end and start >= end:
+            inner.problem("end", end, f"a time after start ({start})", "a window does not cross midnight")
+        zone = inner.value("timezone", "UTC", lambda v: isinstance(v, str) and v, "a name such as Europe/Berlin")
+        return Window(tuple(days or ()), start, end, zone)
+
+    def numbers(self, key, kind, units):
+        found = self.data.get(key, {})
+        inner = _Reader(found, f"{self.path}:{key}", self.problems)
+        names = [field.name for field in dataclasses.fields(kind)]
+        inner.only(names)
+        values = {}
+        for name in names:
+            unit = units.get(name, "seconds")
+            least = 0 if kind is Gates else 1
+            value = inner.value(
+                name,
+                getattr(kind, name),
+                lambda v, least=least: _is_number(v) and v >= least,
+                f"a number of {unit}, at least {least}",
+            )
+            values[name] = value
+        return kind(**values)
+
+
+def _are_days(value):
+    return isinstance(value, list) and bool(value) and all(day in DAYS for day in value)

@@ -1,0 +1,66 @@
+"""Read what a frontend's HAProxy says of the backends (``show stat``)."""
+
+import csv
+import dataclasses
+
+try:
+    from saltext.chef_backend.chef_backend_parse import ParseError
+except ImportError:
+    from chef_backend_parse import ParseError
+
+PROXIES = ("chef_backend_postgresql", "chef_backend_elasticsearch")
+
+
+@dataclasses.dataclass(frozen=True)
+class Server:
+    """One backend as one proxy sees it."""
+
+    proxy: str
+    name: str
+    status: str
+    check: str  # why, such as L7STS/503
+
+
+def parse_show_stat(text):
+    """Read ``show stat``'s CSV; returns a tuple of Server.
+
+    :raises ParseError: no header, or a line with another number of fields.
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines or not lines[0].startswith("# pxname,"):
+        raise ParseError("no header of HAProxy's statistics", lines[0] if lines else text)
+    header = lines[0][2:].split(",")
+    missing = {"pxname", "svname", "status"} - set(header)
+    if missing:
+        raise ParseError(f"HAProxy's statistics without {', '.join(sorted(missing))}", lines[0])
+    servers = []
+    for line, fields in zip(lines[1:], csv.reader(lines[1:]), strict=True):
+        if len(fields) != len(header):
+            raise ParseError("a line of HAProxy's statistics that does not fit its header", line)
+        row = dict(zip(header, fields, strict=True))
+        check = "/".join(filter(None, (row.get("check_status"), row.get("check_code"))))
+        if not row["pxname"] or not row["svname"] or not row["status"]:
+            raise ParseError("a line of HAProxy's statistics without proxy, server or status", line)
+        servers.append(Server(row["pxname"], row["svname"], row["status"], check))
+    return tuple(servers)
+
+
+def one_up(servers):
+    """Say what keeps HAProxy from one leader: each proxy must have exactly one server UP, both the same.
+
+    :returns: tuple of reasons as text; empty if all is well.
+    """
+    reasons, leaders = [], set()
+    for proxy in PROXIES:
+        mine = [server for server in servers if server.proxy == proxy]
+        up = [server.name for server in mine if server.status.startswith("UP")]
+        if not mine:
+            reasons.append(f"{proxy}: HAProxy knows no such proxy")
+        elif len(up) != 1:
+            states = ", ".join(f"{server.name} {server.status}" for server in mine)
+            reasons.append(f"{proxy}: {len(up)} backends are UP, expected exactly one ({states})")
+        else:
+            leaders.add(up[0])
+    if len(leaders) > 1:
+        reasons.append(f"the proxies send to different backends: {', '.join(sorted(leaders))}")
+    return tuple(reasons)

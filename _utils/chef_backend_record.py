@@ -1,0 +1,129 @@
+"""The record of a run: what cannot be observed and must survive the loss of the master.
+
+Versions, roles and health are asked; the record holds the rest. It lies on every backend as one small JSON
+file, and the same file is the cluster's lock: whoever creates it owns the run.
+"""
+
+import dataclasses
+import json
+
+OPEN = "open"  # an orchestration owns the run
+FAILED = "failed"  # it ended before its target was reached; the same command goes on
+DONE = "done"
+
+
+class RecordError(ValueError):
+    """A record that cannot be read, or does not hold what a record holds."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Owner:
+    """The process that drives a run: one orchestration on one master."""
+
+    jid: str
+    master: str
+    pid: int
+    started: float  # when the process began, epoch seconds: tells a reused pid apart
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """One upgrade of one cluster."""
+
+    run: str
+    cluster: str
+    way: str
+    target: str
+    leader: str  # who led when the run was opened
+    failover_found: str
+    backends: tuple
+    frontends: tuple
+    owner: Owner
+    opened: float
+    heartbeat: float
+    lease: int  # seconds after the heartbeat for which the owner is taken for alive
+    state: str = OPEN
+    step: str = "open"
+    node: str | None = None  # the node inside its upgrade, if one is
+    failover: str = "on"  # as this run last set it
+    finished: tuple = ()  # nodes this run upgraded, in order
+
+    @classmethod
+    def from_dict(cls, data):
+        """Build a record from what JSON gave back.
+
+        :param data: mapping as made by :meth:`to_dict`.
+        :raises RecordError: naming every field that is missing, unknown or of the wrong type.
+        """
+        if not isinstance(data, dict):
+            raise RecordError(f"a record is a mapping, found {type(data).__name__}")
+        names = {field.name for field in dataclasses.fields(cls)}
+        required = {f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING}
+        problems = [f"{name} is missing" for name in sorted(required - set(data))]
+        problems += [f"{name} is unknown" for name in sorted(set(data) - names)]
+        if problems:
+            raise RecordError("not a record: " + ", ".join(problems))
+        fields = dict(data)
+        try:
+            fields["owner"] = Owner(**data["owner"])
+            for name in ("backends", "frontends", "finished"):
+                if name in fields:
+                    fields[name] = tuple(fields[name])
+            fields["heartbeat"] = float(data["heartbeat"])
+            fields["lease"] = int(data["lease"])
+        except (TypeError, ValueError) as err:
+            raise RecordError(f"not a record: {err}") from err
+        return cls(**fields)
+
+    @classmethod
+    def from_json(cls, text):
+        """Build a record from a file's text. Raises :class:`RecordError`, quoting what cannot be read."""
+        try:
+            data = json.loads(text)
+        except ValueError as err:
+            raise RecordError(f"not JSON: {text[:80]!r}") from err
+        return cls.from_dict(data)
+
+    def to_dict(self):
+        """Return the record as plain lists, mappings, strings and numbers."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    def at(self, now, **changes):
+        """Return the record with ``changes`` and a heartbeat at ``now`` (epoch seconds)."""
+        return dataclasses.replace(self, heartbeat=now, **changes)
+
+
+def owner_is_gone(record, now, *, master, alive):
+    """Tell why the owner of a record is gone, or None while it must be taken for alive.
+
+    :param now: epoch seconds.
+    :param master: id of the master that asks.
+    :param alive: function ``(pid, started) -> bool`` for processes of this master.
+    :returns: the reason as text, or None.
+    """
+    if record.state != OPEN:
+        return f"the run ended as {record.state}"
+    owner = record.owner
+    if owner.master == master:
+        return None if alive(owner.pid, owner.started) else f"process {owner.pid} is no more"
+    silent = now - record.heartbeat
+    if silent > record.lease:
+        return f"silent for {silent:.0f} s (lease {record.lease} s)"
+    return None
+
+
+def held_by(record, now):
+    """Say who holds a cluster: for the refusal of a second run."""
+    return (
+        f"run {record.run} to {record.target} holds {record.cluster}: started by master {record.owner.master} "
+        f"(process {record.owner.pid}), {now - record.opened:.0f} s old, "
+        f"at step {record.step!r}{f' on {record.node}' if record.node else ''}"
+    )
+
+
+def newest(records):
+    """Return the record with the latest heartbeat of several copies, or None.
+
+    Copies differ when a node was down while the others were written.
+    """
+    return max((r for r in records if r is not None), key=lambda r: r.heartbeat, default=None)

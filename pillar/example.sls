@@ -1,0 +1,27 @@
+# The pillar of the master itself: in top.sls, for its own id followed by _master, e.g. 'salt.example.com_master'.
+# A key that is unknown, missing or of the wrong type is refused before anything is touched.
+chef_backend:
+  clusters:
+    prod:
+      backends: [be1, be2, be3]  # minion ids, exactly three; or one compound target that matches three
+      frontends: 'G@roles:chef-frontend and *.prod'  # minion ids or a compound target; may be left out
+      version: 2.3.16  # the target
+      package:
+        source: salt://chef/chef-backend_2.3.16-1_amd64.deb
+        sha256: 0000000000000000000000000000000000000000000000000000000000000000  # or: skip-verification
+      backup: true  # one follower takes a backup before the first node is touched
+      frontend_batch: 1  # frontends at once: a number or a percentage
+      frontend_api: http://127.0.0.1/_status  # asked on each frontend; must answer pong
+      gates:
+        max_lag_bytes: 52428800  # bytes a follower may be behind the leader
+        settle_seconds: 10  # seconds over which every look must find a rejoined node healthy
+      timeouts:  # seconds
+        ask: 15  # a minion's first sign of life
+        gate: 60  # a gate to hold
+        install: 600
+        upgrade: 3600
+        rejoin: 1800
+        backup: 600
+        failover: 60  # the nodes to show that failover was switched; HAProxy to know the leader
+        reconfigure: 900
+        api: 120

@@ -1,0 +1,1 @@
+"""Tests and the laboratory they run in."""

@@ -1,0 +1,235 @@
+"""The lab as its users see it: boot it, run commands in its hosts, cut power and cables, ask Salt, take snapshots."""
+
+import json
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.lab import health, network, power, salt, snapshot, stack
+from tests.lab.common import CHECKOUT, RUN, CommandFailed, LabError
+from tests.lab.world import require_inside
+
+STATE = RUN / "lab.json"
+
+
+def together(work, items) -> list:
+    """Call work(item) for all items at once; return the results in order, or raise the first error."""
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        return list(pool.map(work, items))
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running laboratory, driven from its world's hub.
+
+    version: chef-backend installed at boot; server: chef-server-core installed at boot; speed: what the product's
+    time constants were divided by. The object holds nothing else, so that several processes can have one (`attach`).
+    """
+
+    version: str
+    server: str
+    speed: float
+
+    hosts = tuple(network.ADDRESSES)
+    backends = tuple(network.BACKENDS)
+    frontends = tuple(network.FRONTENDS)
+    file_roots = salt.SRV
+    journal_path = RUN / "journal"
+
+    @classmethod
+    def boot(cls, backends: str = "2.2.0", speed: float = 6.0, server: str = "14.16.19", stack: bool = True) -> "Lab":
+        """Start everything in an empty world.
+
+        backends: version of chef-backend; server: of chef-server-core; speed: divides every time constant of the
+        product (1 = as documented); stack: False leaves it at five bare hosts without products and Salt.
+        Returns the lab, healthy, all minions answering. Raises LabError with what failed.
+        """
+        require_inside()
+        if STATE.exists():
+            raise LabError("this world has a lab already: use Lab.attach()")
+        if speed <= 0:
+            raise LabError(f"speed {speed:g} cannot be: give a number above 0 (1 = the documented time constants)")
+        lab = cls(backends, server, float(speed))
+        salt.lay_ground(RUN / "ground")
+        if stack:
+            salt.start_master()
+        together(power.switch_on, cls.hosts)
+        together(lab._introduce, cls.hosts)
+        if stack:
+            _stack().set_up(lab)
+        STATE.write_text(json.dumps({"version": backends, "server": server, "speed": lab.speed, "stack": stack}))
+        return lab
+
+    @classmethod
+    def attach(cls) -> "Lab":
+        """The lab that another process of this world booted. Raises LabError if there is none."""
+        require_inside()
+        if not STATE.exists():
+            raise LabError("this world has no lab yet: boot one with Lab.boot()")
+        known = json.loads(STATE.read_text())
+        return cls(known["version"], known["server"], known["speed"])
+
+    def _introduce(self, host: str) -> None:
+        """Tell a host who it is."""
+        card = {
+            "name": host,
+            "ip": self.address(host),
+            "peers": network.BACKENDS,
+            "frontends": network.FRONTENDS,
+            "speed": self.speed,
+        }
+        self.put(host, "/etc/lab/lab.json", json.dumps(card) + "\n")
+        self.put(host, "/etc/lab/salt/minion.d/id.conf", f"id: {host}\n")
+
+    def address(self, host: str) -> str:
+        """IP address of a host. Raises LabError for an unknown name."""
+        power.folder(host)
+        return network.ADDRESSES[host]
+
+    # Commands and files in a host
+
+    def exec(self, host: str, *argv: str, check: bool = True, timeout: float = 60, **options):
+        """Run a command in a host to its end.
+
+        check: raise CommandFailed on a status other than 0. timeout: seconds, after which the command is killed and
+        subprocess.TimeoutExpired raised. options: for subprocess.run. Returns the CompletedProcess, text captured.
+        Raises LabError if the host is off.
+        """
+        options = {"capture_output": True, "text": True, "timeout": timeout, **options}
+        if "input" not in options:
+            options.setdefault("stdin", subprocess.DEVNULL)
+        done = subprocess.run(power.argv_in(host, argv), check=False, **options)
+        if check and done.returncode:
+            raise CommandFailed(host, argv, done.returncode, f"{done.stdout or ''}{done.stderr or ''}")
+        return done
+
+    def popen(self, host: str, *argv: str, **options) -> subprocess.Popen:
+        """Start a command in a host; options are for subprocess.Popen. It ends when the Popen is killed."""
+        return subprocess.Popen(power.argv_in(host, argv), **options)
+
+    def root(self, host: str) -> Path:
+        """The / of a host that is on, as the hub reaches it."""
+        return power.root(host)
+
+    def put(self, host: str, path: str, content: str | bytes, mode: int = 0o644) -> None:
+        """Write a file in a host that is on. path: absolute there; mode: permission bits."""
+        power.put(host, path, content, mode)
+
+    # Power and cables
+
+    def power_off(self, host: str) -> None:
+        """Cut a host's power without warning to anyone; its disk stays."""
+        power.switch_off(host)
+
+    def power_on(self, host: str) -> None:
+        """Switch a host on again; its runit starts what the disk says. Does not wait for services."""
+        power.switch_on(host)
+
+    def is_on(self, host: str) -> bool:
+        """Whether a host is switched on."""
+        return power.is_on(host)
+
+    def unplug(self, host: str) -> None:
+        """Pull a host's network cable: packets vanish silently."""
+        power.pid(host)
+        network.unplug(host)
+
+    def plug(self, host: str) -> None:
+        """Put a host's network cable back."""
+        power.pid(host)
+        network.plug(host)
+
+    # Salt
+
+    def salt(self, *args: str, timeout: float = 120) -> subprocess.CompletedProcess:
+        """Run the real `salt` command in the hub; args are its words, timeout is in seconds. Never raises on failure."""
+        return self._salt("salt", args, timeout, None)
+
+    def salt_run(self, *args: str, timeout: float = 300, env: dict | None = None) -> subprocess.CompletedProcess:
+        """Run the real `salt-run` command in the hub; env adds variables. Never raises on failure."""
+        return self._salt("salt-run", args, timeout, env)
+
+    def _salt(self, name: str, args, timeout: float, env) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            salt.argv(name, args),
+            env=salt.environment(env),
+            cwd=CHECKOUT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def salt_run_popen(self, *args: str, env: dict | None = None, **options) -> subprocess.Popen:
+        """Start the real `salt-run` command in the hub; options are for subprocess.Popen."""
+        options = {"cwd": CHECKOUT, "stdin": subprocess.DEVNULL, "text": True, **options}
+        return subprocess.Popen(salt.argv("salt-run", args), env=salt.environment(env), **options)
+
+    def write_pillar(self, mapping: dict) -> None:
+        """Make a mapping the pillar of orchestrations and runners."""
+        salt.write_pillar(mapping)
+
+    def start_master(self) -> None:
+        """Start the salt-master again after stop_master."""
+        salt.start_master()
+
+    def stop_master(self, kill: bool = False) -> None:
+        """End the salt-master, with SIGKILL if kill."""
+        salt.stop_master(kill)
+
+    def await_minions(self, hosts=None, timeout: float = 60) -> None:
+        """Wait until minions answer (all of them by default). Raises LabError naming the silent ones."""
+        salt.await_minions(hosts or self.hosts, timeout)
+
+    def package(self, version: str) -> Path:
+        """The chef-backend package of a version in the hub; the minions see it as salt://packages/NAME."""
+        return _stack().package(version)
+
+    def server_package(self, version: str) -> Path:
+        """The chef-server-core package of a version in the hub; the minions see it as salt://packages/NAME."""
+        return _stack().server_package(version)
+
+    # The lab's own truth
+
+    def journal(self) -> list[dict]:
+        """All events of all hosts' journals, in the order of their times; lines are as tests/lab/README.md tells."""
+        lines = [line for host in self.hosts if power.journal(host).exists() for line in _lines(power.journal(host))]
+        return sorted((json.loads(line) for line in lines), key=lambda event: event["time"])
+
+    def unhealthy(self) -> str | None:
+        """What keeps the cluster from being healthy, by the lab's own truth; None if nothing does."""
+        return health.unhealthy(self)
+
+    def wait_healthy(self, timeout: float = 60) -> float:
+        """Wait until the whole cluster is healthy; returns the seconds it took. Raises LabError with what is missing."""
+        return health.wait(self, timeout)
+
+    # Snapshots and the end
+
+    def save(self, name: str) -> None:
+        """Keep the disks of all hosts, the pillar and nothing else under a name. The lab runs on, freshly started."""
+        snapshot.save(self, name)
+
+    def restore(self, name: str) -> None:
+        """Put everything back as it was at save(name): disks, pillar, power, cables; all healthy and answering."""
+        snapshot.restore(self, name)
+
+    def down(self) -> None:
+        """Switch everything off; the disks go with the world."""
+        salt.stop_master()
+        for host in self.hosts:
+            if power.is_on(host):
+                power.switch_off(host)
+        STATE.unlink(missing_ok=True)
+
+
+def _lines(path: Path) -> list[str]:
+    """The complete lines of a file that others append to."""
+    return path.read_text().rpartition("\n")[0].splitlines()
+
+
+def _stack():
+    """The stack module; within Lab.boot its name is taken by an argument."""
+    return stack

@@ -1,0 +1,195 @@
+"""Salt in the lab: a master in the hub, a minion on every host, all of this checkout."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import yaml
+
+from tests.lab import network
+from tests.lab.common import CHECKOUT, HOST_PATH, RUN, LabError, start_time
+
+MASTER = RUN / "master"
+CONFIG = MASTER / "etc"
+SRV = RUN / "srv"
+PACKAGES = SRV / "packages"
+PILLAR = RUN / "pillar"
+LOG = MASTER / "log"
+
+MASTER_CONFIG = {
+    "id": "hub",
+    "interface": network.HUB,
+    "user": "root",
+    "auto_accept": True,
+    "worker_threads": 4,
+    "timeout": 5,
+    "gather_job_timeout": 5,
+    "grains_cache": True,
+    "file_roots": {"base": [str(CHECKOUT), str(SRV)]},
+    # The checkout holds the lab's own disks, too: nobody wants them on the file server.
+    "file_ignore_regex": [r"(^|/)\.(cache|git)($|/)", r"(^|/)__pycache__($|/)"],
+    "pillar_roots": {"base": [str(PILLAR)]},
+    "module_dirs": [str(CHECKOUT)],
+    "pki_dir": str(MASTER / "pki"),
+    "cachedir": str(MASTER / "cache"),
+    "log_file": str(LOG),
+    "log_level_logfile": "warning",
+    "pidfile": "/run/salt-master.pid",
+    "sock_dir": "/run/salt/master",  # short: the path of a socket may have 107 characters
+    "sqlite_queue_dir": str(MASTER / "queues"),
+    "token_dir": str(MASTER / "tokens"),
+    "enable_legacy_startup_events": False,
+    "ping_on_rotate": False,
+    "keysize": 2048,
+}
+
+MINION_CONFIG = {
+    "master": network.HUB,
+    "module_dirs": [str(CHECKOUT)],
+    "log_level_logfile": "warning",
+    "log_file": "/var/log/salt-minion.log",
+    "pki_dir": "/var/lib/lab-salt/pki",
+    "cachedir": "/var/lib/lab-salt/cache",
+    "conf_file": "/etc/lab/salt/minion",
+    "sock_dir": "/run/salt/minion",
+    "pidfile": "/run/salt-minion.pid",
+    "keysize": 2048,
+    "acceptance_wait_time": 1,
+    "random_reauth_delay": 1,
+    "recon_default": 200,
+    "recon_max": 1000,
+    "auth_timeout": 5,
+    "mine_enabled": False,
+    "enable_gpu_grains": False,
+    "enable_fqdns_grains": False,
+    "start_event_grains": [],
+}
+
+
+def program(name: str) -> list[str]:
+    """The command of a Salt program of this interpreter, e.g. `salt-run`.
+
+    The script is given to the interpreter, because its own first line is wrong in a moved environment.
+    Raises LabError if Salt is not installed there.
+    """
+    script = Path(sys.prefix) / "bin" / name
+    if not script.exists():
+        raise LabError(f"{script} is missing: install Salt into this environment ({sys.prefix}/bin/pip install salt)")
+    return [sys.executable, str(script)]
+
+
+def lay_ground(ground: Path) -> None:
+    """Put the minion's service and settings into the layer that all hosts share; the id is each host's own name."""
+    service = ground / "etc/sv/salt-minion"
+    (service / "log").mkdir(parents=True, exist_ok=True)
+    minion = " ".join(f"'{word}'" for word in program("salt-minion"))
+    runs = {
+        service / "run": f"#!/bin/sh\nexec 2>&1\nexec {minion} -c /etc/lab/salt\n",
+        service / "log/run": "#!/bin/sh\nmkdir -p /var/log/salt-minion\nexec svlogd -tt /var/log/salt-minion\n",
+    }
+    for path, text in runs.items():
+        path.write_text(text)
+        path.chmod(0o755)
+    (ground / "etc/lab/salt").mkdir(parents=True, exist_ok=True)
+    (ground / "etc/lab/salt/minion").write_text(yaml.safe_dump(MINION_CONFIG))
+
+
+def start_master() -> None:
+    """Start the master. Raises LabError if it runs already."""
+    if _master_pid() is not None:
+        raise LabError("the salt-master runs already")
+    for folder in (CONFIG, PACKAGES, PILLAR):
+        folder.mkdir(parents=True, exist_ok=True)
+    (CONFIG / "master").write_text(yaml.safe_dump(MASTER_CONFIG))
+    if not (PILLAR / "top.sls").exists():
+        write_pillar({})
+    with open(MASTER / "out", "a") as out:
+        process = subprocess.Popen(
+            [*program("salt-master"), "-c", str(CONFIG), "-l", "warning"],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            cwd=CHECKOUT,
+            start_new_session=True,
+        )
+    (MASTER / "pid").write_text(json.dumps({"pid": process.pid, "started": start_time(process.pid)}))
+
+
+def runs() -> bool:
+    """Whether the master runs."""
+    return _master_pid() is not None
+
+
+def _master_pid() -> int | None:
+    with contextlib.suppress(FileNotFoundError):
+        known = json.loads((MASTER / "pid").read_text())
+        if start_time(known["pid"]) == known["started"]:
+            return known["pid"]
+    return None
+
+
+def stop_master(kill: bool = False, timeout: float = 10) -> None:
+    """End the master and its workers; nothing if none runs.
+
+    kill: with SIGKILL at once, as in a crash. timeout: seconds it gets to end by itself otherwise.
+    """
+    pid = _master_pid()
+    if pid is None:
+        return
+    if not kill:
+        os.kill(pid, signal.SIGTERM)
+        _await_end(pid, timeout)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)  # the session is the master's own
+    _await_end(pid, 5)
+    (MASTER / "pid").unlink()
+
+
+def _await_end(pid: int, timeout: float) -> None:
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+        if start_time(pid) is None:
+            return
+        time.sleep(0.02)
+
+
+def write_pillar(mapping: dict) -> None:
+    """Make a mapping the pillar of the master itself, i.e. of orchestrations and runners.
+
+    mapping: what stands in the pillar, from its top, e.g. {"chef_backend": {"clusters": {...}}}.
+    """
+    PILLAR.mkdir(parents=True, exist_ok=True)
+    (PILLAR / "top.sls").write_text(yaml.safe_dump({"base": {"*_master": ["chef_backend"]}}))
+    (PILLAR / "chef_backend.sls").write_text(yaml.safe_dump(mapping, sort_keys=False))
+
+
+def forget_runs() -> None:
+    """Drop what the extension keeps in the master's cache about runs: after a snapshot they never were."""
+    for bank in (MASTER / "cache").glob("chef_backend*"):
+        shutil.rmtree(bank)
+
+
+def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
+    """The environment for Salt commands in the hub, with extra variables on top."""
+    return {**os.environ, "PATH": f"{sys.prefix}/bin:{HOST_PATH}", **(extra or {})}
+
+
+def argv(name: str, args) -> list[str]:
+    """A Salt command that talks to the lab's master. name: e.g. `salt-run`; args: its words."""
+    return [*program(name), "-c", str(CONFIG), *map(str, args)]
+
+
+def await_minions(hosts, timeout: float = 60) -> None:
+    """Wait until the minions of some hosts answer. Raises LabError naming those that do not within timeout seconds."""
+    ask = [sys.executable, "-m", "tests.lab.ping", str(CONFIG), f"{timeout:g}", *hosts]
+    done = subprocess.run(ask, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LabError((done.stderr.strip().splitlines() or ["the master cannot be asked"])[-1])

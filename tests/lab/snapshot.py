@@ -1,0 +1,92 @@
+"""Snapshots: the disks of all hosts under a name, and the way back to them.
+
+The power of all hosts is cut for a save, as at one moment, so that the copies belong together. A restore is therefore
+what the end of a power cut of the whole site would be: everything starts from its disk, and a leader is elected.
+"""
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.lab import network, power, salt
+from tests.lab.common import RUN, LabError, command
+
+FAULTS = "etc/lab/faults.json"
+
+
+def save(lab, name: str) -> None:
+    """Keep the disks of all hosts and the pillar. Raises LabError if a host is off or the name is taken."""
+    place = _place(name)
+    if place.exists():
+        raise LabError(f"there is a snapshot {name!r} already: choose another name")
+    off = [host for host in lab.hosts if not power.is_on(host)]
+    if off:
+        raise LabError(f"a snapshot needs all hosts on; off: {', '.join(off)}")
+    _cut_power(lab)
+    part = place.with_name(f".{name}.part")
+    part.mkdir()
+    _each(lab, lambda host: _copy(power.folder(host) / "disk/upper", part / host))
+    _copy(salt.PILLAR, part / "pillar")
+    part.rename(place)
+    _start(lab)
+
+
+def restore(lab, name: str) -> None:
+    """Put the disks and the pillar of a snapshot back and start everything from them.
+
+    Faults that tests have ordered are dropped, cables are plugged, the master is started if it is down.
+    Raises LabError if there is no such snapshot, or the cluster does not become healthy.
+    """
+    place = _place(name)
+    if not place.exists():
+        known = sorted(path.name for path in (RUN / "snapshots").iterdir() if not path.name.startswith("."))
+        raise LabError(f"there is no snapshot {name!r}; there are: {', '.join(known) or 'none'}")
+    _cut_power(lab)
+
+    def put_back(host: str) -> None:
+        power.wipe(host)
+        _copy(place / host, power.folder(host) / "disk/upper")
+        (power.folder(host) / "disk/upper" / FAULTS).unlink(missing_ok=True)
+
+    _each(lab, put_back)
+    shutil.rmtree(salt.PILLAR)
+    _copy(place / "pillar", salt.PILLAR)
+    salt.forget_runs()
+    _start(lab)
+
+
+def _place(name: str) -> Path:
+    if not name.replace("-", "").replace("_", "").isalnum():
+        raise LabError(f"{name!r} cannot name a snapshot: use letters, digits, - and _")
+    return RUN / "snapshots" / name
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a folder with owners, modes, device nodes (an overlay's whiteouts) and attributes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    command("cp", "-a", source, target)
+
+
+def _each(lab, work) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, lab.hosts))
+
+
+def _cut_power(lab) -> None:
+    """Cut the power of the whole site as at one moment: cables first, so that nobody sees another one go."""
+    on = [host for host in (*lab.frontends, *lab.backends) if power.is_on(host)]
+    for host in on:
+        network.unplug(host)
+    for host in on:
+        power.switch_off(host)
+
+
+def _start(lab) -> None:
+    """Switch all on and wait until the cluster is healthy and every minion answers."""
+    if not salt.runs():
+        salt.start_master()
+    _each(lab, power.switch_on)
+    with ThreadPoolExecutor(1) as pool:
+        minions = pool.submit(lab.await_minions)
+        lab.wait_healthy(60)
+        minions.result()
