@@ -21,6 +21,7 @@ SRV = RUN / "srv"
 PACKAGES = SRV / "packages"
 PILLAR = RUN / "pillar"
 LOG = MASTER / "log"
+SERVED = ("orch", "_grains", "_modules", "_runners", "_states", "_utils")
 
 MASTER_CONFIG = {
     "id": "hub",
@@ -31,9 +32,7 @@ MASTER_CONFIG = {
     "timeout": 5,
     "gather_job_timeout": 5,
     "grains_cache": True,
-    "file_roots": {"base": [str(CHECKOUT), str(SRV)]},
-    # The checkout holds the lab's own disks, too: nobody wants them on the file server.
-    "file_ignore_regex": [r"(^|/)\.(cache|git)($|/)", r"(^|/)__pycache__($|/)"],
+    "file_roots": {"base": [str(SRV)]},
     "pillar_roots": {"base": [str(PILLAR)]},
     "module_dirs": [str(CHECKOUT)],
     "pki_dir": str(MASTER / "pki"),
@@ -106,6 +105,9 @@ def start_master() -> None:
         raise LabError("the salt-master runs already")
     for folder in (CONFIG, PACKAGES, PILLAR):
         folder.mkdir(parents=True, exist_ok=True)
+    for name in SERVED:  # not the checkout itself: the file server would walk the lab's own disks again and again
+        if not (SRV / name).is_symlink():
+            (SRV / name).symlink_to(CHECKOUT / name)
     (CONFIG / "master").write_text(yaml.safe_dump(MASTER_CONFIG))
     if not (PILLAR / "top.sls").exists():
         write_pillar({})
