@@ -51,11 +51,12 @@ class Lab:
         if speed <= 0:
             raise LabError(f"speed {speed:g} cannot be: give a number above 0 (1 = the documented time constants)")
         lab = cls(backends, server, float(speed))
-        salt.lay_ground(RUN / "ground")
+        salt.lay_ground(RUN / "ground", start=stack)
         if stack:
             salt.start_master()
+        for host in cls.hosts:
+            lab._introduce(host)
         together(power.switch_on, cls.hosts)
-        together(lab._introduce, cls.hosts)
         if stack:
             _stack().set_up(lab)
         STATE.write_text(json.dumps({"version": backends, "server": server, "speed": lab.speed, "stack": stack}))
@@ -71,7 +72,7 @@ class Lab:
         return cls(known["version"], known["server"], known["speed"])
 
     def _introduce(self, host: str) -> None:
-        """Tell a host who it is."""
+        """Write on a host's empty disk who it is."""
         card = {
             "name": host,
             "ip": self.address(host),
@@ -79,8 +80,8 @@ class Lab:
             "frontends": network.FRONTENDS,
             "speed": self.speed,
         }
-        self.put(host, "/etc/lab/lab.json", json.dumps(card) + "\n")
-        self.put(host, "/etc/lab/salt/minion.d/id.conf", f"id: {host}\n")
+        power.write(power.disk(host) / "etc/lab/lab.json", json.dumps(card) + "\n")
+        power.write(power.disk(host) / "etc/lab/salt/minion.d/id.conf", f"id: {host}\n")
 
     def address(self, host: str) -> str:
         """IP address of a host. Raises LabError for an unknown name."""
@@ -143,11 +144,11 @@ class Lab:
     # Salt
 
     def salt(self, *args: str, timeout: float = 120) -> subprocess.CompletedProcess:
-        """Run the real `salt` command in the hub; args are its words, timeout is in seconds. Never raises on failure."""
+        """Run the real `salt` command in the hub; args: its words; timeout: seconds. A failure does not raise."""
         return self._salt("salt", args, timeout, None)
 
     def salt_run(self, *args: str, timeout: float = 300, env: dict | None = None) -> subprocess.CompletedProcess:
-        """Run the real `salt-run` command in the hub; env adds variables. Never raises on failure."""
+        """Run the real `salt-run` command in the hub; env: more variables. A failure does not raise."""
         return self._salt("salt-run", args, timeout, env)
 
     def _salt(self, name: str, args, timeout: float, env) -> subprocess.CompletedProcess:
@@ -195,15 +196,16 @@ class Lab:
 
     def journal(self) -> list[dict]:
         """All events of all hosts' journals, in the order of their times; lines are as tests/lab/README.md tells."""
-        lines = [line for host in self.hosts if power.journal(host).exists() for line in _lines(power.journal(host))]
-        return sorted((json.loads(line) for line in lines), key=lambda event: event["time"])
+        files = [power.journal(host) for host in self.hosts]
+        events = (json.loads(line) for file in files if file.exists() for line in _lines(file))
+        return sorted(events, key=lambda event: event["time"])
 
     def unhealthy(self) -> str | None:
         """What keeps the cluster from being healthy, by the lab's own truth; None if nothing does."""
         return health.unhealthy(self)
 
     def wait_healthy(self, timeout: float = 60) -> float:
-        """Wait until the whole cluster is healthy; returns the seconds it took. Raises LabError with what is missing."""
+        """Wait until all of the cluster is healthy; returns the seconds it took. Raises LabError with what is not."""
         return health.wait(self, timeout)
 
     # Snapshots and the end

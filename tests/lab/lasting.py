@@ -3,6 +3,7 @@
 Its keeper leads a session of its own; its processes stand in a state file below .cache/lab, by pid and start time.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -121,10 +122,8 @@ def _end(keeper: int) -> None:
     """End a keeper: by SIGTERM, or after 10 s by SIGKILL, upon which the kernel ends the world."""
 
     def gone() -> str | None:
-        try:
+        with contextlib.suppress(ChildProcessError):
             os.waitpid(keeper, os.WNOHANG)
-        except ChildProcessError:
-            pass
         return None if start_time(keeper) is None else f"process {keeper} does not end"
 
     for number in (signal.SIGTERM, signal.SIGKILL):

@@ -27,6 +27,11 @@ def folder(host: str) -> Path:
     return RUN / "hosts" / host
 
 
+def disk(host: str) -> Path:
+    """The upper folder of the host's overlay: its own files. To be changed only while the host is off."""
+    return folder(host) / "disk/upper"
+
+
 def journal(host: str) -> Path:
     """The host's journal, on the hub's side: no power-off, snapshot or package reaches it."""
     return RUN / "journal" / f"{host}.jsonl"
@@ -140,7 +145,11 @@ def put(host: str, path: str, content: str | bytes, mode: int = 0o644) -> None:
     path: absolute, as the host sees it; no part of it may be a link to an absolute path. content: text or bytes.
     mode: permission bits.
     """
-    target = Path(f"{root(host)}{path}")
+    write(Path(f"{root(host)}{path}"), content, mode)
+
+
+def write(target: Path, content: str | bytes, mode: int = 0o644) -> None:
+    """Write a file atomically; its folders are made."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.{time.monotonic_ns()}")
     part.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -13,12 +13,14 @@ from pathlib import Path
 import yaml
 
 from tests.lab import network
-from tests.lab.common import CHECKOUT, HOST_PATH, RUN, LabError, start_time
+from tests.lab.common import CHECKOUT, HOST_PATH, RUN, LabError, command, start_time
 
 MASTER = RUN / "master"
 CONFIG = MASTER / "etc"
 SRV = RUN / "srv"
 PACKAGES = SRV / "packages"
+#: The checkout as a file root, without its hidden folders and the lab: the file server walks all of it every minute.
+TREE = RUN / "tree"
 PILLAR = RUN / "pillar"
 LOG = MASTER / "log"
 SERVED = ("orch", "_grains", "_modules", "_runners", "_states", "_utils")
@@ -83,8 +85,11 @@ def program(name: str) -> list[str]:
     return [sys.executable, str(script)]
 
 
-def lay_ground(ground: Path) -> None:
-    """Put the minion's service and settings into the layer that all hosts share; the id is each host's own name."""
+def lay_ground(ground: Path, start: bool) -> None:
+    """Put the minion's service and settings into the layer that all hosts share.
+
+    ground: the layer's folder. start: have every host start its minion when it is switched on.
+    """
     service = ground / "etc/sv/salt-minion"
     (service / "log").mkdir(parents=True, exist_ok=True)
     minion = " ".join(f"'{word}'" for word in program("salt-minion"))
@@ -95,6 +100,8 @@ def lay_ground(ground: Path) -> None:
     for path, text in runs.items():
         path.write_text(text)
         path.chmod(0o755)
+    if start:
+        (ground / "etc/service-links/salt-minion").symlink_to("/etc/sv/salt-minion")
     (ground / "etc/lab/salt").mkdir(parents=True, exist_ok=True)
     (ground / "etc/lab/salt/minion").write_text(yaml.safe_dump(MINION_CONFIG))
 
@@ -108,6 +115,8 @@ def start_master() -> None:
     for name in SERVED:  # not the checkout itself: the file server would walk the lab's own disks again and again
         if not (SRV / name).is_symlink():
             (SRV / name).symlink_to(CHECKOUT / name)
+    if not TREE.exists():
+        _plant_tree()
     (CONFIG / "master").write_text(yaml.safe_dump(MASTER_CONFIG))
     if not (PILLAR / "top.sls").exists():
         write_pillar({})
@@ -121,6 +130,14 @@ def start_master() -> None:
             start_new_session=True,
         )
     (MASTER / "pid").write_text(json.dumps({"pid": process.pid, "started": start_time(process.pid)}))
+
+
+def _plant_tree() -> None:
+    """Show the checkout's folders to the file server (it serves nothing that a link leads out of its root)."""
+    for folder in CHECKOUT.iterdir():
+        if folder.is_dir() and not folder.name.startswith(".") and folder.name != "tests":
+            (TREE / folder.name).mkdir(parents=True)
+            command("mount", "--bind", folder, TREE / folder.name)
 
 
 def runs() -> bool:

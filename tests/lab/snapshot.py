@@ -25,7 +25,7 @@ def save(lab, name: str) -> None:
     _cut_power(lab)
     part = place.with_name(f".{name}.part")
     part.mkdir()
-    _each(lab, lambda host: _copy(power.folder(host) / "disk/upper", part / host))
+    _each(lab, lambda host: _copy(power.disk(host), part / host))
     _copy(salt.PILLAR, part / "pillar")
     part.rename(place)
     _start(lab)
@@ -45,8 +45,8 @@ def restore(lab, name: str) -> None:
 
     def put_back(host: str) -> None:
         power.wipe(host)
-        _copy(place / host, power.folder(host) / "disk/upper")
-        (power.folder(host) / "disk/upper" / FAULTS).unlink(missing_ok=True)
+        _copy(place / host, power.disk(host))
+        (power.disk(host) / FAULTS).unlink(missing_ok=True)
 
     _each(lab, put_back)
     shutil.rmtree(salt.PILLAR)

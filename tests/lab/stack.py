@@ -19,18 +19,12 @@ def set_up(lab) -> None:
     Raises LabError if a command fails, the cluster does not become healthy or a minion does not answer.
     """
     with ThreadPoolExecutor(8) as pool:
-        minions = pool.submit(_start_minions, lab)
+        minions = pool.submit(lab.await_minions, timeout=90)
         list(pool.map(lambda host: _install(lab, host), lab.hosts))
         _form_cluster(lab)
         _join_frontends(lab)
         lab.wait_healthy(60)
         minions.result()
-
-
-def _start_minions(lab) -> None:
-    for host in lab.hosts:
-        lab.exec(host, "lab-service", "/etc/sv/salt-minion")
-    lab.await_minions(timeout=90)
 
 
 def _install(lab, host: str) -> None:
