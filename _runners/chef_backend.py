@@ -53,12 +53,15 @@ def _master(function, *args):
 
 
 def _answer(ask, text):
-    """Return what was asked for; a runner that only raised, or only returned an error, would exit with 0."""
+    """Return what was asked for. Only a mapping with ``retcode`` makes salt-run exit non-zero without a traceback."""
     try:
         shown = ask()
     except CommandExecutionError as err:
-        __context__["retcode"] = 1
-        return str(err) if text else {"error": str(err), "retcode": 1}
-    if not all(one["ok"] for one in shown):
-        __context__["retcode"] = 1
-    return "\n\n".join(one["text"] for one in shown) if text else shown
+        return _bad({"error": str(err)})
+    found = "\n\n".join(one["text"] for one in shown) if text else shown
+    return found if all(one["ok"] for one in shown) else _bad({"found": found})
+
+
+def _bad(answer):
+    __context__["retcode"] = 1  # as a step of an orchestration this makes it fail, retcode alone does not
+    return {**answer, "retcode": 1}

@@ -197,6 +197,9 @@ def closed(name, cluster):
         if __opts__["test"]:
             ret.update(result=None, comment="would switch failover on if it is not, and free the cluster")
             return ret
+        if any(tag.endswith("_|-opened") and step["result"] is False for tag, step in __running__.items()):
+            ret.update(result=True, comment="no run was opened: nothing to close")
+            return ret
         views = _ask("views", cluster)
         record = answers.record(views)
         if record is None or record.owner.jid != str(__orchestration_jid__):

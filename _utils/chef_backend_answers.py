@@ -146,7 +146,7 @@ def _view(node, view):
         status = parse.Status.from_text(view.get("status") or "")
         behind = lag(view.get("replication"))
     except ValueError as err:
-        errors.append(str(err))
+        errors.append(str(err).removeprefix(f"{node}: "))
     return health.View(
         node=node_name(node),
         cluster=cluster,

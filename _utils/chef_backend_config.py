@@ -284,17 +284,11 @@ class _Reader:
         inner = _Reader(found, f"{self.path}:{key}", self.problems)
         names = [field.name for field in dataclasses.fields(kind)]
         inner.only(names)
+        least = 0 if kind is Gates else 1
         values = {}
         for name in names:
-            unit = units.get(name, "seconds")
-            least = 0 if kind is Gates else 1
-            value = inner.value(
-                name,
-                getattr(kind, name),
-                lambda v, least=least: _is_number(v) and v >= least,
-                f"a number of {unit}, at least {least}",
-            )
-            values[name] = value
+            expected = f"a number of {units.get(name, 'seconds')}, at least {least}"
+            values[name] = inner.value(name, getattr(kind, name), lambda v: _is_number(v) and v >= least, expected)
         return kind(**values)
 
 

@@ -80,7 +80,7 @@ def judge_cluster(views, bounds, except_node=None):
     if len(views) != MEMBERS:
         reasons.append(Reason("the cluster", "has answers of", f"{len(views)} nodes", f"expected {MEMBERS}"))
     for node, view in sorted(views.items()):
-        own = [Reason(node, "could not be judged", view.error)] if view.error else []
+        own = [Reason(node, "could not be judged:", view.error)] if view.error else []
         own += _judge_status(view.status, node, absent=except_node if node != except_node else None)
         own += _judge_cluster_status(view.cluster, node, absent=except_node if node != except_node else None)
         own += _judge_lag(view.lag, bounds, except_node)
@@ -90,9 +90,7 @@ def judge_cluster(views, bounds, except_node=None):
     if len(leaders) > 1:
         reasons.append(Reason("the cluster", "is seen with different leaders", advice="wait until the nodes agree"))
     if not any(view.lag for node, view in views.items() if node != except_node) and not reasons:
-        reasons.append(
-            Reason("the cluster", "shows no replication", advice="look at pg_stat_replication on the leader")
-        )
+        reasons.append(Reason("the cluster", "shows no replication", advice="ask pg_stat_replication on the leader"))
     unique = tuple(dict.fromkeys(reasons))
     return Verdict(not unique, unique, tuple(dict.fromkeys(tolerated)))
 
@@ -158,9 +156,7 @@ def _judge_status(status, node, absent=None):
     for check in status.system:
         bad = [f"{what}: {value}" for what, value in check.local if value != "OK"]
         if bad or check.error:
-            reasons.append(
-                Reason(node, f"has {check.name}", "; ".join(bad) or check.error, "expected OK", "free space")
-            )
+            reasons.append(Reason(node, f"has {check.name}", "; ".join(bad) or check.error, "expected OK"))
     return tuple(reasons)
 
 

@@ -148,7 +148,9 @@ def _node(columns, line):
         if field is None:
             extra.append((str(header), value if isinstance(value, str) else json.dumps(value)))
         elif field in _FLAGS:
-            fields[field] = _flag(value, line)
+            fields[field] = _flag(field, value, line)
+        elif field == "following" and value in ("", "-"):
+            fields[field] = None
         else:
             fields[field] = value if isinstance(value, str) else "" if value is None else str(value)
     missing = [field for field in _NEEDED if not fields.get(field) and field not in ("role", "pg", "es")]
@@ -160,13 +162,14 @@ def _node(columns, line):
     return Node(**fields, extra=tuple(extra))
 
 
-def _flag(value, line):
+def _flag(field, value, line):
+    """Read yes or no. How the table words it is not public: ES says master and not_master, so may these columns."""
     if isinstance(value, bool):
         return value
     word = str(value or "").strip().lower()
-    if word in _YES:
+    if word in _YES or word == field:
         return True
-    if word in _NO:
+    if word in _NO or word in (f"not_{field}", f"in{field}", f"un{field}"):
         return False
     if word in ("", "-", UNKNOWN):
         return None

@@ -26,7 +26,7 @@ LOG = MASTER / "log"
 SERVED = ("orch", "_grains", "_modules", "_runners", "_states", "_utils")
 
 MASTER_CONFIG = {
-    "id": "hub",
+    "id": "hub_master",  # as Salt names a master that is given no id: its host name and _master
     "interface": network.HUB,
     "user": "root",
     "auto_accept": True,
