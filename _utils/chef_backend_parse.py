@@ -17,7 +17,6 @@ class ParseError(ValueError):
 
 
 UNKNOWN = "unknown"
-_YES, _NO = {"yes", "true", "y"}, {"no", "false", "n"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,13 +41,10 @@ class Node:
         return self.role == "leader" and self.pg == "leader"
 
 
-# header or JSON key, in lower case with blanks and dashes as underscores -> field
-_FIELDS = {
-    "name": "name", "ip": "ip", "guid": "guid", "role": "role", "pg": "pg", "es": "es",
-    "following": "following", "blocked": "blocked", "eligible": "eligible", "partially_synced": "partially_synced",
-}  # fmt: skip
-_NEEDED = ("name", "ip", "guid", "role", "pg", "es")
+_IDENTITY = ("name", "ip", "guid")  # never blank
+_STATE = ("role", "pg", "es")  # blank means unknown
 _FLAGS = ("blocked", "eligible", "partially_synced")
+_FIELDS = (*_IDENTITY, *_STATE, "following", *_FLAGS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +52,7 @@ class ClusterStatus:
     """What ``cluster-status`` shows: all nodes that one node can reach."""
 
     nodes: tuple
+    extra: tuple = ()  # (key, value) that JSON holds beside its nodes
 
     @classmethod
     def from_table(cls, text):
@@ -63,45 +60,47 @@ class ClusterStatus:
 
         :raises ParseError: no header, a column that is needed is missing, a row that does not fit.
         """
-        lines = [line.rstrip() for line in text.splitlines() if line.strip()]
-        at = next((n for n, line in enumerate(lines) if re.match(r"\s*Name\s.*\bRole\b", line)), None)
-        if at is None:
-            raise ParseError("no header of cluster-status (Name ... Role ...)", lines[0] if lines else text)
-        header = lines[at]
-        starts = [match.start() for match in re.finditer(r"\S+(?: \S+)*", header)]
-        names = re.split(r"\s{2,}", header.strip())
-        nodes = [_node(dict(zip(names, _cells(line, names, starts), strict=True)), line) for line in lines[at + 1 :]]
-        return cls._checked(nodes, header)
+        header, *lines = lines_of(text, "cluster-status")
+        if not re.match(r"\s*Name\s.*\bRole\b", header):
+            raise ParseError("no header of cluster-status (Name ... Role ...)", header)
+        # headers of two words are told apart by two blanks; if there are none, padding is lost and each word is one
+        padded = re.search(r"\S\s{2,}\S", header)
+        found = list(re.finditer(r"\S+(?:\s\S+)*" if padded else r"\S+", header))
+        names, starts = [match[0] for match in found], [match.start() for match in found] if padded else None
+        columns = [_field(name) for name in names]
+        missing = [field for field in (*_IDENTITY, *_STATE) if field not in columns]
+        if missing or len(set(columns)) != len(columns):
+            trouble = f"without {', '.join(missing)}" if missing else "that names a column twice"
+            raise ParseError(f"a header of cluster-status {trouble}", header)
+        rows = [dict(zip(names, _cells(line, len(names), starts), strict=True)) for line in lines]
+        return cls._checked([_node(row, line) for row, line in zip(rows, lines, strict=True)], header)
 
     @classmethod
     def from_json(cls, text):
         """Read ``cluster-status --json``: a list of nodes, or a mapping of them, perhaps below ``nodes``.
 
-        :raises ParseError: not JSON, or no nodes in it.
+        :raises ParseError: not JSON, a key twice, or no nodes in it.
         """
-        try:
-            data = json.loads(text)
-        except ValueError as err:
-            raise ParseError("not JSON", text[:80]) from err
+        data, extra = read_json(text, "cluster-status"), ()
         if isinstance(data, dict) and isinstance(data.get("nodes"), (dict, list)):
+            extra = tuple((key, json.dumps(value)) for key, value in data.items() if key != "nodes")
             data = data["nodes"]
-        if isinstance(data, dict):
-            if not all(isinstance(item, dict) for item in data.values()):
-                raise ParseError("no nodes in this JSON", text[:80])
-            data = [{"guid": key} | item if "guid" not in item else item for key, item in data.items()]
-        if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
+        rows = list(data.values()) if isinstance(data, dict) else data
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise ParseError("no nodes in this JSON", text[:80])
-        return cls._checked([_node(item, json.dumps(item)) for item in data], text[:80])
+        if isinstance(data, dict):
+            rows = [_keyed(key, row) for key, row in data.items()]
+        return cls._checked([_node(row, json.dumps(row)) for row in rows], text[:80], extra)
 
     @classmethod
-    def _checked(cls, nodes, line):
+    def _checked(cls, nodes, line, extra=()):
         if not nodes:
             raise ParseError("cluster-status names no node", line)
         for field in ("name", "guid"):
             values = [getattr(node, field) for node in nodes]
             if len(set(values)) != len(values):
                 raise ParseError(f"cluster-status names a {field} twice", ", ".join(values))
-        return cls(tuple(nodes))
+        return cls(tuple(nodes), extra)
 
     @property
     def leaders(self):
@@ -124,56 +123,94 @@ class ClusterStatus:
         raise KeyError(name)
 
 
-def _cells(line, names, starts):
-    """Split a row: by two or more blanks, or, where a cell is blank, by the header's offsets."""
-    cells = re.split(r"\s{2,}", line.strip())
-    if len(cells) == len(names):
-        return cells
-    by_word = line.split()
-    if len(by_word) == len(names):
-        return by_word
-    ends = [*starts[1:], None]
-    cut = [line[start:end] for start, end in zip(starts, ends, strict=True)]
-    # a cell that runs over its column's edge would be cut in two: the row fits only if every edge is blank
-    edges_blank = all(len(line) < start or line[start - 1].isspace() for start in starts[1:])
-    if not edges_blank or len(cells) > len(names):
-        raise ParseError("a row of cluster-status that does not fit its header", line)
-    return [cell.strip() for cell in cut]
+def lines_of(text, what):
+    """Return the lines that are not blank, at least one. Raises ParseError."""
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()] if isinstance(text, str) else []
+    if not lines:
+        raise ParseError(f"{what} printed nothing", text)
+    return lines
+
+
+def read_json(text, what):
+    """Return what JSON holds; a key that stands twice is an error, not its last value. Raises ParseError."""
+
+    def once(pairs):
+        if len(dict(pairs)) != len(pairs):
+            raise ValueError("a key twice")
+        return dict(pairs)
+
+    try:
+        return json.loads(text, object_pairs_hook=once)
+    except (ValueError, TypeError, RecursionError) as err:
+        raise ParseError(f"{what}: not JSON ({err})", str(text)[:80]) from err
+
+
+def _keyed(key, row):
+    """A node below a key: the key is its GUID or, if it has one, its name; anything else is kept as an extra."""
+    for field in ("guid", "name"):
+        if field not in row or row[field] == key:
+            return row | {field: key}
+    return row | {"key": key}
+
+
+def _cells(line, count, starts):
+    """Split a row: at its gaps and at its header's offsets. Where both are possible they must agree.
+
+    :param starts: offsets of the header's columns, or None where padding is lost.
+    """
+    by_gap = re.split(r"\s{2,}", line.strip())
+    by_edge = None
+    # a row is cut at the offsets only where two blanks stand before each: else a cell would be cut in two
+    if starts and all(not line[start - 2 : start].strip() for start in starts[1:]):
+        by_edge = [line[at:end].strip() for at, end in zip(starts, [*starts[1:], None], strict=True)]
+    if len(by_gap) == count and by_edge in (None, by_gap):
+        return by_gap
+    if len(by_gap) < count and by_edge and not any(re.search(r"\s{2}", cell) for cell in by_edge):
+        return by_edge
+    if len(by_gap) == 1 and len(line.split()) == count:
+        return line.split()
+    raise ParseError("a row of cluster-status that does not fit its header", line)
+
+
+def _field(header):
+    return re.sub(r"[\s-]+", "_", header.strip().lower())
 
 
 def _node(columns, line):
     fields, extra = {}, []
     for header, value in columns.items():
-        field = _FIELDS.get(re.sub(r"[\s-]+", "_", str(header).strip().lower()))
-        if field is None:
-            extra.append((str(header), value if isinstance(value, str) else json.dumps(value)))
+        field = _field(header)
+        if field in fields:
+            raise ParseError(f"a node that names {field} twice", line)
+        if field not in _FIELDS:
+            extra.append((header, value if isinstance(value, str) else json.dumps(value)))
         elif field in _FLAGS:
             fields[field] = _flag(field, value, line)
-        elif field == "following" and value in ("", "-"):
-            fields[field] = None
+        elif value is not None and not isinstance(value, str):
+            raise ParseError(f"a node whose {field} is not text", line)
+        elif field == "following":
+            fields[field] = None if value in (None, "", "-") else value
         else:
-            fields[field] = value if isinstance(value, str) else "" if value is None else str(value)
-    missing = [field for field in _NEEDED if not fields.get(field) and field not in ("role", "pg", "es")]
-    missing += [field for field in ("role", "pg", "es") if field not in fields]
+            fields[field] = value or ""
+    missing = [field for field in _IDENTITY if not fields.get(field)]
+    missing += [field for field in _STATE if field not in fields]
     if missing:
         raise ParseError(f"a node without {', '.join(missing)}", line)
-    for field in ("role", "pg", "es"):
-        fields[field] = fields[field] or UNKNOWN
-    return Node(**fields, extra=tuple(extra))
+    return Node(**(fields | {field: fields[field] or UNKNOWN for field in _STATE}), extra=tuple(extra))
 
 
 def _flag(field, value, line):
     """Read yes or no. How the table words it is not public: ES says master and not_master, so may these columns."""
     if isinstance(value, bool):
         return value
-    word = str(value or "").strip().lower()
-    if word in _YES or word == field:
+    word = value.strip().lower() if isinstance(value, str) else value
+    if word in ("yes", "true", "y", field):
         return True
-    if word in _NO or word in (f"not_{field}", f"in{field}", f"un{field}"):
+    if word in ("no", "false", "n", f"not_{field}", f"in{field}", f"un{field}"):
         return False
-    if word in ("", "-", UNKNOWN):
+    if word in (None, "", "-", UNKNOWN):
         return None
-    raise ParseError("neither yes nor no", line)
+    raise ParseError(f"{field} is neither yes nor no", line)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,7 +222,7 @@ class Service:
     pid: int | None
     seconds: int  # time in this state
     cluster: tuple  # (key, value) pairs of the last column
-    error: str | None = None  # the last column, where it is one
+    error: str | None = None  # what the last column says after "error:"
 
     def value(self, key):
         """Return a value of the last column, or None."""
@@ -199,7 +236,11 @@ class SystemCheck:
     name: str
     local: tuple  # (what, OK or a complaint)
     cluster: tuple
-    error: str | None = None
+    error: str | None = None  # of either column
+
+    def value(self, key):
+        """Return a value of the last column, or None."""
+        return dict(self.cluster).get(key)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -216,12 +257,10 @@ class Status:
         :raises ParseError: no header, a row that cannot be read, a service that is named twice.
         """
         section, services, system = None, [], []
-        for line in (raw.rstrip() for raw in text.splitlines()):
-            if not line.strip():
-                continue
-            if re.match(r"Service\s+Local Status\s+Time in State\s+Distributed Node Status$", line):
+        for line in lines_of(text, "status"):
+            if re.fullmatch(r"Service\s+Local Status\s+Time in State\s+Distributed Node Status", line.strip()):
                 section = services
-            elif re.match(r"System\s+Local Status\s+Distributed Node Status$", line):
+            elif re.fullmatch(r"System\s+Local Status\s+Distributed Node Status", line.strip()):
                 section = system
             elif section is None:
                 raise ParseError("a line before the header of status", line)
@@ -243,22 +282,24 @@ class Status:
         raise KeyError(name)
 
 
-_TIME = r"(?P<days>\d+)d (?P<hours>\d+)h (?P<minutes>\d+)m (?P<secs>\d+)s"
+# [0-9], not \d: that would let digits of other scripts pass
+_TIME = r"(?P<days>[0-9]+)d (?P<hours>[0-9]+)h (?P<minutes>[0-9]+)m (?P<secs>[0-9]+)s"
 _SERVICE = re.compile(
-    rf"(?P<name>[\w-]+)\s+(?:(?P<running>running) \(pid (?P<pid>\d+)\)|(?P<down>down))\s+{_TIME}\s+(?P<rest>\S.*)"
+    r"(?P<name>[\w-]+)\s+(?:running \(pid (?P<pid>[0-9]{1,10})\)|(?P<down>down))"
+    rf"\s+{_TIME}(?:\s+(?P<rest>\S.*))?"
 )
-_SYSTEM = re.compile(r"(?P<name>[\w-]+)\s+(?P<local>/\S+: .*?)\s+(?P<rest>(?:health|status|state|error): .*)")
+_SYSTEM = re.compile(r"(?P<name>[\w-]+)\s+(?P<local>\S.*?)\s+(?P<rest>(?:health|status|state|error): .*)")
 
 
 def _service(line):
     match = _SERVICE.fullmatch(line.strip())
     if not match:
         raise ParseError("a row of status that cannot be read", line)
-    days, hours, minutes, secs = (int(match[unit]) for unit in ("days", "hours", "minutes", "secs"))
-    cluster, error = _pairs(match["rest"], line)
+    days, hours, minutes, secs = (_int(match[unit], line) for unit in ("days", "hours", "minutes", "secs"))
+    cluster, error = _pairs(match["rest"] or "", line)
     return Service(
         name=match["name"],
-        state="running" if match["running"] else "down",
+        state="down" if match["down"] else "running",
         pid=int(match["pid"]) if match["pid"] else None,
         seconds=((days * 24 + hours) * 60 + minutes) * 60 + secs,
         cluster=cluster,
@@ -266,55 +307,32 @@ def _service(line):
     )
 
 
+def _int(digits, line):
+    if len(digits) > 12:  # no time in state is that long, and int() refuses numbers that are much longer
+        raise ParseError("a number that cannot be", line)
+    return int(digits)
+
+
 def _system_check(line):
     match = _SYSTEM.fullmatch(line.strip())
     if not match:
         raise ParseError("a row of the System section that cannot be read", line)
+    local, local_error = _pairs(match["local"], line)
     cluster, error = _pairs(match["rest"], line)
-    return SystemCheck(match["name"], _pairs(match["local"], line)[0], cluster, error)
+    return SystemCheck(match["name"], local, cluster, error if local_error is None else local_error)
 
 
 def _pairs(text, line):
-    """Read ``k: v; k: v``. ``error: ...`` is no pair but the whole cell."""
-    if text.startswith("error:"):
-        return (), text.partition(":")[2].strip()
-    pairs = [part.strip().partition(": ") for part in text.split(";")]
+    """Read ``k: v; k: v``; all that follows ``error:`` is one error. Returns (pairs, error or None)."""
+    before, *after = re.split(r"(?:^|;)\s*error:", text, maxsplit=1)
+    pairs = [part.strip().partition(": ") for part in before.split(";")] if before.strip() else []
     if not all(key and colon and value.strip() for key, colon, value in pairs):
         raise ParseError("a cell that is not 'key: value; ...'", line)
-    if len({key for key, _, _ in pairs}) != len(pairs):
-        raise ParseError("a cell that names a key twice", line)
     # lost padding (S6 of the samples) leaves runs of blanks inside a key
-    return tuple((" ".join(key.split()), value.strip()) for key, _, value in pairs), None
-
-
-@dataclasses.dataclass(frozen=True)
-class SimpleService:
-    """One line of ``status --simple``, or of what start and stop print: runit's own words."""
-
-    name: str
-    state: str  # run or down
-    pid: int | None
-    seconds: int
-
-
-_SIMPLE = re.compile(
-    r"(?:ok: )?(?P<state>run|down): (?P<name>[\w-]+): (?:\(pid (?P<pid>\d+)\) )?(?P<seconds>\d+)s(?:, [a-z ,]+)?"
-    r"(?:; (?:run|down): log: (?:\(pid \d+\) )?\d+s(?:, [a-z ,]+)?)?"
-)
-
-
-def parse_simple(text):
-    """Read runit's lines; returns a tuple of SimpleService. Raises ParseError for any line that is none."""
-    services = []
-    for line in text.splitlines():
-        if not line.strip():
-            continue
-        match = _SIMPLE.fullmatch(line.strip())
-        if not match or (match["state"] == "run") != bool(match["pid"]):
-            raise ParseError("not a line of runit", line)
-        pid = int(match["pid"]) if match["pid"] else None
-        services.append(SimpleService(match["name"], match["state"], pid, int(match["seconds"])))
-    return tuple(services)
+    pairs = [(" ".join(key.split()), value.strip()) for key, _, value in pairs]
+    if len(dict(pairs)) != len(pairs):
+        raise ParseError("a cell that names a key twice", line)
+    return tuple(pairs), (after[0].strip() or "without a text") if after else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -325,24 +343,22 @@ class Manifest:
     name: str | None = None
 
 
-_VERSION = re.compile(r"\d+(?:\.\d+){2}(?:[-+~.]\w[\w.+~-]*)?")
+_VERSION = re.compile(r"[0-9]+(?:\.[0-9]+){2}(?:[-+~.][0-9A-Za-z][0-9A-Za-z.+~-]*)?")
 
 
 def parse_manifest(text):
     """Read version-manifest.json. Raises ParseError if it has no ``build_version`` that is a version."""
-    try:
-        data = json.loads(text)
-    except ValueError as err:
-        raise ParseError("a version manifest that is not JSON", text[:80]) from err
+    data = read_json(text, "version manifest")
     version = data.get("build_version") if isinstance(data, dict) else None
     if not isinstance(version, str) or not _VERSION.fullmatch(version):
         raise ParseError("a version manifest without build_version", text[:80])
-    return Manifest(version, data.get("name"))
+    name = data.get("name")
+    return Manifest(version, name if isinstance(name, str) else None)
 
 
 def parse_manifest_txt(text):
     """Read version-manifest.txt, whose first line is ``chef-backend 2.3.16``. Raises ParseError."""
-    first = text.splitlines()[0] if text.strip() else text
+    first = lines_of(text, "version manifest")[0]
     words = first.split()
     if len(words) != 2 or not _VERSION.fullmatch(words[1]):
         raise ParseError("the first line of a version manifest is 'name version'", first)

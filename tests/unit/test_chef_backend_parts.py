@@ -1,0 +1,78 @@
+"""runit's lines and etcd's members."""
+
+import json
+
+import pytest
+
+from saltext.chef_backend import chef_backend_parts as parts
+from saltext.chef_backend.chef_backend_parse import ParseError
+
+
+def test_simple_status(sample):
+    services = parts.parse_simple(sample("s8-simple-healthy.txt"))
+    assert [service.name for service in services] == ["elasticsearch", "etcd", "leaderl", "postgresql"]
+    assert services[0] == parts.SimpleService("elasticsearch", "run", 6661, 106983, log="run")
+
+
+def test_lines_of_start_and_stop(sample):
+    assert parts.parse_simple(sample("s8-simple-lines.txt")) == (
+        parts.SimpleService("service_name", "run", 12345, 1, outcome="ok"),
+        parts.SimpleService("etcd", "down", None, 393, outcome="ok"),
+        parts.SimpleService("postgresql", "down", None, 388, outcome="ok"),
+    )
+
+
+def test_a_stop_that_ran_out_of_time():
+    (service,) = parts.parse_simple("timeout: run: etcd: (pid 7) 12s, want down, got TERM\n")
+    assert (service.state, service.outcome) == ("run", "timeout")
+
+
+def test_a_log_service_that_is_down_is_seen():
+    (service,) = parts.parse_simple("run: etcd: (pid 7) 12s; down: log: 3s, normally up\n")
+    assert service.log == "down"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "fail: etcd: runsv not running",
+        "run: etcd: 12s",
+        "down: etcd: (pid 7) 12s",
+        "run: etcd: (pid 7) 12s; log is fine",
+        "Unknown service: disk\nDid you mean:\n  disks",
+    ],
+)
+def test_what_is_no_line_of_runit_is_quoted(text):
+    with pytest.raises(ParseError) as caught:
+        parts.parse_simple(text)
+    assert text.partition("\n")[0] in str(caught.value)
+
+
+def test_members(sample):
+    members = parts.parse_members(sample("s16-etcd-members.json"))
+    assert [member.name for member in members] == [
+        "4ba4ae0a6686cf6b67590e621459f1e2",
+        "89cc3a0c2e3e51bdc5db1f97f63deb99",
+        "7caffa2c440aa682a2abbf4902d35fbd",
+    ]
+    assert members[0].client_urls == ("http://192.168.33.216:2379",)
+    assert members[0].peer_urls == ("http://192.168.33.216:2380",)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [],
+        {},
+        {"members": []},
+        {"members": ["a"]},
+        {"members": [{"id": "1", "name": "a", "peerURLs": ["x"]}]},
+        {"members": [{"id": "1", "peerURLs": ["x"], "clientURLs": []}]},
+        {"members": [{"id": 1, "name": "a", "peerURLs": ["x"], "clientURLs": []}]},
+        {"message": "Internal Server Error"},
+    ],
+)
+def test_what_is_no_list_of_members_is_refused(answer):
+    with pytest.raises(ParseError):
+        parts.parse_members(json.dumps(answer))
