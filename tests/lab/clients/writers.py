@@ -93,7 +93,7 @@ class SqlWriter(Writer):
     :param address: of the frontend. :param user, password: of the cluster's PostgreSQL.
     """
 
-    def __init__(self, name: str, address: str, user: str, password: str, rate: float = 250):
+    def __init__(self, name: str, address: str, user: str, password: str, rate: float = 300):
         super().__init__(name, rate)
         self._where = {
             "host": address,

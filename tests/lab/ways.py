@@ -1,0 +1,104 @@
+"""The two ways in which demo and bench upgrade a lab's cluster: by the orchestration, and by the bare runbook."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.lab import health, power
+from tests.lab.common import LabError
+
+CLUSTER = "prod"
+ORCHESTRATION = ("state.orchestrate", "orch.chef_backend_rolling", f'pillar={{"cluster": "{CLUSTER}"}}')
+RUNBOOK = Path(__file__).with_name("runbook.sh")
+TIMEOUT = 600  # seconds that an upgrade may take in the lab
+
+
+def write_pillar(lab, target: str) -> None:
+    """Describe the lab's cluster in the pillar, its target being a version.
+
+    Everything is left at its default, but for the settle time: it is divided by the lab's speed, as all times are.
+    """
+    package = lab.package(target)
+    cluster = {
+        "backends": list(lab.backends),
+        "frontends": list(lab.frontends),
+        "version": target,
+        "package": {
+            "source": f"salt://packages/{package.name}",
+            "sha256": hashlib.sha256(package.read_bytes()).hexdigest(),
+        },
+        "gates": {"settle_seconds": max(1, round(10 / lab.speed))},
+    }
+    lab.write_pillar({"chef_backend": {"clusters": {CLUSTER: cluster}}})
+
+
+def orchestrate(lab, log: Path, show: bool) -> int:
+    """Run the orchestration; its result goes to a file.
+
+    :param log: gets what salt-run prints at its end. :param show: pass its progress (stderr) on to the terminal.
+    :returns: exit status of salt-run. Raises LabError if it does not end in time.
+    """
+    with open(log, "w") as out:
+        process = lab.salt_run_popen(*ORCHESTRATION, stdout=out, stderr=None if show else out)
+        return _end_of(process)
+
+
+def by_hand(lab, target: str, log: Path) -> int:
+    """Run the bare runbook; returns its exit status. `log` gets what the commands print."""
+    leader = health.leader()
+    if leader is None:
+        raise LabError("nobody leads: the runbook needs a healthy cluster")
+    followers = [host for host in lab.backends if host != leader]
+    prefixes = {f"PREFIX_{host}": " ".join(power.argv_in(host, ())) for host in lab.hosts}
+    argv = [str(RUNBOOK), str(lab.package(target)), leader, " ".join(followers), " ".join(lab.frontends)]
+    with open(log, "w") as out:
+        return _end_of(subprocess.Popen(argv, env={**os.environ, **prefixes}, stdout=out, stderr=out))
+
+
+def _end_of(process: subprocess.Popen) -> int:
+    """Wait for a process' end; it never outlives the call."""
+    try:
+        return process.wait(TIMEOUT)
+    except subprocess.TimeoutExpired:
+        raise LabError(f"no end after {TIMEOUT} s: {' '.join(map(str, process.args))}") from None
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def failures(log: Path) -> str:
+    """The failed steps in what salt-run printed at its end; all of its last lines if it knows of none."""
+    text = log.read_text()
+    failed = [step for step in text.split("\n----------\n") if "\n      Result: False\n" in f"\n{step}\n"]
+    return "\n\n".join(failed) or "\n".join(text.splitlines()[-40:])
+
+
+class Stage:
+    """Says what is going on: `with Stage("Lab up"): ...` prints the name at once, and the seconds at its end."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic()
+        print(f"\n=== {self.name}", flush=True)
+
+    def __exit__(self, kind, *_error) -> None:
+        word = "failed" if kind else "done"
+        print(f"=== {self.name}: {word} after {time.monotonic() - self._began:.1f} s", flush=True)
+
+
+def in_a_world(work: Callable[[], int]) -> None:
+    """Run the main function of a program that drives a lab; errors in one line, then exit."""
+    try:
+        status = work()
+    except LabError as error:
+        status = f"lab: {error}"
+    except KeyboardInterrupt:
+        status = 130
+    sys.exit(status)
