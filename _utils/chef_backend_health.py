@@ -8,6 +8,7 @@ import re
 
 MEMBERS = 3  # no other number of backends is supported
 SERVICES = ("leaderl", "etcd", "postgresql", "elasticsearch")  # epmd is a fifth since 1.4.6
+CLUSTER = "the cluster"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Reason:
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """Healthy only if there is no reason. ``tolerated`` holds what a resumed node excuses."""
+    """Healthy only if there is no reason. ``tolerated`` holds the reasons that concern only a resumed node."""
 
     healthy: bool
     reasons: tuple
@@ -48,139 +49,215 @@ class View:
     """What one node answered; ``error`` says what could not be asked or read."""
 
     node: str
-    cluster: object = None  # ClusterStatus
-    status: object = None  # Status
+    cluster: object = None  # ClusterStatus, or the ParseError of reading it
+    status: object = None  # Status, or the ParseError of reading it
     version: str | None = None
-    lag: dict | None = None  # bytes behind, by follower; only the leader knows
+    lag: dict | None = None  # bytes behind, by follower; only the leader has any
     error: str | None = None
 
 
 def judge(cluster, status, node="this node"):
     """Judge from one node's view.
 
-    :param cluster: its ClusterStatus, or None.
-    :param status: its Status, or None.
+    :param cluster: its ClusterStatus, or the ParseError of reading it, or None.
+    :param status: its Status, or the ParseError of reading it, or None.
     :param node: its name, for the reasons.
     :returns: Verdict.
     """
-    reasons = (*_judge_cluster_status(cluster, node), *_judge_status(status, node))
-    return Verdict(not reasons, reasons)
+    return _verdict([*_judge_roles(cluster, node), *_judge_services(status, node)])
 
 
 def judge_cluster(views, bounds, except_node=None):
-    """Judge from the views of all nodes; they must agree on who leads.
+    """Judge from the views of all nodes; they must agree on the nodes and on who leads.
 
     :param views: ``{node: View}``, one of each of the three nodes.
     :param bounds: Bounds.
-    :param except_node: a node whose half-done upgrade is resumed: its own troubles, and what the others tell of it,
-        are tolerated, as long as the other two are a leader and a follower in sync.
+    :param except_node: a node whose half-done upgrade is resumed. What concerns it alone is set aside in ``tolerated``:
+        all that it says itself, and what the others miss for want of it. The other two must be a leader and a follower
+        in sync, or, if the node itself leads, two followers in sync.
     :returns: Verdict.
     """
-    reasons, tolerated, leaders = [], [], set()
-    if len(views) != MEMBERS:
-        reasons.append(Reason("the cluster", "has answers of", f"{len(views)} nodes", f"expected {MEMBERS}"))
-    for node, view in sorted(views.items()):
-        own = [Reason(node, "could not be judged:", view.error)] if view.error else []
-        own += _judge_status(view.status, node, absent=except_node if node != except_node else None)
-        own += _judge_cluster_status(view.cluster, node, absent=except_node if node != except_node else None)
-        own += _judge_lag(view.lag, bounds, except_node)
-        (tolerated if node == except_node else reasons).extend(own)
-        if view.cluster is not None and node != except_node:
-            leaders.add(tuple(sorted(n.guid for n in view.cluster.leaders)))
-    if len(leaders) > 1:
-        reasons.append(Reason("the cluster", "is seen with different leaders", advice="wait until the nodes agree"))
-    if not any(view.lag for node, view in views.items() if node != except_node) and not reasons:
-        reasons.append(Reason("the cluster", "shows no replication", advice="ask pg_stat_replication on the leader"))
+    strict = _verdict(_judge_views(views, bounds, None))
+    if except_node is None or strict.healthy:
+        return strict
+    left = _verdict(_judge_views(views, bounds, except_node))
+    aside = tuple(reason for reason in strict.reasons if reason not in left.reasons)
+    return dataclasses.replace(left, tolerated=aside)
+
+
+def _verdict(reasons):
     unique = tuple(dict.fromkeys(reasons))
-    return Verdict(not unique, unique, tuple(dict.fromkeys(tolerated)))
+    return Verdict(not unique, unique)
 
 
-def _judge_cluster_status(cluster, node, absent=None):
-    """Roles: one leader by Role and PG on the same node, all others followers. ``absent`` may be anything else."""
-    if cluster is None:
-        return (Reason(node, "shows no cluster-status", advice="look at chef-backend-ctl cluster-status there"),)
+def _judge_views(views, bounds, absent):
+    """Reasons from all views but that of ``absent``."""
     reasons = []
-    if len(cluster.nodes) != MEMBERS and not (absent and len(cluster.nodes) == MEMBERS - 1):
-        found = f"{len(cluster.nodes)} nodes"
-        reasons.append(Reason(node, "sees", found, f"expected {MEMBERS}", "find out which node is missing"))
-    leading = [n for n in cluster.leaders if n.name != absent]
-    if len(leading) != 1 or not leading[0].leads:
-        roles = ", ".join(f"{n.name} {n.role}/{n.pg}" for n in cluster.nodes)
-        reasons.append(Reason(node, "sees no single leader, role/PG:", roles, "one expected", "see the recovery guide"))
-    for other in cluster.nodes:
-        if other.name == absent:
-            continue
-        if other not in cluster.leaders and (other.role, other.pg) != ("follower", "follower"):
-            shown = f"{other.role}, PostgreSQL {other.pg}"
-            reasons.append(Reason(other.name, "is", shown, "expected follower", "wait until it follows, or repair it"))
-        if other.partially_synced:
-            advice = "its sync failed; see leaderl/data/unsynced in the recovery guide"
-            reasons.append(Reason(other.name, "is partially synced", advice=advice))
-        if other.es not in ("master", "not_master"):
-            reasons.append(Reason(other.name, "has Elasticsearch", other.es, "expected master or not_master"))
-    return tuple(reasons)
+    if len(views) != MEMBERS:
+        names = ", ".join(sorted(views)) or "none"
+        advice = "all backends must answer: look at the minions that do not"
+        reasons.append(Reason(CLUSTER, "is seen by", f"{len(views)} nodes, {names}", f"expected {MEMBERS}", advice))
+    heard = {node: view for node, view in sorted(views.items()) if absent is None or not _same(node, absent)}
+    known = [view.cluster for view in heard.values() if hasattr(view.cluster, "nodes")]
+    absent_leads = any(_is(leader, absent) for cluster in known for leader in cluster.leaders)
+    for node, view in heard.items():
+        if view.error:
+            reasons.append(Reason(node, "could not be judged:", view.error))
+        reasons += _judge_roles(view.cluster, node, absent)
+        reasons += _judge_services(view.status, node, absent, absent_leads)
+    if len({frozenset(node.guid for node in cluster.leaders) for cluster in known}) > 1:
+        reasons.append(Reason(CLUSTER, "is seen with different leaders", advice="wait until the nodes agree"))
+    if len({frozenset((n.name, n.guid) for n in c.nodes if not _is(n, absent)) for c in known}) > 1:
+        reasons.append(Reason(CLUSTER, "is seen with different nodes", advice="find out which node is of another one"))
+    for node, view in heard.items():
+        if hasattr(view.cluster, "nodes") and not any(_is(other, node) for other in view.cluster.nodes):
+            advice = "correct the backends in the pillar, or the minion's id"
+            reasons.append(Reason(node, "is not in its own cluster-status", advice=advice))
+    followers = MEMBERS - 2 if absent and not absent_leads else MEMBERS - 1
+    return reasons + _judge_lag(views, known, bounds, absent, 0 if reasons else followers)
 
 
-def _judge_status(status, node, absent=None):
-    """Services: all run here, and each sees all nodes; one fewer where a node is absent."""
-    if status is None:
-        return (Reason(node, "shows no status of its services", advice="look at chef-backend-ctl status there"),)
+def _same(name, other):
+    """Whether two names are one node's: one of them may have a domain."""
+    return name == other or (name.partition(".")[0] == other.partition(".")[0] and not name[:1].isdigit())
+
+
+def _is(node, name):
+    """Whether a name, GUID or address is that of a node of cluster-status."""
+    return name is not None and (name in (node.guid, node.ip) or _same(node.name, name))
+
+
+def _judge_roles(cluster, node, absent=None):
+    """One leader by Role and PG on the same node, all others followers of it. ``absent`` may be anything else."""
+    if not hasattr(cluster, "nodes"):
+        shown = f"that can be read: {cluster}" if cluster else ""
+        return [Reason(node, "shows no cluster-status", shown, advice="run chef-backend-ctl cluster-status there")]
     reasons = []
-    for name in SERVICES:
-        if name not in [service.name for service in status.services]:
-            reasons.append(Reason(node, "does not list", name))
-    for service in status.services:
-        if service.state != "running" or not service.pid:
-            reasons.append(Reason(node, f"has {service.name}", service.state, "expected running", "look at its log"))
-        if service.error:
-            reasons.append(Reason(node, f"has {service.name}", f"error: {service.error}"))
-    wanted = MEMBERS - 1 if absent else MEMBERS
-    expected = {
-        "leaderl": {"leader": (1, 1), "follower": (wanted - 1, MEMBERS - 1)},
-        "postgresql": {"leader": (1, 1), "synced": (wanted - 1, MEMBERS - 1)},
-    }
-    if not absent:
-        expected["leaderl"] |= {"waiting": (0, 0), "total": (MEMBERS, MEMBERS)}
-        expected["postgresql"] |= {"offline": (0, 0), "syncing": (0, 0)}
-    for service in status.services:
-        for key, (least, most) in expected.get(service.name, {}).items():
-            value = service.value(key)
-            if value is None or not re.fullmatch(r"\d+", value) or not least <= int(value) <= most:
-                shown = f"{key}: {value or 'nothing'}"
-                bound = f"expected {least}" if least == most else f"expected {least} to {most}"
-                reasons.append(Reason(node, f"has {service.name} with", shown, bound, "wait, or look at its log"))
-        if service.name == "etcd":
-            reasons += _judge_count(service, node, "health", "healthy nodes", wanted)
-        if service.name == "elasticsearch":
-            reasons += _judge_count(service, node, "state", "nodes online", wanted)
-    for check in status.system:
-        bad = [f"{what}: {value}" for what, value in check.local if value != "OK"]
-        if bad or check.error:
-            reasons.append(Reason(node, f"has {check.name}", "; ".join(bad) or check.error, "expected OK"))
-    return tuple(reasons)
-
-
-def _judge_count(service, node, colour, count, wanted):
-    """``green`` and ``3/3``; with a node absent, that many of three, of whatever colour."""
-    reasons = []
-    if wanted == MEMBERS and service.value(colour) != "green":
-        reasons.append(Reason(node, f"has {service.name}", service.value(colour) or "without state", "expected green"))
-    numbers = re.fullmatch(r"(\d+)/(\d+)", service.value(count) or "")
-    if not numbers or int(numbers[1]) < wanted or int(numbers[2]) != MEMBERS or int(numbers[1]) > MEMBERS:
-        shown = f"{count}: {service.value(count) or 'nothing'}"
-        reasons.append(Reason(node, f"has {service.name} with", shown, f"expected {wanted}/{MEMBERS}"))
+    others = [other for other in cluster.nodes if not _is(other, absent)]
+    least = MEMBERS - 1 if absent else MEMBERS
+    if len(others) != least or len(cluster.nodes) > MEMBERS:
+        shown = f"{len(cluster.nodes)} nodes, {', '.join(other.name for other in cluster.nodes)}"
+        reasons.append(Reason(node, "sees", shown, f"expected {MEMBERS}", "find out which node is missing"))
+    leader = cluster.leaders[0] if len(cluster.leaders) == 1 and cluster.leaders[0].leads else None
+    if leader is None:
+        roles = ", ".join(f"{other.name} {other.role}/{other.pg}" for other in cluster.nodes)
+        advice = "wait; if it stays so, look at the leaderl logs, and if nobody leads at chef-backend-ctl promote"
+        reasons.append(Reason(node, "sees no single leader:", roles, "expected one, by role and PostgreSQL", advice))
+    for other in others:
+        reasons += _judge_role(other, cluster, leader)
+    masters = [other.name for other in others if other.es == "master"]
+    if len(masters) > 1:
+        shown = f"several Elasticsearch masters, {', '.join(masters)}"
+        reasons.append(Reason(node, "sees", shown, "expected one", "wait, or look at the elasticsearch logs"))
     return reasons
 
 
-def _judge_lag(lag, bounds, except_node):
-    return [
-        Reason(
-            node,
-            "is",
-            f"{behind} bytes behind the leader",
-            f"limit {bounds.max_lag_bytes}",
-            "wait until it has caught up, or raise gates.max_lag_bytes",
-        )
-        for node, behind in sorted((lag or {}).items())
-        if behind > bounds.max_lag_bytes and node != except_node
-    ]
+def _judge_role(other, cluster, leader):
+    reasons = []
+    if other not in cluster.leaders and (other.role, other.pg) != ("follower", "follower"):
+        shown = f"{other.role}, PostgreSQL {other.pg}"
+        reasons.append(Reason(other.name, "is", shown, "expected follower", "wait until it follows, or repair it"))
+    if other.partially_synced:
+        advice = "its sync failed and left leaderl/data/unsynced: join it again"
+        reasons.append(Reason(other.name, "is partially synced", advice=advice))
+    # whether a blocked node is shown as eligible is not documented, so only a free one must be
+    if other.eligible is False and other.blocked is not True:
+        advice = "wait until it is in sync, or look at its leaderl log"
+        reasons.append(Reason(other.name, "is not eligible to lead", advice=advice))
+    # the cell's form is not documented: only what clearly names another node than the leader counts
+    followed = [one for one in cluster.nodes if _is(one, other.following)]
+    if leader and other != leader and followed and followed[0] != leader:
+        shown, bound = followed[0].name, f"expected the leader {leader.name}"
+        reasons.append(Reason(other.name, "follows", shown, bound, "wait until it follows the leader, or repair it"))
+    if other.es not in ("master", "not_master"):
+        advice = "look at its elasticsearch log"
+        reasons.append(Reason(other.name, "has Elasticsearch", other.es, "expected master or not_master", advice))
+    return reasons
+
+
+def _judge_services(status, node, absent=None, absent_leads=False):
+    """All services run here, and each sees all nodes; one fewer, in whatever state, where a node is absent.
+
+    An absent node that leads is missed by nobody as a follower: then both followers must be in sync.
+    """
+    if not hasattr(status, "services"):
+        shown = f"that can be read: {status}" if status else ""
+        return [Reason(node, "shows no status of its services", shown, advice="run chef-backend-ctl status there")]
+    reasons, few = [], MEMBERS - 1 if absent else MEMBERS
+    listed = [service.name for service in status.services]
+    for name in SERVICES:
+        if name not in listed:
+            reasons.append(Reason(node, "does not list", name, advice="run chef-backend-ctl status there"))
+    gone = 1 if absent and not absent_leads else 0  # followers that may be missing
+    followers = (MEMBERS - 1 - gone, MEMBERS - 1)
+    expected = {
+        "leaderl": {"leader": (1, 1), "waiting": (0, gone), "follower": followers, "total": (MEMBERS - gone, MEMBERS)},
+        "postgresql": {"leader": (1, 1), "offline": (0, gone), "syncing": (0, gone), "synced": followers},
+    }
+    for service in status.services:
+        log = f"look at /var/log/chef-backend/{service.name}/current there"
+        if service.state != "running" or not service.pid:
+            reasons.append(Reason(node, f"has {service.name}", service.state, "expected running", log))
+        if service.error is not None:
+            reasons.append(Reason(node, f"has {service.name}", f"error: {service.error}", advice=log))
+        for key, (least, most) in expected.get(service.name, {}).items():
+            value = service.value(key)
+            if not re.fullmatch(r"[0-9]{1,3}", value or "") or not least <= int(value) <= most:
+                bound = f"expected {least}" if least == most else f"expected {least} to {most}"
+                shown = f"{key}: {value or 'nothing'}"
+                reasons.append(Reason(node, f"has {service.name} with", shown, bound, f"wait, or {log}"))
+        if service.name == "etcd":
+            reasons += _judge_count(service, node, "health", "healthy nodes", few)
+        if service.name == "elasticsearch":
+            reasons += _judge_count(service, node, "state", "nodes online", few)
+    for check in status.system:
+        bad = [f"{what}: {value}" for what, value in check.local if value != "OK"]
+        if bad or check.error is not None or not check.local:
+            shown = "; ".join(bad) or f"error: {check.error}"
+            reasons.append(Reason(node, f"has {check.name}", shown, "expected OK", "make room on that disk"))
+        if check.name == "disks":
+            reasons += _judge_count(check, node, "health", "healthy nodes", few)
+    return reasons
+
+
+def _judge_count(row, node, colour, count, few):
+    """``green`` and ``3/3``; with a node absent, ``few`` of three, of whatever colour."""
+    reasons = []
+    if few == MEMBERS and row.value(colour) != "green":
+        shown = f"{colour}: {row.value(colour) or 'nothing'}"
+        reasons.append(Reason(node, f"has {row.name} with", shown, "expected green", "wait, or look at its log"))
+    numbers = re.fullmatch(r"([0-9]{1,3})/([0-9]{1,3})", row.value(count) or "")
+    if not numbers or not few <= int(numbers[1]) <= int(numbers[2]) == MEMBERS:
+        shown = f"{count}: {row.value(count) or 'nothing'}"
+        bound = f"expected {few}/{MEMBERS}" + (f" or {MEMBERS}/{MEMBERS}" if few < MEMBERS else "")
+        reasons.append(Reason(node, f"has {row.name} with", shown, bound, "wait, or look at its log"))
+    return reasons
+
+
+def _judge_lag(views, known, bounds, absent, followers):
+    """Every follower replicates from one node, and none is too far behind.
+
+    :param followers: how many must replicate; 0 if other reasons are known, from which it would only follow.
+    """
+    reasons, behind = [], {node: view.lag for node, view in sorted(views.items()) if view.lag}
+    if len(behind) > 1:
+        shown = ", ".join(behind)
+        reasons.append(Reason(CLUSTER, "is replicated from several nodes,", shown, "expected the leader only"))
+    nodes = [node for cluster in known for node in cluster.nodes]
+    seen = {}
+    for follower, lag in (pair for lags in behind.values() for pair in lags.items()):
+        found = next((node for node in nodes if _is(node, follower)), None)
+        if absent and (_is(found, absent) if found else _same(follower, absent)):
+            continue
+        name = found.name if found else follower
+        seen[follower] = lag
+        if not isinstance(lag, int) or isinstance(lag, bool) or lag < 0:
+            reasons.append(Reason(name, "is", f"{lag!r} bytes behind the leader", "expected a number of bytes"))
+        elif lag > bounds.max_lag_bytes:
+            shown, limit = f"{lag} bytes behind the leader", f"limit {bounds.max_lag_bytes}"
+            advice = "wait until it has caught up, or raise gates.max_lag_bytes"
+            reasons.append(Reason(name, "is", shown, limit, advice))
+    if len(seen) < followers and not reasons:
+        shown, bound = f"{len(seen)} followers", f"expected {followers}"
+        reasons.append(Reason(CLUSTER, "shows replication to", shown, bound, "ask pg_stat_replication on the leader"))
+    return reasons

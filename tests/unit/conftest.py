@@ -1,7 +1,8 @@
 """What the unit tests share: the samples, by name.
 
 The helpers are imported as `saltext.chef_backend.chef_backend_*`, the same files as in `_utils`. That
-folder is not put on sys.path itself: each module would exist twice, and a ParseError of one would not be that of the other.
+folder is not put on sys.path itself: each module would exist twice, and a ParseError of one would not be one of the
+other.
 """
 
 from pathlib import Path

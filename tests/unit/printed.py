@@ -1,0 +1,83 @@
+"""Prints a cluster as chef-backend-ctl would, from a plain description, so that a test knows the truth it printed.
+
+The layouts follow the samples; those of columns no sample has are synthetic (see samples/README.md).
+"""
+
+import dataclasses
+
+NODES = ("be1", "be2", "be3")
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """One row of cluster-status."""
+
+    name: str
+    role: str = "follower"
+    pg: str = "follower"
+    es: str = "not_master"
+    following: str = "be1"
+    blocked: str = "not_blocked"
+    eligible: str = "eligible"
+
+    @property
+    def guid(self):
+        return self.name.encode().hex().rjust(32, "0")
+
+    @property
+    def ip(self):
+        return f"10.0.0.{self.name[-1]}"
+
+
+MEMBERS = (
+    Member("be1", role="leader", pg="leader", following="-"),
+    Member("be2"),
+    Member("be3", es="master"),
+)
+COLUMNS = {
+    "Name": "name", "IP": "ip", "GUID": "guid", "Role": "role", "PG": "pg", "ES": "es",
+    "Following": "following", "Blocked": "blocked", "Eligible": "eligible",
+}  # fmt: skip
+SERVICES = {
+    "leaderl": "leader: 1; waiting: 0; follower: 2; total: 3",
+    "epmd": "status: local-only",
+    "etcd": "health: green; healthy nodes: 3/3",
+    "postgresql": "leader: 1; offline: 0; syncing: 0; synced: 2",
+    "elasticsearch": "state: green; nodes online: 3/3",
+}
+DISKS = ("/var/log/chef-backend: OK; /var/opt/chef-backend: OK", "health: green; healthy nodes: 3/3")
+
+
+def changed(name, **fields):
+    """Return the healthy members with fields of one of them replaced."""
+    return tuple(dataclasses.replace(member, **fields) if member.name == name else member for member in MEMBERS)
+
+
+def cluster_status(members=MEMBERS, columns=tuple(COLUMNS), gap=2):
+    """Print the table, with columns in that order; a gap of 1 loses the padding."""
+    rows = [list(columns)] + [[getattr(member, COLUMNS[column]) for column in columns] for member in members]
+    return table(rows, gap)
+
+
+def status(cells=SERVICES, down=(), disks=DISKS, gap=2):
+    """Print services and their last cells; those named ``down`` are; ``disks`` None leaves the System section out."""
+    rows = [["Service", "Local Status", "Time in State", "Distributed Node Status"]]
+    for number, (name, cell) in enumerate(cells.items()):
+        local = "down" if name in down else f"running (pid {1200 + number})"
+        rows.append([name, local, f"1d 5h {number}m 41s", cell])
+    text = table(rows, gap)
+    if disks:
+        text += "\n" + table([["System", "Local Status", "Distributed Node Status"], ["disks", *disks]], gap)
+    return text
+
+
+def cells(**changes):
+    """Return the healthy cells with some replaced; a cell that is None leaves its service out."""
+    return {name: cell for name, cell in (SERVICES | changes).items() if cell is not None}
+
+
+def table(rows, gap):
+    """Lay out rows as the samples do."""
+    widths = [max(map(len, column)) if gap > 1 else 0 for column in zip(*rows, strict=True)]
+    lines = ((" " * gap).join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(lines) + "\n"
