@@ -176,25 +176,25 @@ def stable(name, settle=10, timeout=1800):
     return ret
 
 
-def failover(name, state, timeout=60):
+def failover(name, to, timeout=60):
     """Failover of the whole cluster is on or off.
 
     :param name: free text.
-    :param state: ``on`` or ``off``.
+    :param to: ``on`` or ``off``; ``state`` is a word of the SLS itself.
     :param timeout: bound in seconds for the nodes to show it.
     """
-    state = {True: "on", False: "off"}.get(state, state)  # YAML makes booleans of these words
+    to = {True: "on", False: "off"}.get(to, to)  # YAML makes booleans of these words
     with _result(name) as ret:
         before = __salt__["chef_backend.failover"]()
-        if before == state:
-            return _done(ret, f"failover is {state}")
+        if before == to:
+            return _done(ret, f"failover is {to}")
         if __opts__["test"]:
-            return _would(ret, f"would switch failover {state}", "failover", before, state)
-        after = __salt__["chef_backend.ensure_failover"](state, timeout=timeout)["after"]
-        ret["changes"]["failover"] = {"old": before, "new": state}
+            return _would(ret, f"would switch failover {to}", "failover", before, to)
+        after = __salt__["chef_backend.ensure_failover"](to, timeout=timeout)["after"]
+        ret["changes"]["failover"] = {"old": before, "new": to}
         if after == "unknown":
-            return _done(ret, f"failover switched {state}; this version does not show it, ctl accepted it")
-        return _done(ret, f"failover is {state}, seen in cluster-status")
+            return _done(ret, f"failover switched {to}; this version does not show it, ctl accepted it")
+        return _done(ret, f"failover is {to}, seen in cluster-status")
     return ret
 
 

@@ -108,9 +108,7 @@ def phase(name, cluster, mods, needed=None):
         full_return=True,
     )
     steps, troubles = _steps(done.get("return"))
-    for step in steps:
-        if step.get("changes"):
-            ret["changes"][step["__id__"]] = step["changes"]
+    ret["changes"] = {step["__id__"]: _changes(step) for step in steps if _changes(step)}
     if troubles:
         ret["comment"] = "\n".join(troubles)
     elif __opts__["test"]:
@@ -145,25 +143,25 @@ def gates(name, cluster, node, role):
     return ret
 
 
-def failover(name, cluster, state):
+def failover(name, cluster, to):
     """Failover of the cluster is on or off, and the record says so first.
 
     The record comes first: should the master die in between, the nodes know that failover is to be restored.
 
-    :param state: ``on`` or ``off``.
+    :param to: ``on`` or ``off``; ``state`` is a word of the SLS itself.
     """
     ret = _result(name)
-    state = {True: "on", False: "off"}.get(state, state)  # YAML makes booleans of these words
+    to = {True: "on", False: "off"}.get(to, to)  # YAML makes booleans of these words
     try:
         if __opts__["test"]:
-            ret.update(result=None, comment=f"failover would be {state}")
+            ret.update(result=None, comment=f"failover would be {to}")
             return ret
         settings = _ask("cluster", cluster)
         record = _own_record(cluster)
-        _note(record.at(time.time(), failover=state, step=f"failover {state}", lease=LEASE, node=None))
-        ret["changes"] = _set_failover(settings, _ask("leader", cluster), state)
-        _tell(record, f"failover {state}", "end")
-        ret.update(result=True, comment=f"failover is {state}")
+        _note(record.at(time.time(), failover=to, step=f"failover {to}", lease=LEASE, node=None))
+        ret["changes"] = _set_failover(settings, _ask("leader", cluster), to)
+        _tell(record, f"failover {to}", "end")
+        ret.update(result=True, comment=f"failover is {to}")
     except (CommandExecutionError, ValueError) as err:
         ret["comment"] = str(err)
     return ret
@@ -380,6 +378,18 @@ def _failures(step):
         else:
             lines.append(f"{node}: {result}")
     return lines or [str(step.get("comment"))]
+
+
+def _changes(step):
+    """Return what a step changed; of states on nodes only what each node's states changed."""
+    changes = step.get("changes") or {}
+    if not _ran_on_nodes(step):
+        return changes
+    told = {}
+    for node, result in changes["ret"].items():
+        states = result.values() if isinstance(result, dict) else ()
+        told[node] = {s.get("__id__"): s["changes"] for s in states if isinstance(s, dict) and s.get("changes")}
+    return {node: own for node, own in told.items() if own}
 
 
 def _ran_on_nodes(step):

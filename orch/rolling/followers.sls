@@ -7,7 +7,7 @@
 Switch failover off:
   chef_backend_run.failover:
     - cluster: {{ cluster | json }}
-    - state: 'off'
+    - to: 'off'
 {% for follower in salt['chef_backend_nodes.due'](cluster, 'followers') %}
 
 The gates hold for follower {{ follower }}:
@@ -34,6 +34,6 @@ Upgrade follower {{ follower }}:
 Switch failover on:
   chef_backend_run.failover:
     - cluster: {{ cluster | json }}
-    - state: 'on'
+    - to: 'on'
     - require:
       - {{ before.step | json }}

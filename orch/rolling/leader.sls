@@ -23,14 +23,14 @@ Upgrade leader {{ leader }}, handing over first:
 Switch failover off after the hand-over:
   chef_backend_run.failover:
     - cluster: {{ cluster | json }}
-    - state: 'off'
+    - to: 'off'
     - require:
       - salt: Upgrade leader {{ leader }}, handing over first
 
 Switch failover on for good:
   chef_backend_run.failover:
     - cluster: {{ cluster | json }}
-    - state: 'on'
+    - to: 'on'
     - require:
       - chef_backend_run: Switch failover off after the hand-over
 {% endfor %}

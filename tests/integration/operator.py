@@ -1,0 +1,124 @@
+"""An operator at the laboratory: types commands, and reads the truth from the journal."""
+
+import dataclasses
+import hashlib
+import json
+import time
+
+OLD, NEW = "2.2.0", "2.3.16"
+READING = {
+    "status", "cluster-status", "version", "show-config", "service-list", "help",
+}  # fmt: skip
+ROLLING = ("state.orchestrate", "orch.chef_backend_rolling")
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """One command that the journal saw; ``end`` is infinite if it never ended."""
+
+    host: str
+    argv: tuple
+    begin: float
+    end: float
+    status: int | None
+
+    def __str__(self):
+        return f"{self.host}: {' '.join(self.argv)}"
+
+
+class Operator:
+    """What a person does at an upgrade, in words. The journal is looked at from its own first moment on."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.since = time.time()
+
+    def wants(self, version, **settings):
+        """Write the pillar of cluster prod; ``settings`` replace keys, None removes one."""
+        package = self.lab.package(version)
+        cluster = {
+            "backends": ["be1", "be2", "be3"],
+            "frontends": ["fe1", "fe2"],
+            "version": version,
+            "package": {"source": f"salt://packages/{package.name}", "sha256": sha256(package)},
+            "gates": {"settle_seconds": 1},
+            "timeouts": {"ask": 10, "gate": 15, "rejoin": 40, "upgrade": 120, "api": 30},
+        } | settings
+        cluster = {key: value for key, value in cluster.items() if value is not None}
+        self.lab.write_pillar({"chef_backend": {"clusters": {"prod": cluster}}})
+
+    def upgrades(self, **options):
+        """Type the one command and wait for its end."""
+        return self.lab.salt_run(*ROLLING, pillar(), **options)
+
+    def starts_upgrading(self):
+        """Type the one command and leave it running."""
+        return self.lab.salt_run_popen(*ROLLING, pillar())
+
+    def forgets_the_past(self):
+        """Look only at what the journal sees from now on."""
+        self.since = time.time()
+
+    def commands(self, beginning=""):
+        """Return the commands since then whose words begin so, in the order of their beginning."""
+        begun, ended = {}, {}
+        for line in self.lab.journal():
+            if line["event"] == "begin" and line["time"] >= self.since:
+                begun[line["id"]] = line
+            elif line["event"] == "end":
+                ended[line["id"]] = line
+        seen = [
+            Command(
+                host=line["host"],
+                argv=tuple(line["argv"]),
+                begin=line["time"],
+                end=ended.get(key, {}).get("time", float("inf")),
+                status=ended.get(key, {}).get("status"),
+            )
+            for key, line in begun.items()
+        ]
+        words = beginning.split()
+        return sorted((c for c in seen if list(c.argv[: len(words)]) == words), key=lambda c: c.begin)
+
+    def changing_commands(self):
+        """Return all commands since then but those that only read."""
+        return [c for c in self.commands() if len(c.argv) < 2 or c.argv[1] not in READING]
+
+    def takeovers(self):
+        """Return the journal's lines of nodes that began to lead since then."""
+        return [line for line in self.lab.journal() if line["event"] == "leads" and line["time"] >= self.since]
+
+    def failover_at(self, moment):
+        """Tell what failover was at a moment, from the commands that switched it; on before the first."""
+        switched = [c for c in self.commands("chef-backend-ctl set-cluster-failover") if c.begin < moment]
+        return switched[-1].argv[2] if switched else "on"
+
+    def shown_failover(self):
+        """Ask the product, through the extension."""
+        leader = self.lab.salt("be1", "chef_backend.failover", "--out=json", "--static")
+        return json.loads(leader.stdout)["be1"]
+
+    def versions(self):
+        """Return what each backend's manifest says."""
+        return {
+            node: json.loads((self.lab.root(node) / "opt/chef-backend/version-manifest.json").read_text())[
+                "build_version"
+            ]
+            for node in self.lab.backends
+        }
+
+    def waits_for(self, condition, timeout=60):
+        """Poll until a condition holds; fail if it does not within the bound (seconds)."""
+        end = time.monotonic() + timeout
+        while not condition():
+            assert time.monotonic() < end, "the condition did not hold in time"
+            time.sleep(0.05)
+
+
+def pillar(cluster="prod"):
+    return "pillar=" + json.dumps({"cluster": cluster})
+
+
+def sha256(path):
+    """Return a file's checksum."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
