@@ -151,6 +151,8 @@ def _wait_rejoined(here: Cluster, me: node.Identity, began: float) -> None:
     while time.monotonic() < until:
         try:
             post = here.posts().get(me.name)
+            if post and post.posted > began and post.partially_synced:
+                break  # only a full copy, ordered by hand, mends that
             if (
                 post
                 and post.posted > began
@@ -164,7 +166,8 @@ def _wait_rejoined(here: Cluster, me: node.Identity, began: float) -> None:
             pass  # etcd has just been restarted
         time.sleep(0.1)
     unsynced = f" It is partially synced: {paths.UNSYNCED} exists." if paths.UNSYNCED.exists() else ""
-    raise CommandFailed(f"{me.name} has not rejoined the cluster after {seconds:.0f} seconds.{unsynced}")
+    waited = time.time() - began
+    raise CommandFailed(f"{me.name} has not rejoined the cluster after {waited:.0f} seconds.{unsynced}")
 
 
 def _streams(here: Cluster, me: node.Identity) -> bool:

@@ -108,8 +108,10 @@ def restore(options) -> None:
         raise CommandFailed(f"{me.name} is not the leader: restore on {here.leader()}.")  # synthetic
     confirm(options, "Restoring a backup will remove all data currently on this Chef Backend\nnode.")
     with tempfile.TemporaryDirectory(dir=paths.DATA) as folder:
-        with tarfile.open(source) as archive:
-            archive.extractall(folder, filter="data")
+        # tar itself: it writes nothing outside of the folder, whatever the archive says.
+        unpacking = subprocess.run(["tar", "-xzf", str(source), "-C", folder], capture_output=True, text=True)
+        if unpacking.returncode:
+            raise CommandFailed(f"{source} cannot be unpacked: {unpacking.stderr.strip()}")  # synthetic
         progress(options, "Unpacking backup to temporary directory")
         unpacked = Path(folder)
         if not (unpacked / "postgresql" / "PG_VERSION").exists():

@@ -32,6 +32,7 @@ class Leaderl:
         self.wake = threading.Event()
         self.next_post = time.monotonic() + here.settings.status_post
         self.settled = False
+        self.complaint = ""
         self.ending = False
 
     def run(self) -> None:
@@ -57,8 +58,9 @@ class Leaderl:
         here = self.here
         if here.role in ("leader", "promoting") and not here.lease_holds():
             self.leading.step_down(f"no word from etcd within the lease: {error}", hard=True)
-        elif here.role != "leader":
+        elif here.role != "leader" and str(error) != self.complaint:
             log(error)
+        self.complaint = str(error)
 
     def round(self) -> None:
         """One round."""
@@ -127,6 +129,8 @@ class Leaderl:
         """Whether this node may stand at all; `last`: who served last, None in a new cluster."""
         here = self.here
         if not postgres.exists() or paths.UNSYNCED.exists():
+            return False
+        if time.monotonic() < self.leading.stands_again:
             return False
         if last in (None, here.me.name):
             # In a new cluster only the node that created it has data; the leader who returns always may.

@@ -20,6 +20,7 @@ class Leading:
         self.here = here
         self.failures = 0
         self.next_check = 0.0
+        self.stands_again = 0.0
 
     def take_over(self) -> None:
         """Promote the follower's PostgreSQL and serve; after a hand-over with all that the old leader had."""
@@ -119,6 +120,8 @@ class Leading:
             if self.failures > here.settings.health_failures:
                 self.step_down("PostgreSQL failed its health checks", hard=True)
                 self.release()
+                # The others have the time to elect one of them.
+                self.stands_again = time.monotonic() + 2 * here.settings.leader_ttl
             return
         self.failures = 0
         here.enough_followers = streaming >= here.settings.required_active_followers

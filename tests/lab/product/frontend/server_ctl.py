@@ -162,11 +162,10 @@ def maintenance(arguments: list[str]) -> int:
         )
     subprocess.run(["nft", "delete", "table", "inet", "maintenance"], capture_output=True)
     if arguments == ["on"]:
-        rule = (
-            f"table inet maintenance {{ chain input {{ type filter hook input priority 0; "
-            f'iifname != "lo" tcp dport {API_PORT} reject with tcp reset; }} }}'
-        )
-        subprocess.run(["nft", "-f", "-"], input=rule, text=True, check=True)
+        rule = f'iifname != "lo" tcp dport {API_PORT} reject with tcp reset'
+        hook = "type filter hook input priority 0;"
+        table = f"table inet maintenance {{\n chain input {{\n  {hook}\n  {rule}\n }}\n}}\n"
+        subprocess.run(["nft", "-f", "-"], input=table, text=True, check=True)
         MAINTENANCE.touch()
     else:
         MAINTENANCE.unlink(missing_ok=True)

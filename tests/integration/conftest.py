@@ -1,0 +1,103 @@
+"""One laboratory for all integration tests: booted once, saved once, put back when a test has changed it.
+
+They run inside a world: `python -m tests.lab run -- python -m pytest tests/integration`.
+"""
+
+import pytest
+
+from tests.integration.lab_people import the_leader
+from tests.lab.common import LabError, wait_until
+from tests.lab.hosts import Lab
+
+VERSION = "2.2.0"
+SNAPSHOT = "fresh"
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "spoils: the test leaves more behind than a cluster to be mended")
+
+
+class House:
+    """The one lab, and in which state its last borrower left it: fresh, used, or spoiled."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.state = "fresh"
+
+    def fresh(self):
+        """Return the lab as at the snapshot, to be changed at will."""
+        if self.state != "fresh":
+            self.lab.restore(SNAPSHOT)
+        self.state = "spoiled"
+        return self.lab
+
+    def mended(self, *, spoil=False):
+        """Return the lab healthy, as a person would bring it about; leader, data and versions stay as they are.
+
+        Much quicker than putting everything back, for tests that break a cluster's health and nothing else;
+        ``spoil``: the borrower breaks more.
+        """
+        if self.state == "spoiled":
+            self.lab.restore(SNAPSHOT)
+        elif self.state == "used":
+            try:
+                self._mend()
+            except LabError:
+                self.lab.restore(SNAPSHOT)
+        self.state = "spoiled" if spoil else "used"
+        return self.lab
+
+    def _mend(self):
+        for host in self.lab.hosts:
+            if not self.lab.is_on(host):
+                self.lab.power_on(host)
+            self.lab.plug(host)
+            self.lab.put(host, "/etc/lab/faults.json", "{}")
+        for host in self.lab.backends:
+            self.lab.exec(host, "chef-backend-ctl", "start")
+        wait_until(self._allow_failover, 30)
+        self.lab.wait_healthy(60)
+
+    def _allow_failover(self):
+        """Switch failover on everywhere; None, or why it could not be done yet."""
+        for host, switch in (("be1", "set-cluster-failover"), *((be, "set-node-failover") for be in self.lab.backends)):
+            done = self.lab.exec(host, "chef-backend-ctl", switch, "on", check=False)
+            if done.returncode:
+                return done.stderr
+        return None
+
+
+@pytest.fixture(scope="session")
+def house():
+    """The lab at chef-backend 2.2.0 with its snapshot."""
+    lab = Lab.boot(backends=VERSION)
+    try:
+        lab.save(SNAPSHOT)
+        yield House(lab)
+    finally:
+        lab.down()
+
+
+@pytest.fixture
+def lab(house, request):
+    """The lab, healthy, with whatever the tests before left in it; put back after a test marked ``spoils``."""
+    return house.mended(spoil=request.node.get_closest_marker("spoils") is not None)
+
+
+@pytest.fixture
+def fresh_lab(house):
+    """The lab as it was booted, for one test."""
+    return house.fresh()
+
+
+@pytest.fixture(scope="module")
+def module_lab(house):
+    """The lab as it was booted, for a module whose tests look at what its first act left."""
+    return house.fresh()
+
+
+@pytest.fixture
+def roles(lab):
+    """The leader's name and the two followers'."""
+    leader = the_leader(lab)
+    return leader, *sorted(set(lab.backends) - {leader})

@@ -1,0 +1,151 @@
+"""Those who use the laboratory in its own tests: a client that writes, and an onlooker who waits and counts."""
+
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import psycopg
+
+SECRETS = "/etc/chef-backend/chef-backend-secrets.json"
+
+
+def password(lab):
+    """The cluster's superuser's password, as every backend keeps it."""
+    backend = next(host for host in lab.backends if lab.is_on(host))
+    text = (lab.root(backend) / SECRETS.lstrip("/")).read_text()
+    return json.loads(text)["postgresql"]["db_superuser_password"]
+
+
+def sql(lab, host, statement):
+    """Rows of one statement, asked of a host's PostgreSQL (a backend's) or HAProxy (a frontend's) over the network."""
+    with psycopg.connect(
+        host=lab.address(host), user="chef_pgsql", password=password(lab), dbname="postgres",
+        connect_timeout=2, autocommit=True,
+    ) as connection:  # fmt: skip
+        cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+def until(holds, seconds, what):
+    """Poll until ``holds()`` is true and return what it returned; fail naming ``what`` after ``seconds``."""
+    end = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < end, f"after {seconds} s still not: {what}"
+        time.sleep(0.05)
+    return found
+
+
+def serves(lab, host):
+    """What a host's /leader answers: 200, 503, or 0 when it does not answer."""
+    try:
+        with urllib.request.urlopen(f"http://{lab.address(host)}:7331/leader", timeout=1) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+
+def leaders(lab, among=None):
+    """The hosts whose /leader answers 200 now."""
+    return [host for host in among or lab.backends if serves(lab, host) == 200]
+
+
+def the_leader(lab):
+    """The host that serves, after the time that a change may take."""
+    return until(lambda: leaders(lab), 20, "somebody leads")[0]
+
+
+def ctl(lab, host, *words, **options):
+    """Run chef-backend-ctl to its end, whatever its status."""
+    return lab.exec(host, "chef-backend-ctl", *words, check=False, timeout=120, **options)
+
+
+def nodes(lab, host):
+    """What ``cluster-status --json`` shows on a host, by name; empty when it fails."""
+    shown = ctl(lab, host, "cluster-status", "--json")
+    return {node["name"]: node for node in json.loads(shown.stdout)["nodes"]} if shown.returncode == 0 else {}
+
+
+def replicas(lab, leader):
+    """The names of those that stream from ``leader``, by its own word; empty when it does not answer."""
+    try:
+        rows = sql(lab, leader, "select application_name from pg_stat_replication where state = 'streaming'")
+    except psycopg.Error:
+        return set()
+    return {name for (name,) in rows} & set(lab.backends)
+
+
+def install(lab, host, version):
+    """Install a version's package, and nothing more."""
+    source = lab.package(version)
+    lab.put(host, f"/root/{source.name}", source.read_bytes())
+    return lab.exec(host, "dpkg", "-i", f"/root/{source.name}")
+
+
+def events(lab, kind, since):
+    """The journal's events of a kind from a time (epoch seconds) on."""
+    return [event for event in lab.journal() if event["event"] == kind and event["time"] >= since]
+
+
+class Writer(threading.Thread):
+    """Writes numbered rows through a frontend's HAProxy; each acknowledged commit is remembered.
+
+    acknowledged: numbers; times: when (monotonic seconds). Use as a context manager.
+    """
+
+    def __init__(self, lab, frontend="fe1", pause=0.002):
+        super().__init__(daemon=True)
+        self.lab, self.frontend, self.pause = lab, frontend, pause
+        self.secret = password(lab)
+        self.acknowledged, self.times = [], []
+        self.halt = threading.Event()
+
+    def __enter__(self):
+        sql(self.lab, self.frontend, "create table if not exists written (number int primary key)")
+        self.start()
+        until(lambda: len(self.acknowledged) > 50, 10, "50 rows are written")
+        return self
+
+    def __exit__(self, *_):
+        self.halt.set()
+        self.join(20)
+        assert not self.is_alive(), "the writer hangs"
+
+    def run(self):
+        number, connection = 0, None
+        while not self.halt.wait(self.pause):
+            number += 1  # a number whose fate is unknown is never used again
+            try:
+                connection = connection or self._connect()
+                connection.execute("insert into written values (%s)", (number,))
+            except psycopg.Error:
+                if connection:
+                    connection.close()
+                connection = None
+                continue
+            self.acknowledged.append(number)
+            self.times.append(time.monotonic())
+
+    def _connect(self):
+        return psycopg.connect(
+            host=self.lab.address(self.frontend), user="chef_pgsql", password=self.secret, dbname="postgres",
+            connect_timeout=1, autocommit=True, tcp_user_timeout=1000,
+            options="-c statement_timeout=2000",
+        )  # fmt: skip
+
+    def writes_again(self, seconds=30):
+        """Wait until ten more rows are acknowledged."""
+        enough = len(self.acknowledged) + 10
+        until(lambda: len(self.acknowledged) >= enough, seconds, "rows are written again")
+
+    def longest_gap(self):
+        """The longest time in seconds between two acknowledged rows."""
+        return max(after - before for before, after in zip(self.times, self.times[1:], strict=False))
+
+    def lost(self):
+        """Acknowledged rows that are not there."""
+        there = {number for (number,) in sql(self.lab, self.frontend, "select number from written")}
+        return set(self.acknowledged) - there
