@@ -4,7 +4,10 @@ A key that is unknown, missing or of the wrong type is refused: a misspelt bound
 """
 
 import dataclasses
+import itertools
+import math
 import re
+import zoneinfo
 
 try:
     from saltext.chef_backend.chef_backend_version import Version
@@ -13,6 +16,7 @@ except ImportError:
 
 ROOT = "chef_backend:clusters"
 UNVERIFIED = "skip-verification"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")  # of a cluster: part of event tags and file names
 MINION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
 SOURCE = re.compile(r"(?:salt://|https?://|/)[A-Za-z0-9_./:@%~+=,-]+\.(?:deb|rpm)")
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -99,7 +103,10 @@ class Cluster:
 
 def cluster_names(pillar):
     """Return the names of the clusters in a pillar, sorted. Raises ConfigError if there are none."""
-    return sorted(_clusters(pillar))
+    clusters, problems = _clusters(pillar)
+    if problems:
+        raise ConfigError(problems)
+    return sorted(clusters)
 
 
 def cluster_from_pillar(pillar, name):
@@ -110,23 +117,25 @@ def cluster_from_pillar(pillar, name):
     :returns: Cluster.
     :raises ConfigError: with every problem found.
     """
-    clusters = _clusters(pillar)
+    clusters, problems = _clusters(pillar)
     if not isinstance(name, str) or name not in clusters:
-        known = ", ".join(sorted(clusters))
-        raise ConfigError(
-            [f"cluster {name!r} is not in {ROOT}, which has {known}: give one of these as pillar cluster"]
-        )
-    reader = _Reader(clusters[name], f"{ROOT}:{name}")
+        known = ", ".join(sorted(str(key) for key in clusters))
+        advice = "give one of these as pillar cluster"
+        raise ConfigError([*problems, f"cluster {name!r} is not in {ROOT}, which has {known}: {advice}"])
+    reader = _Reader(clusters[name], f"{ROOT}:{name}", problems)
+    if not isinstance(clusters[name], dict):
+        raise ConfigError(reader.problems)
     reader.only([field.name for field in dataclasses.fields(Cluster) if field.name != "name"])
     backends = reader.target("backends", required=True)
     if isinstance(backends, tuple) and len(backends) != 3:
         reader.problem("backends", backends, "exactly three minion ids", "a Chef Backend cluster has three nodes")
+    version = reader.version("version")
     fields = {
         "backends": backends,
         "frontends": reader.target("frontends"),
-        "version": reader.version("version"),
+        "version": version,
         "package": reader.package("package"),
-        "hops": reader.hops("hops"),
+        "hops": reader.hops("hops", version),
         "backup": reader.value("backup", True, lambda v: isinstance(v, bool), "true or false"),
         "frontend_batch": reader.value("frontend_batch", 1, _is_batch, "a number of frontends or a percentage"),
         "frontend_api": reader.value("frontend_api", Cluster.frontend_api, _fits(API), "a URL such as its default"),
@@ -152,6 +161,7 @@ def plain(settings):
 
 
 def _clusters(pillar):
+    """Return the mapping of clusters and a list of what is wrong around it. Raises ConfigError if there is none."""
     root = pillar.get("chef_backend") if isinstance(pillar, dict) else None
     if not isinstance(root, dict):
         raise ConfigError(
@@ -160,15 +170,20 @@ def _clusters(pillar):
                 "pillar file to the master's id followed by _master in top.sls (see pillar/example.sls)"
             ]
         )
-    unknown = [
+    problems = [
         f"chef_backend:{key}: unknown key, expected clusters: correct or remove it" for key in root if key != "clusters"
     ]
     clusters = root.get("clusters")
     if not isinstance(clusters, dict) or not clusters:
-        unknown.append(f"{ROOT}: found {_shown(clusters)}, expected a mapping of cluster names: add your cluster")
-    if unknown:
-        raise ConfigError(unknown)
-    return clusters
+        problems.append(f"{ROOT}: found {_shown(clusters)}, expected a mapping of cluster names: add your cluster")
+        raise ConfigError(problems)
+    expected = "a name of letters, digits, dots, dashes and underscores"
+    problems += [
+        f"{ROOT}: found a cluster named {key!r}, expected {expected}: rename it, in quotes if need be"
+        for key in clusters
+        if not _fits(NAME)(key)
+    ]
+    return clusters, problems
 
 
 def _shown(value):
@@ -176,7 +191,9 @@ def _shown(value):
 
 
 def _is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_batch(value):
@@ -251,32 +268,39 @@ class _Reader:
             inner.problem("source", source, "salt://, http(s):// or a path, ending in .deb or .rpm", "name the package")
         if sha256 != UNVERIFIED and not _fits(SHA256)(sha256):
             advice = f"run sha256sum on the package, or write {UNVERIFIED} if it is not to be checked"
-            inner.problem("sha256", sha256, "64 hexadecimal digits", advice)
+            inner.problem("sha256", sha256, "64 digits of 0-9 and a-f, in quotes", advice)
         return Package(source, sha256)
 
-    def hops(self, key):
+    def hops(self, key, target):
         found = self.data.get(key, [])
         if not isinstance(found, list):
-            self.problem(key, found, "a list of version and package", "see pillar/example.sls")
+            self.problem(key, found, "a list of mappings with version and package", "correct it, or leave it out")
             return ()
         hops = []
         for number, item in enumerate(found):
             inner = _Reader(item, f"{self.path}:{key}:{number}", self.problems)
-            inner.only(["version", "package"])
-            hops.append(Hop(inner.version("version"), inner.package("package")))
+            if isinstance(item, dict):
+                inner.only(["version", "package"])
+                hops.append(Hop(inner.version("version"), inner.package("package")))
+        steps = [version for version in (*(hop.version for hop in hops), target) if version]
+        if any(later <= earlier for earlier, later in itertools.pairwise(steps)):
+            shown = " -> ".join(map(str, steps))
+            self.problem(key, shown, "versions that rise, ending below the target", "put the hops in their order")
         return tuple(hops)
 
     def window(self, key):
         if self.data.get(key) is None:
             return None
         inner = _Reader(self.data[key], f"{self.path}:{key}", self.problems)
+        if not isinstance(self.data[key], dict):
+            return None
         inner.only(["days", "start", "end", "timezone"])
         days = inner.value("days", None, _are_days, f"a list of {', '.join(DAYS)}")
-        start = inner.value("start", None, _fits(TIME), "a time such as '02:00'")
-        end = inner.value("end", None, _fits(TIME), "a time such as '05:00'")
+        start = inner.value("start", None, _fits(TIME), "a time such as '02:00', in quotes")
+        end = inner.value("end", None, _fits(TIME), "a time such as '05:00', in quotes")
         if start and end and start >= end:
             inner.problem("end", end, f"a time after start ({start})", "a window does not cross midnight")
-        zone = inner.value("timezone", "UTC", lambda v: isinstance(v, str) and v, "a name such as Europe/Berlin")
+        zone = inner.value("timezone", "UTC", _is_zone, "a time zone that this machine knows, such as Europe/Berlin")
         return Window(tuple(days or ()), start, end, zone)
 
     def numbers(self, key, kind, units):
@@ -294,3 +318,10 @@ class _Reader:
 
 def _are_days(value):
     return isinstance(value, list) and bool(value) and all(day in DAYS for day in value)
+
+
+def _is_zone(value):
+    try:
+        return isinstance(value, str) and bool(zoneinfo.ZoneInfo(value))
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        return False
