@@ -4,9 +4,9 @@ import csv
 import dataclasses
 
 try:
-    from saltext.chef_backend.chef_backend_parse import ParseError
+    from saltext.chef_backend.chef_backend_parse import ParseError, lines_of
 except ImportError:
-    from chef_backend_parse import ParseError
+    from chef_backend_parse import ParseError, lines_of
 
 PROXIES = ("chef_backend_postgresql", "chef_backend_elasticsearch")
 
@@ -24,17 +24,20 @@ class Server:
 def parse_show_stat(text):
     """Read ``show stat``'s CSV; returns a tuple of Server.
 
-    :raises ParseError: no header, or a line with another number of fields.
+    :raises ParseError: no header, or a line that does not fit it.
     """
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines or not lines[0].startswith("# pxname,"):
-        raise ParseError("no header of HAProxy's statistics", lines[0] if lines else text)
-    header = lines[0][2:].split(",")
+    first, *lines = lines_of(text, "HAProxy's show stat")
+    if not first.startswith("# pxname,"):
+        raise ParseError("no header of HAProxy's statistics", first)
+    header = first[2:].split(",")
     missing = {"pxname", "svname", "status"} - set(header)
     if missing:
-        raise ParseError(f"HAProxy's statistics without {', '.join(sorted(missing))}", lines[0])
+        raise ParseError(f"HAProxy's statistics without {', '.join(sorted(missing))}", first)
+    if len(set(header)) != len(header):
+        raise ParseError("HAProxy's statistics name a column twice", first)
     servers = []
-    for line, fields in zip(lines[1:], csv.reader(lines[1:]), strict=True):
+    for line in lines:
+        fields = _fields(line)
         if len(fields) != len(header):
             raise ParseError("a line of HAProxy's statistics that does not fit its header", line)
         row = dict(zip(header, fields, strict=True))
@@ -43,6 +46,14 @@ def parse_show_stat(text):
             raise ParseError("a line of HAProxy's statistics without proxy, server or status", line)
         servers.append(Server(row["pxname"], row["svname"], row["status"], check))
     return tuple(servers)
+
+
+def _fields(line):
+    """Split one line; each for itself, so that a stray quote does not swallow the next line."""
+    try:
+        return next(csv.reader([line], strict=True))
+    except (csv.Error, StopIteration) as err:
+        raise ParseError("a line of HAProxy's statistics that is not CSV", line) from err
 
 
 def one_up(servers):

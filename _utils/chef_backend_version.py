@@ -4,7 +4,8 @@ import dataclasses
 import functools
 import re
 
-PATTERN = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})")
+NUMBER = r"(0|[1-9][0-9]{0,3})"  # [0-9], not \d: that would let digits of other scripts pass
+PATTERN = re.compile(rf"{NUMBER}\.{NUMBER}\.{NUMBER}")
 
 
 @functools.total_ordering
@@ -62,16 +63,17 @@ def choose_way(installed, target, index_created=None):
     if target.major > 3:
         return Way("refused", f"no way to {target} is documented")
     if installed.major == target.major:
-        # 0.x has no documented rolling way of its own
         if installed.major == 0:
-            return Way("refused", "no rolling way within 0.x is documented", BRIDGE)
+            return Way("refused", "no rolling way within 0.x is documented")
         return Way("rolling", f"{installed} to {target} stays within {target.major}.x")
     if target.major == 1:
-        return Way("refused", f"no way from {installed} to {target} is documented", BRIDGE)
+        return Way("refused", f"no way from {installed} to {target} is documented")
     if target.major == 2:
         # the matrix documents 2.3.16 as the target; stricter reading: only it
         if target != BRIDGE:
-            return Way("refused", f"from {installed} the documented 2.x is {BRIDGE}, not {target}", BRIDGE)
+            # from there only a newer one can be reached
+            via = BRIDGE if target > BRIDGE else None
+            return Way("refused", f"from {installed} the documented 2.x is {BRIDGE}, not {target}", via)
         return Way("downtime", f"{installed} to {target} needs the whole cluster down")
     if installed < OLDEST_FOR_3:
         return Way("refused", f"{installed} does not go to {target} directly", BRIDGE)
