@@ -244,6 +244,11 @@ def _judge_lag(views, known, bounds, absent, followers):
         shown = ", ".join(behind)
         reasons.append(Reason(CLUSTER, "is replicated from several nodes,", shown, "expected the leader only"))
     nodes = [node for cluster in known for node in cluster.nodes]
+    leaders = [node for cluster in known for node in cluster.leaders]
+    for node in behind:
+        if leaders and not any(_is(leader, node) for leader in leaders):
+            shown, bound = f"followers in replication, {', '.join(behind[node])}", f"{leaders[0].name} leads"
+            reasons.append(Reason(node, "has", shown, bound, "wait until they follow the leader, or repair them"))
     seen = {}
     for follower, lag in (pair for lags in behind.values() for pair in lags.items()):
         found = next((node for node in nodes if _is(node, follower)), None)

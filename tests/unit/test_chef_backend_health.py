@@ -214,14 +214,23 @@ def test_two_nodes_that_are_replicated():
     assert "the cluster is replicated from several nodes, be1, be2 (expected the leader only)" in said(verdict)
 
 
+OTHER_LEADER = (
+    dataclasses.replace(printed.MEMBERS[0], role="follower", pg="follower", following="be2"),
+    dataclasses.replace(printed.MEMBERS[1], role="leader", pg="leader", following="-"),
+    dataclasses.replace(printed.MEMBERS[2], following="be2"),
+)
+
+
+def test_a_node_that_does_not_lead_and_is_replicated():
+    seen = {node: view(node, OTHER_LEADER, lag={}) for node in printed.NODES}
+    seen["be1"] = dataclasses.replace(seen["be1"], lag={"be3": 0})
+    told = said(health.judge_cluster(seen, BOUNDS))
+    assert "be1 has followers in replication, be3 (be2 leads): wait until they follow the leader" in told
+
+
 def test_nodes_that_do_not_agree_on_the_leader():
-    other = (
-        dataclasses.replace(printed.MEMBERS[0], role="follower", pg="follower", following="be2"),
-        dataclasses.replace(printed.MEMBERS[1], role="leader", pg="leader", following="-"),
-        dataclasses.replace(printed.MEMBERS[2], following="be2"),
-    )
-    assert judged(other).healthy  # seen alone, nothing is wrong with it
-    verdict = health.judge_cluster(views(be3=view("be3", other)), BOUNDS)
+    assert judged(OTHER_LEADER).healthy  # seen alone, nothing is wrong with it
+    verdict = health.judge_cluster(views(be3=view("be3", OTHER_LEADER)), BOUNDS)
     assert "the cluster is seen with different leaders: wait until the nodes agree" in said(verdict)
 
 
