@@ -60,27 +60,22 @@ class Record:
         names = {field.name for field in dataclasses.fields(cls)}
         required = {f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING}
         problems = [f"{name} is missing" for name in sorted(required - set(data))]
-        problems += [f"{name} is unknown" for name in sorted(set(data) - names)]
+        problems += [f"{name} is unknown" for name in sorted(map(str, set(data) - names))]
+        for name in sorted(names & set(data)):
+            fits, expected = _FITS.get(name, (_is_text, "text"))
+            if not fits(data[name]):
+                problems.append(f"{name} is {data[name]!r}, not {expected}")
         if problems:
             raise RecordError("not a record: " + ", ".join(problems))
-        fields = dict(data)
-        try:
-            fields["owner"] = Owner(**data["owner"])
-            for name in ("backends", "frontends", "finished"):
-                if name in fields:
-                    fields[name] = tuple(fields[name])
-            fields["heartbeat"] = float(data["heartbeat"])
-            fields["lease"] = int(data["lease"])
-        except (TypeError, ValueError) as err:
-            raise RecordError(f"not a record: {err}") from err
-        return cls(**fields)
+        lists = {name: tuple(data[name]) for name in ("backends", "frontends", "finished") if name in data}
+        return cls(**{**data, **lists, "owner": Owner(**data["owner"]), "lease": int(data["lease"])})
 
     @classmethod
     def from_json(cls, text):
         """Build a record from a file's text. Raises :class:`RecordError`, quoting what cannot be read."""
         try:
             data = json.loads(text)
-        except ValueError as err:
+        except (ValueError, RecursionError) as err:
             raise RecordError(f"not JSON: {text[:80]!r}") from err
         return cls.from_dict(data)
 
@@ -91,6 +86,41 @@ class Record:
     def at(self, now, **changes):
         """Return the record with ``changes`` and a heartbeat at ``now`` (epoch seconds)."""
         return dataclasses.replace(self, heartbeat=now, **changes)
+
+
+def _is_text(value):
+    return isinstance(value, str)
+
+
+def _is_time(value):
+    # JSON knows NaN, infinity and numbers of any length; none of them is a time
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e12
+
+
+def _are_names(value):
+    return isinstance(value, (list, tuple)) and all(map(_is_text, value))
+
+
+def _is_owner(value):
+    if not isinstance(value, dict) or set(value) != {field.name for field in dataclasses.fields(Owner)}:
+        return False
+    pid = value["pid"]
+    if not isinstance(pid, int) or isinstance(pid, bool) or pid < 1:
+        return False
+    return _is_text(value["jid"]) and _is_text(value["master"]) and _is_time(value["started"])
+
+
+# what a field holds, and how to call it; all others are text
+_FITS = {
+    "owner": (_is_owner, "a mapping of jid, master, pid and started"),
+    "backends": (_are_names, "a list of names"),
+    "frontends": (_are_names, "a list of names"),
+    "finished": (_are_names, "a list of names"),
+    "opened": (_is_time, "a time in seconds"),
+    "heartbeat": (_is_time, "a time in seconds"),
+    "lease": (_is_time, "a number of seconds"),
+    "node": (lambda value: value is None or _is_text(value), "a name or nothing"),
+}
 
 
 def owner_is_gone(record, now, *, master, alive):
