@@ -365,7 +365,7 @@ def backup(force=False, timeout=600):
 def restore(path, timeout=3600):
     """Replace ALL data of the cluster by a backup's. Only on the leader.
 
-    :param path: the archive, on this node.
+    :param path: the archive, an absolute path on this node.
 
     CLI Example:
 
@@ -373,6 +373,8 @@ def restore(path, timeout=3600):
 
         salt be1 chef_backend.restore /var/opt/chef-backup/chef-backup-2026-11-22.tar.gz
     """
+    if not os.path.isabs(str(path)):
+        raise CommandExecutionError(f"{path!r}: expected an absolute path on the node")
     return run("restore", path, "--yes", timeout=timeout)
 
 

@@ -10,6 +10,7 @@ import re
 from salt.exceptions import CommandExecutionError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
+ADDRESS = re.compile(r"[0-9A-Za-z:][0-9A-Za-z:.-]{0,252}")
 
 
 def __virtual__():
@@ -97,6 +98,8 @@ def join_cluster(
 
         salt be3 chef_backend_cluster.join_cluster 192.0.2.11 secrets=/root/secrets.json yes=True
     """
+    if not ADDRESS.fullmatch(str(peer)):
+        raise CommandExecutionError(f"{peer!r} is not the address of a node")
     options = [*(["-s", secrets] if secrets else []), *(["-p", publish_ip] if publish_ip else [])]
     options += ["-i", interface] if interface else []
     options += ["--recovery"] if recovery else []

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import time
 
@@ -18,6 +19,7 @@ CTL = "chef-server-ctl"
 MANIFEST = "/opt/opscode/version-manifest.json"
 HAPROXY_SOCKET = "/var/opt/opscode/haproxy/haproxy.sock"
 NOTE = "/var/lib/salt-chef-backend/reconfigured-for"
+ORGANISATION = re.compile(r"[a-z0-9][a-z0-9_-]{0,254}")
 LAST_LINES = 15
 
 
@@ -156,6 +158,8 @@ def reindex(organisation=None, timeout=86400):
 
         salt fe1 chef_server.reindex acme
     """
+    if organisation is not None and not ORGANISATION.fullmatch(str(organisation)):
+        raise CommandExecutionError(f"{organisation!r} is not the name of an organisation")
     return run("reindex", organisation or "-a", timeout=timeout)
 
 

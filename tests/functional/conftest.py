@@ -1,0 +1,60 @@
+"""What the functional tests share: recorded programs on PATH, and a minion that calls them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.functional.minion import Minion, move_tree
+from tests.functional.recorded import Recorded
+
+RECORDINGS = (Path(__file__).parent / "recordings", Path(__file__).parents[1] / "unit" / "samples")
+
+
+@pytest.fixture(name="recording", scope="session")
+def fixture_recording():
+    """Return a function that gives a recorded text; those of the unit tests are found too."""
+
+    def read(name):
+        return next(folder / name for folder in RECORDINGS if (folder / name).exists()).read_text(encoding="utf-8")
+
+    return read
+
+
+@pytest.fixture(name="recorded")
+def fixture_recorded(tmp_path, monkeypatch):
+    """Return the recorded programs, which are the first on PATH."""
+    programs = Recorded(tmp_path / "recorded")
+    monkeypatch.setenv("PATH", f"{programs.bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+    return programs
+
+
+@pytest.fixture(name="minion")
+def fixture_minion(tmp_path):
+    """Return a minion, be1, on which nothing of the product is installed."""
+    root = tmp_path / "root"
+    root.mkdir()
+    return Minion(root, move_tree(root))
+
+
+@pytest.fixture(name="shared", scope="session")
+def fixture_shared(tmp_path_factory):
+    """Return a minion for tests that neither read nor write its files."""
+    root = tmp_path_factory.mktemp("shared")
+    return Minion(root, move_tree(root))
+
+
+@pytest.fixture(name="backend")
+def fixture_backend(minion, recorded, recording):
+    """Return a minion with chef-backend 2.3.16 on it, the leader of a healthy cluster that runs what is installed."""
+    minion.write("/opt/chef-backend/version-manifest.json", manifest("2.3.16"))
+    psql = minion.path("/opt/chef-backend/embedded/bin/psql")
+    psql.symlink_to(recorded.bin / "psql")
+    recorded.say("chef-backend-ctl cluster-status", recording("synthetic-be1-leads.txt"))
+    recorded.say("chef-backend-ctl status", recording("synthetic-status-just-started.txt"))
+    return minion
+
+
+def manifest(version):
+    """Return a version manifest's text, with the fields of an Omnibus package that are read."""
+    return json.dumps({"manifest_format": 2, "software": {}, "build_version": version})

@@ -1,0 +1,122 @@
+"""Programs that answer from recorded texts and note how they were called.
+
+A program is the script below, put on PATH under the names it stands for. It looks its answer up in a file, by
+the longest beginning of its words that has one, appends its call to another file, and ends. A call without an
+answer ends as chef-backend-ctl ends on an unknown command, so nothing passes by accident.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+PROGRAMS = ("chef-backend-ctl", "chef-server-ctl", "psql", "dpkg", "dpkg-query", "apt-get")
+READING = {  # what a state may call in test mode
+    ("chef-backend-ctl", "cluster-status"),
+    ("chef-backend-ctl", "status"),
+    ("psql", "-d"),
+    ("dpkg", "-I"),
+    ("dpkg", "--print-foreign-architectures"),
+    ("dpkg-query", "--showformat"),
+}
+
+SCRIPT = '''#!{python} -IS
+import json, os, sys, time
+
+folder = {folder!r}
+words = [os.path.basename(sys.argv[0]), *sys.argv[1:]]
+call = {{"words": words, "parent": os.getppid(), "licence": os.environ.get("CHEF_LICENSE")}}
+with open(folder + "/calls.jsonl", "a") as calls:
+    calls.write(json.dumps(call) + "\\n")
+with open(folder + "/answers.json") as file:
+    answers = json.load(file)
+beginnings = [json.dumps(words[:count]) for count in range(len(words), 0, -1)]
+answer = next((answers[key] for key in beginnings if key in answers), None)
+if answer is None:
+    sys.exit("Unknown command: " + " ".join(words[1:]))
+time.sleep(answer["seconds"])
+for path, text in answer["writes"].items():
+    with open(words[-1] if path == "LAST WORD" else path, "w") as file:
+        file.write(text)
+for source, target in answer["copies"].items():
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    with open(source, "rb") as old, open(target, "wb") as new:
+        new.write(old.read())
+answers.update(answer["then"])
+with open(folder + "/answers.new", "w") as file:
+    json.dump(answers, file)
+os.replace(folder + "/answers.new", folder + "/answers.json")
+sys.stdout.write(answer["stdout"])
+sys.stderr.write(answer["stderr"])
+sys.exit(answer["status"])
+'''
+
+
+def answer(stdout="", *, status=0, stderr="", seconds=0, writes=None, copies=None, then=None):
+    """Describe what a call does.
+
+    :param stdout: text it prints.
+    :param status: its exit status.
+    :param stderr: text it prints to standard error.
+    :param seconds: how long it takes.
+    :param writes: ``{path: text}`` of files it writes; the path ``LAST WORD`` is the last of its words.
+    :param copies: ``{from: to}`` of files it copies.
+    :param then: ``{command line: text or answer}`` that hold from now on: a command that changes something.
+    """
+    later = {_key(line): _full(said) for line, said in (then or {}).items()}
+    return {
+        "stdout": stdout,
+        "status": status,
+        "stderr": stderr,
+        "seconds": seconds,
+        "writes": {str(path): text for path, text in (writes or {}).items()},
+        "copies": {str(old): str(new) for old, new in (copies or {}).items()},
+        "then": later,
+    }
+
+
+class Recorded:
+    """A folder with the programs, their answers, and the calls they noted."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.bin = self.folder / "bin"
+        self.bin.mkdir(parents=True)
+        for name in PROGRAMS:
+            program = self.bin / name
+            program.write_text(SCRIPT.format(python=sys.executable, folder=str(self.folder)), encoding="utf-8")
+            program.chmod(0o755)
+        self.answers = {}
+        self._save()
+
+    def say(self, line, *args, **kwargs):
+        """From now on a call that begins with the words of ``line`` gives this :func:`answer`."""
+        current = json.loads((self.folder / "answers.json").read_text(encoding="utf-8"))
+        self.answers = {**current, _key(line): answer(*args, **kwargs)}
+        self._save()
+
+    @property
+    def calls(self):
+        """Return every call so far: mappings with ``words``, ``parent`` (pid) and ``licence``."""
+        path = self.folder / "calls.jsonl"
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+    @property
+    def words(self):
+        """Return the words of every call so far, each a list."""
+        return [call["words"] for call in self.calls]
+
+    @property
+    def changing(self):
+        """Return the words of the calls that do more than read."""
+        return [words for words in self.words if tuple(words[:2]) not in READING]
+
+    def _save(self):
+        (self.folder / "answers.json").write_text(json.dumps(self.answers), encoding="utf-8")
+
+
+def _key(line):
+    return json.dumps(line.split())
+
+
+def _full(said):
+    return said if isinstance(said, dict) else answer(said)
