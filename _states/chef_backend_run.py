@@ -9,10 +9,12 @@ from salt.exceptions import CommandExecutionError
 
 try:
     from saltext.chef_backend import chef_backend_answers as answers
+    from saltext.chef_backend import chef_backend_outcome as outcome
     from saltext.chef_backend import chef_backend_record as records
     from saltext.chef_backend import chef_backend_version as versions
 except ImportError:
     import chef_backend_answers as answers
+    import chef_backend_outcome as outcome
     import chef_backend_record as records
     import chef_backend_version as versions
 
@@ -36,6 +38,7 @@ def opened(name, cluster, way):
     ret = _result(name)
     try:
         settings = _ask("cluster", cluster)
+        _all_understood(settings)
         frontends = _ask("frontends", cluster)
         _all_answer(frontends, settings.timeouts.ask)
         views = _ask("views", cluster)
@@ -107,8 +110,8 @@ def phase(name, cluster, mods, needed=None):
         test=bool(__opts__["test"]),
         full_return=True,
     )
-    steps, troubles = _steps(done.get("return"))
-    ret["changes"] = {step["__id__"]: _changes(step) for step in steps if _changes(step)}
+    steps, troubles = outcome.read(done.get("return"))
+    ret["changes"] = {step["__id__"]: outcome.changes(step) for step in steps if outcome.changes(step)}
     if troubles:
         ret["comment"] = "\n".join(troubles)
     elif __opts__["test"]:
@@ -257,6 +260,15 @@ def _gates_of_cluster(views, settings, resumed_node=None):
         raise CommandExecutionError("\n".join(str(reason) for reason in verdict.reasons))
 
 
+def _all_understood(settings):
+    """Refuse what the pillar asks for and this orchestration cannot do: a window that is ignored is no window."""
+    path = f"chef_backend:clusters:{settings.name}"
+    if settings.window:
+        raise CommandExecutionError(f"{path}:window: windows are not followed yet: remove it, start when it is time")
+    if settings.hops:
+        raise CommandExecutionError(f"{path}:hops: several hops are not followed yet: give one version, then the next")
+
+
 def _nobody_at_work(views):
     busy = answers.busy(views)
     if busy:
@@ -352,45 +364,3 @@ def _safe_to_fail_over(views):
     leads = answers.leader(views)
     if not answers.synced_followers(views[leads]):
         raise CommandExecutionError(f"{leads} leads and no follower is in sync: a failover now would lose writes")
-
-
-def _steps(inner):
-    """Return the steps of a nested orchestration, and in words what failed in it, deepest first."""
-    data = inner.get("data") if isinstance(inner, dict) else None
-    results = next(iter(data.values())) if data else inner
-    if not isinstance(results, dict):
-        return [], results if isinstance(results, list) else [f"the runbook cannot be rendered: {results}"]
-    steps = sorted(results.values(), key=lambda step: step.get("__run_num__", 0))
-    troubles = []
-    for step in steps:
-        if step.get("result") is False and "requisite failed" not in str(step.get("comment")):
-            troubles += [f"{step.get('__id__')}: {line}" for line in _failures(step)]
-    return steps, troubles
-
-
-def _failures(step):
-    """Say what failed in one step: a node's own states where it ran some, else its comment."""
-    lines = []
-    for node, result in (step.get("changes") or {}).get("ret", {}).items() if _ran_on_nodes(step) else ():
-        if isinstance(result, dict):
-            own = [s for s in result.values() if s.get("result") is False and "requisite failed" not in s["comment"]]
-            lines += [f"{node}: {s.get('__id__')}: {s['comment']}" for s in own]
-        else:
-            lines.append(f"{node}: {result}")
-    return lines or [str(step.get("comment"))]
-
-
-def _changes(step):
-    """Return what a step changed; of states on nodes only what each node's states changed."""
-    changes = step.get("changes") or {}
-    if not _ran_on_nodes(step):
-        return changes
-    told = {}
-    for node, result in changes["ret"].items():
-        states = result.values() if isinstance(result, dict) else ()
-        told[node] = {s.get("__id__"): s["changes"] for s in states if isinstance(s, dict) and s.get("changes")}
-    return {node: own for node, own in told.items() if own}
-
-
-def _ran_on_nodes(step):
-    return isinstance((step.get("changes") or {}).get("ret"), dict)
