@@ -10,15 +10,16 @@ import time
 from salt.exceptions import CommandExecutionError
 
 try:
+    from saltext.chef_backend import chef_backend_command as command
     from saltext.chef_backend import chef_backend_parse as parse
 except ImportError:
+    import chef_backend_command as command
     import chef_backend_parse as parse
 
 CTL = "chef-backend-ctl"
 PSQL = "/opt/chef-backend/embedded/bin/psql"
 PGSQL_USER = "chef_pgsql"
 MANIFEST = "/opt/chef-backend/version-manifest.json"
-LAST_LINES = 15
 CHANGING = r"chef-backend-ctl (upgrade|down-for-upgrade|backup|restore|reconfigure|join-cluster|cleanse)\b"
 STATES = {"on": "on", "true": "on", "enabled": "on", "off": "off", "false": "off", "disabled": "off"}
 
@@ -45,7 +46,7 @@ def run(*args, timeout=60, hide=False):
     argv = [CTL, *(str(arg) for arg in args)]
     done = _run_all(argv, timeout, hide)
     if done["retcode"] != 0:
-        raise CommandExecutionError(_failure(argv, done, timeout, hide))
+        raise CommandExecutionError(command.failure(_node(), argv, done, timeout, hide))
     return "" if hide else done["stdout"]
 
 
@@ -103,7 +104,7 @@ def status(service=None, simple=False, timeout=60):
     argv = [CTL, "status", *([service] if service else []), *(["--simple"] if simple else [])]
     done = _run_all(argv, timeout)
     if not done["stdout"].strip():
-        raise CommandExecutionError(_failure(argv, done, timeout))
+        raise CommandExecutionError(command.failure(_node(), argv, done, timeout))
     return done["stdout"]
 
 
@@ -393,30 +394,16 @@ def _run_all(argv, timeout, hide=False, **options):
         timeout=timeout,
         output_encoding="utf-8",
         output_loglevel="quiet" if hide else "debug",
-        hide_output=hide,
         ignore_retcode=True,  # the caller judges; an exit status must not mark the whole job as failed
         **options,
     )
-
-
-def _failure(argv, done, timeout, hide=False):
-    """Say what failed, for a person: node, command, status, last lines."""
-    if f"Timed out after {timeout} second" in done["stdout"]:  # Salt gives it status 1
-        ended = f"did not end within {timeout} s, its result is unknown"
-    elif done["retcode"] == 4:
-        ended = "ended with status 4: it wants to be confirmed by a person"
-    else:
-        ended = f"ended with status {done['retcode']}"
-    output = "" if hide else "\n".join(filter(None, (done["stdout"].strip(), done["stderr"].strip())))
-    lines = "".join(f"\n  {line}" for line in output.splitlines()[-LAST_LINES:])
-    return f"{_node()}: {' '.join(argv)} {ended}{':' if lines else ''}{lines}"
 
 
 def _psql(query, timeout):
     argv = [PSQL, "-d", "postgres", "-X", "-A", "-t", "-c", query]
     done = _run_all(argv, timeout, runas=PGSQL_USER, cwd="/")
     if done["retcode"] != 0:
-        raise CommandExecutionError(_failure(argv, done, timeout))
+        raise CommandExecutionError(command.failure(_node(), argv, done, timeout))
     return done["stdout"]
 
 

@@ -9,9 +9,11 @@ import time
 from salt.exceptions import CommandExecutionError
 
 try:
+    from saltext.chef_backend import chef_backend_command as command
     from saltext.chef_backend import chef_backend_frontend as frontend
     from saltext.chef_backend import chef_backend_parse as parse
 except ImportError:
+    import chef_backend_command as command
     import chef_backend_frontend as frontend
     import chef_backend_parse as parse
 
@@ -20,7 +22,6 @@ MANIFEST = "/opt/opscode/version-manifest.json"
 HAPROXY_SOCKET = "/var/opt/opscode/haproxy/haproxy.sock"
 NOTE = "/var/lib/salt-chef-backend/reconfigured-for"
 ORGANISATION = re.compile(r"[a-z0-9][a-z0-9_-]{0,254}")
-LAST_LINES = 15
 
 
 def __virtual__():
@@ -47,9 +48,7 @@ def run(*args, timeout=60, env=None):
         argv, python_shell=False, timeout=timeout, env=env, output_encoding="utf-8", ignore_retcode=True
     )
     if done["retcode"] != 0:
-        output = "\n".join(filter(None, (done["stdout"].strip(), done["stderr"].strip())))
-        lines = "".join(f"\n  {line}" for line in output.splitlines()[-LAST_LINES:])
-        raise CommandExecutionError(f"{__grains__['id']}: {' '.join(argv)} ended with status {done['retcode']}:{lines}")
+        raise CommandExecutionError(command.failure(__grains__["id"], argv, done, timeout))
     return done["stdout"]
 
 

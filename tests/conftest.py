@@ -1,0 +1,23 @@
+"""What all tests share: nothing listens but on loopback.
+
+pytest-salt-factories starts two servers for the logs and events of Salt daemons, on all addresses unless told otherwise.
+"""
+
+import pytest
+from saltfactories.plugins.event_listener import EventListener
+
+LOOPBACK = "127.0.0.1"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session):
+    session.config.pluginmanager.get_plugin("saltfactories-log-server").log_host = LOOPBACK
+
+
+@pytest.fixture(name="event_listener", scope="session")
+def fixture_event_listener():
+    """Receive the events of masters that tests start; takes the place of the plugin's own fixture."""
+    listener = EventListener()
+    listener.host, listener.address = LOOPBACK, f"tcp://{LOOPBACK}:{listener.port}"
+    with listener:
+        yield listener
