@@ -3,7 +3,7 @@
 A minion's id is the node's name in cluster-status, or that name with a domain.
 """
 
-import json
+import collections
 
 try:
     from saltext.chef_backend import chef_backend_health as health
@@ -18,6 +18,14 @@ except ImportError:
 def node_name(minion):
     """Return the node's name in cluster-status of a minion id."""
     return minion.partition(".")[0]
+
+
+def node_of(cluster, minion):
+    """Return a minion's node in a ClusterStatus. Raises KeyError."""
+    for node in cluster.nodes:
+        if node.name in (minion, node_name(minion)):
+            return node
+    raise KeyError(minion)
 
 
 def cluster_of(view):
@@ -83,7 +91,10 @@ def record(views):
         if "record" in view["errors"]:
             raise ValueError(f"{node}: {view['errors']['record']}")
         if view.get("record"):
-            found.append(records.Record.from_dict(view["record"]))
+            try:
+                found.append(records.Record.from_dict(view["record"]))
+            except records.RecordError as err:
+                raise ValueError(f"{node}: {err}") from err
     return records.newest(found)
 
 
@@ -116,19 +127,27 @@ def verdict(views, max_lag_bytes, except_node=None):
 def lag(text):
     """Return ``{follower: bytes behind}`` from what ``chef_backend.replication`` printed.
 
-    Columns are named ``*_location`` before PostgreSQL 10 and ``*_lsn`` since.
+    Columns are named ``*_location`` before PostgreSQL 10 and ``*_lsn`` since. Followers that call themselves by one
+    name are told apart by their address.
 
     :raises ValueError: quoting the line that cannot be read.
     """
-    behind = {}
+    rows = []
     for line in (text or "").splitlines():
         try:
-            row = json.loads(line)
-            peer = row["peer"]
+            row = parse.read_json(line, "replication")
+            peer, name = row["peer"], row["application_name"]
             replayed = peer.get("replay_lsn") or peer["replay_location"]
-            behind[row["application_name"]] = max(0, _lsn(row["current"]) - _lsn(replayed))
+            rows.append((name, peer.get("client_addr"), max(0, _lsn(row["current"]) - _lsn(replayed))))
         except (ValueError, KeyError, TypeError, AttributeError) as err:
             raise ValueError(f"not a follower's replication: {line!r}") from err
+    times = collections.Counter(name for name, _, _ in rows)
+    behind = {}
+    for name, address, missing in rows:
+        key = name if times[name] == 1 else address
+        if key in behind or not isinstance(key, str):
+            raise ValueError(f"{times[name]} followers call themselves {name!r} and cannot be told apart")
+        behind[key] = missing
     return behind
 
 
@@ -140,18 +159,17 @@ def _lsn(text):
 def _view(node, view):
     """Make the judge's view of an answer; what failed to come or to parse becomes its error."""
     errors = [f"{what}: {why}" for what, why in sorted(view["errors"].items())]
-    cluster = status = behind = None
-    try:
-        cluster = cluster_of(view)
-        status = parse.Status.from_text(view.get("status") or "")
-        behind = lag(view.get("replication"))
-    except ValueError as err:
-        errors.append(str(err).removeprefix(f"{node}: "))
+    read, readers = {}, {"cluster_status": parse.ClusterStatus.from_table, "status": parse.Status.from_text}
+    for what, reader in (readers | {"replication": lag}).items():
+        try:
+            read[what] = reader(view[what]) if view.get(what) else None
+        except ValueError as err:
+            errors.append(str(err))
     return health.View(
         node=node_name(node),
-        cluster=cluster,
-        status=status,
+        cluster=read.get("cluster_status"),
+        status=read.get("status"),
         version=view.get("version"),
-        lag=behind,
-        error="; ".join(dict.fromkeys(errors)) or None,
+        lag=read.get("replication"),
+        error="; ".join(errors) or None,
     )

@@ -16,23 +16,26 @@ def node_rows(views, target):
     :param views: ``{minion: view}``.
     :param target: the version the cluster is to have.
     """
-    rows = []
-    for minion, view in sorted(views.items()):
-        row = {"node": minion, "version": view.get("version") or UNKNOWN, "target": target}
-        try:
-            seen = answers.cluster_of(view).node(answers.node_name(minion))
-            row |= {"address": seen.ip, "role": seen.role, "pg": seen.pg, "es": seen.es}
-        except (ValueError, KeyError):
-            row |= {"address": UNKNOWN, "role": UNKNOWN, "pg": UNKNOWN, "es": UNKNOWN}
-        row["due"] = view.get("due") or ("" if view.get("version") == target else "not upgraded yet")
-        rows.append(row)
     lags = {}
     for view in views.values():
         try:
             lags |= answers.lag(view.get("replication"))
         except ValueError:
             continue  # the verdict names it
-    return [row | {"lag": lags.get(answers.node_name(row["node"]), "")} for row in rows]
+    rows = []
+    for minion, view in sorted(views.items()):
+        row = {"node": minion, "version": view.get("version") or UNKNOWN, "target": target}
+        names = (minion, answers.node_name(minion))
+        try:
+            seen = answers.node_of(answers.cluster_of(view), minion)
+            row |= {"address": seen.ip, "role": seen.role, "pg": seen.pg, "es": seen.es}
+            names += (seen.guid, seen.ip)
+        except (ValueError, KeyError):
+            row |= {"address": UNKNOWN, "role": UNKNOWN, "pg": UNKNOWN, "es": UNKNOWN}
+        row["lag"] = next((lags[name] for name in names if name in lags), "")
+        row["due"] = view.get("due") or ("" if view.get("version") == target else "not upgraded yet")
+        rows.append(row)
+    return rows
 
 
 def status(cluster, target, views, max_lag_bytes):
@@ -66,7 +69,8 @@ def plan(shown, frontends, package):
     :param shown: as returned by :func:`status`.
     :param frontends: batches of frontends, a list of lists of minion ids.
     :param package: the package's file name.
-    :returns: mapping with ``way, reason, order, commands, frontends, refusals``.
+    :returns: mapping with ``way, reason, order, commands, frontends, refusals``; no commands where the way is not
+        rolling.
     """
     target = versions.Version.from_text(shown["target"])
     ways, refusals = {}, list(shown["reasons"])
@@ -74,18 +78,23 @@ def plan(shown, frontends, package):
         if row["version"] == UNKNOWN:
             refusals.append(f"{row['node']}: its version is unknown")
             continue
-        ways[row["node"]] = versions.choose_way(versions.Version.from_text(row["version"]), target)
+        try:
+            ways[row["node"]] = versions.choose_way(versions.Version.from_text(row["version"]), target)
+        except ValueError as err:
+            refusals.append(f"{row['node']}: {err}")
     names = {way.name for way in ways.values()} - {"none"}
     if len(names) > 1 or "refused" in names:
         refusals += [f"{node}: {way.reason}" for node, way in ways.items() if way.name != "none"]
+    known = len(ways) == len(shown["nodes"])  # unknown is never "nothing to do"
+    way = next(iter(names)) if len(names) == 1 else "none" if not names and known else "refused"
     due = [row for row in shown["nodes"] if row["due"]]
     order = [r["node"] for r in due if r["role"] != "leader"] + [r["node"] for r in due if r["role"] == "leader"]
     leads = {row["node"] for row in shown["nodes"] if row["role"] == "leader"}
     return {
-        "way": names.pop() if len(names) == 1 else "none" if not names else "refused",
+        "way": way,
         "reason": "; ".join(sorted({way.reason for way in ways.values()})),
         "order": order,
-        "commands": _commands(order, leads, package),
+        "commands": _commands(order, leads, package) if way in ("rolling", "none") else [],
         "frontends": frontends,
         "refusals": refusals,
     }

@@ -9,22 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saltext.chef_backend import chef_backend_record as records
+from tests.unit.answered import RECORD
 
-OWNER = records.Owner(jid="20261123010203000000", master="hub", pid=4711, started=1000.25)
-RECORD = records.Record(
-    run="r1",
-    cluster="prod",
-    way="rolling",
-    target="2.3.16",
-    leader="be1",
-    failover_found="on",
-    backends=("be1", "be2", "be3"),
-    frontends=("fe1",),
-    owner=OWNER,
-    opened=2000.0,
-    heartbeat=2100.0,
-    lease=60,
-)
+OWNER = RECORD.owner
 REQUIRED = sorted(f.name for f in dataclasses.fields(records.Record) if f.default is dataclasses.MISSING)
 
 

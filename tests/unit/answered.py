@@ -1,0 +1,73 @@
+"""What healthy backends answer to ``chef_backend.view``, to be changed by a test."""
+
+import json
+
+from saltext.chef_backend.chef_backend_record import Owner, Record
+from tests.unit import printed
+
+RECORD = Record(
+    run="r1",
+    cluster="prod",
+    way="rolling",
+    target="2.3.16",
+    leader="be1",
+    failover_found="on",
+    backends=printed.NODES,
+    frontends=("fe1",),
+    owner=Owner(jid="20261123010203000000", master="hub", pid=4711, started=1000.25),
+    opened=2000.0,
+    heartbeat=2100.0,
+    lease=60,
+)
+
+
+def replicated(name, behind=0, address=None, **peer):
+    """Print one line of ``chef_backend.replication``: a follower that is that many bytes behind."""
+    where = {"replay_lsn": f"1/{0x3000060 - behind:X}", "client_addr": address or f"10.0.0.{name[-1]}"}
+    return json.dumps({"application_name": name, "state": "streaming", "peer": where | peer, "current": "1/3000060"})
+
+
+REPLICATION = "\n".join([replicated("be2"), replicated("be3", behind=96)])
+
+
+def view(node, **changes):
+    """What a healthy backend answers."""
+    short = node.partition(".")[0]
+    return {
+        "node": node,
+        "version": "2.2.0",
+        "busy": [],
+        "record": None,
+        "cluster_status": printed.cluster_status(),
+        "status": printed.status(),
+        "due": None,
+        "replication": REPLICATION if short == "be1" else "",
+        "errors": {},
+    } | changes
+
+
+def views(**changes):
+    """Three healthy backends, some of their answers changed: ``be2={"version": "2.3.16"}``."""
+    return {node: view(node, **changes.get(node, {})) for node in printed.NODES}
+
+
+def everywhere(answer):
+    """Return the same change for all three backends."""
+    return {node: answer for node in printed.NODES}
+
+
+def silent(node):
+    """What stands for a minion that did not answer."""
+    return {"node": node, "errors": {"answer": "Minion did not return"}}
+
+
+def moved(leader):
+    """Print a cluster-status in which another node leads."""
+    return printed.cluster_status(
+        tuple(
+            printed.Member(name, role="leader", pg="leader", following="-")
+            if name == leader
+            else printed.Member(name, following=leader)
+            for name in printed.NODES
+        )
+    )
