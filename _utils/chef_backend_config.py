@@ -18,12 +18,14 @@ ROOT = "chef_backend:clusters"
 UNVERIFIED = "skip-verification"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")  # of a cluster: part of event tags and file names
 MINION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
-SOURCE = re.compile(r"(?:salt://|https?://|/)[A-Za-z0-9_./:@%~+=,-]+\.(?:deb|rpm)")
+# a compound target: no quotes, no shell words, no line breaks
+TARGET = re.compile(r"[A-Za-z0-9(*\[][A-Za-z0-9_.:@*?|&^+=/,!~%()\[\]{}\\ -]{0,1023}")
+SOURCE = re.compile(r"(?:salt://|https?://|/)(?!.*\.\./)[A-Za-z0-9_./:@%~+=,-]+\.(?:deb|rpm)")
 SHA256 = re.compile(r"[0-9a-f]{64}")
-TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
+TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 API = re.compile(r"https?://[A-Za-z0-9_.:\[\]-]+/[A-Za-z0-9_./-]*")
-PERCENT = re.compile(r"([1-9]\d?|100)%")
+PERCENT = re.compile(r"([1-9][0-9]?|100)%")
 
 
 class ConfigError(ValueError):
@@ -129,10 +131,16 @@ def cluster_from_pillar(pillar, name):
     backends = reader.target("backends", required=True)
     if isinstance(backends, tuple) and len(backends) != 3:
         reader.problem("backends", backends, "exactly three minion ids", "a Chef Backend cluster has three nodes")
+    frontends = reader.target("frontends")
+    both = (
+        sorted(set(backends) & set(frontends)) if isinstance(backends, tuple) and isinstance(frontends, tuple) else []
+    )
+    if both:
+        reader.problem("frontends", both, "minions that are no backends", "a node is either a frontend or a backend")
     version = reader.version("version")
     fields = {
         "backends": backends,
-        "frontends": reader.target("frontends"),
+        "frontends": frontends,
         "version": version,
         "package": reader.package("package"),
         "hops": reader.hops("hops", version),
@@ -237,7 +245,7 @@ class _Reader:
         found = self.data.get(key)
         if found is None and not required:
             return None
-        if isinstance(found, str) and found.strip():
+        if _fits(TARGET)(found):
             return found
         if not isinstance(found, list) or not found or not all(_fits(MINION)(item) for item in found):
             self.problem(key, found, "a list of minion ids or a compound target", "name the minions")

@@ -59,17 +59,20 @@ def _fields(line):
 def one_up(servers):
     """Say what keeps HAProxy from one leader: each proxy must have exactly one server UP, both the same.
 
+    The others must be down or in maintenance: HAProxy may send to a server in any other state, such as ``no check``.
+
     :returns: tuple of reasons as text; empty if all is well.
     """
     reasons, leaders = [], set()
     for proxy in PROXIES:
-        mine = [server for server in servers if server.proxy == proxy]
-        up = [server.name for server in mine if server.status.startswith("UP")]
+        # without "4" in the question, HAProxy adds sums of the proxy's two sides; they are no servers
+        mine = [server for server in servers if server.proxy == proxy and server.name not in ("FRONTEND", "BACKEND")]
+        up = [server.name for server in mine if not server.status.startswith(("DOWN", "MAINT"))]
         if not mine:
             reasons.append(f"{proxy}: HAProxy knows no such proxy")
-        elif len(up) != 1:
+        elif len(up) != 1 or not any(server.status == "UP" for server in mine):
             states = ", ".join(f"{server.name} {server.status}" for server in mine)
-            reasons.append(f"{proxy}: {len(up)} backends are UP, expected exactly one ({states})")
+            reasons.append(f"{proxy}: {len(up)} backends may be sent to, expected exactly one, UP ({states})")
         else:
             leaders.add(up[0])
     if len(leaders) > 1:

@@ -53,7 +53,8 @@ def choose_way(installed, target, index_created=None):
 
     :param installed: Version.
     :param target: Version.
-    :param index_created: Version of the Elasticsearch that created the index, if it is known.
+    :param index_created: Version of the Elasticsearch that created the index, if it is known; without it there is no
+        way from 2.x to 3.x.
     :returns: Way.
     """
     if target == installed:
@@ -78,7 +79,9 @@ def choose_way(installed, target, index_created=None):
     if installed < OLDEST_FOR_3:
         return Way("refused", f"{installed} does not go to {target} directly", BRIDGE)
     if index_created is None:
-        return Way("rolling", f"{installed} to {target}, if the index was not created by {LAST_OLD_INDEX} or earlier")
+        # unknown is not new: a rolling upgrade over an old index would leave the cluster without search
+        unknown = f"depends on the Elasticsearch that created the index ({LAST_OLD_INDEX} or earlier: re-index)"
+        return Way("refused", f"{installed} to {target} {unknown}, and which did is not known")
     # One row of the matrix calls everything below 5.6.16 automatic, the text wants a re-index up to 5.4.1 and says
     # nothing of what lies between: the stricter reading re-indexes all that 5.6 did not make.
     if index_created < Version(5, 6, 0):

@@ -97,9 +97,18 @@ def test_the_example_pillar_is_right():
 
 
 @pytest.mark.parametrize("key", ["backends", "frontends"])
-def test_nodes_may_be_a_compound_target(key):
-    cluster = config.cluster_from_pillar(pillar(changed(key, "G@roles:chef and *.prod")), "prod")
-    assert getattr(cluster, key) == "G@roles:chef and *.prod"
+@pytest.mark.parametrize(
+    "target",
+    [
+        "G@roles:chef and *.prod",
+        r"E@be[1-3]\.(a|b)\.example and not L@be4,be5",
+        "N@chef-prod",
+        "(S@10.0.0.0/24 or be?)",
+    ],
+)
+def test_nodes_may_be_a_compound_target(key, target):
+    cluster = config.cluster_from_pillar(pillar(changed(key, target)), "prod")
+    assert getattr(cluster, key) == target
 
 
 @pytest.mark.parametrize(
@@ -144,6 +153,11 @@ MISTAKES = [
     ("backends", ["be1", "be2", "be3", "be4"], "'be4']", "exactly three minion ids"),
     ("backends", ["be1", "be2", "be2"], "['be1', 'be2', 'be2']", "each minion once"),
     ("frontends", [], "[]", "a list of minion ids or a compound target"),
+    ("backends", "be*; reboot", "'be*; reboot'", "a list of minion ids or a compound target"),
+    ("backends", "be*\n", r"'be*\n'", "a compound target"),
+    ("backends", "-L be1", "'-L be1'", "a compound target"),
+    ("backends", "be$(reboot)", "'be$(reboot)'", "a compound target"),
+    ("frontends", ["fe1", "be2"], "['be2']", "minions that are no backends"),
     ("frontends", 2, "2", "a list of minion ids or a compound target"),
     ("frontends", ["fe1", "fe1"], "['fe1', 'fe1']", "each minion once"),
     ("version", ABSENT, "nothing", "a version such as '2.3.16'"),
@@ -158,6 +172,8 @@ MISTAKES = [
     ("package:source", "chef-backend.deb", "'chef-backend.deb'", "salt://, http(s):// or a path"),
     ("package:source", "ftp://x.org/a.deb", "'ftp://x.org/a.deb'", "salt://, http(s):// or a path"),
     ("package:source", "salt://a.tar.gz", "'salt://a.tar.gz'", ".deb or .rpm"),
+    ("package:source", "salt://../../etc/a.deb", "'salt://../../etc/a.deb'", "salt://, http(s):// or a path"),
+    ("package:source", "/srv/../a.deb", "'/srv/../a.deb'", "salt://, http(s):// or a path"),
     ("package:source", "/srv/$(reboot).deb", "$(reboot)", "salt://, http(s):// or a path"),
     ("package:sha256", ABSENT, "nothing", "64 digits"),
     ("package:sha256", "", "''", "64 digits"),

@@ -73,11 +73,27 @@ def test_what_is_no_show_stat_is_quoted(text, quoted):
         (servers(sql=[A], search=[B]), [f"the proxies send to different backends: {A}, {B}"]),
         (
             servers(sql=[], search=[A]),
-            [f"{SQL}: 0 backends are UP, expected exactly one ({A} DOWN, {B} DOWN, {C} DOWN)"],
+            [f"{SQL}: 0 backends may be sent to, expected exactly one, UP ({A} DOWN, {B} DOWN, {C} DOWN)"],
         ),
         (
             servers(sql=[A], search=[A, C]),
-            [f"{SEARCH}: 2 backends are UP, expected exactly one ({A} UP, {B} DOWN, {C} UP)"],
+            [f"{SEARCH}: 2 backends may be sent to, expected exactly one, UP ({A} UP, {B} DOWN, {C} UP)"],
+        ),
+        (
+            (*servers(sql=[A], search=[A]), frontend.Server(SQL, "D", "no check", "")),
+            [f"{SQL}: 2 backends may be sent to, expected exactly one, UP ({A} UP, {B} DOWN, {C} DOWN, D no check)"],
+        ),
+        (
+            (frontend.Server(SQL, A, "UP 1/2", ""), *servers(sql=[], search=[A])[1:]),
+            [f"{SQL}: 1 backends may be sent to, expected exactly one, UP ({A} UP 1/2, {B} DOWN, {C} DOWN)"],
+        ),
+        (
+            (
+                *servers(sql=[A], search=[A]),
+                frontend.Server(SQL, "FRONTEND", "OPEN", ""),
+                frontend.Server(SQL, "BACKEND", "UP", ""),
+            ),
+            [],
         ),
         (servers(sql=[A], search=[A])[:3], [f"{SEARCH}: HAProxy knows no such proxy"]),
         ((), [f"{SQL}: HAProxy knows no such proxy", f"{SEARCH}: HAProxy knows no such proxy"]),
@@ -96,10 +112,11 @@ STATUS = st.sampled_from(["UP", "DOWN", "UP 1/2", "DOWN 1/2", "MAINT", "NOLB", "
 )
 def test_no_reason_only_if_one_backend_serves_both(rows):
     text = "\n".join([HEADER, *(f"{proxy},{name},{status},,," for proxy, name, status in rows)])
-    up = {
-        proxy: [name for of, name, status in rows if of == proxy and status[:2] == "UP"] for proxy in frontend.PROXIES
+    serving = {
+        proxy: [(name, status) for of, name, status in rows if of == proxy and status[:4] not in ("DOWN", "MAIN")]
+        for proxy in frontend.PROXIES
     }
-    truth = len(up[SQL]) == len(up[SEARCH]) == 1 and up[SQL] == up[SEARCH]
+    truth = serving[SQL] == serving[SEARCH] and serving[SQL] in ([(A, "UP")], [(B, "UP")], [(C, "UP")])
     assert (not frontend.one_up(frontend.parse_show_stat(text))) == truth
 
 
