@@ -66,7 +66,7 @@ def version():
             return str(parse.parse_manifest(file.read()).version)
     except OSError as err:
         raise CommandExecutionError(f"{_node()}: {MANIFEST}: {err.strerror}: is chef-backend installed?") from err
-    except parse.ParseError as err:
+    except ValueError as err:  # ParseError, or bytes that are no text
         raise CommandExecutionError(f"{_node()}: {MANIFEST}: {err}") from err
 
 
@@ -179,7 +179,9 @@ def replication(timeout=30):
 
 
 def busy():
-    """Return the chef-backend-ctl commands that are changing this node now, as command lines.
+    """Return what is changing this node now: chef-backend-ctl commands and Salt's state runs, as text.
+
+    A run whose orchestration was killed goes on here until the step at hand has ended.
 
     CLI Example:
 
@@ -189,7 +191,10 @@ def busy():
     """
     pids = __salt__["ps.pgrep"](CHANGING, full=True, pattern_is_regex=True) or []
     lines = [__salt__["ps.proc_info"](pid, attrs=["cmdline"]) for pid in pids]
-    return [" ".join(line["cmdline"]) for line in lines if line.get("cmdline")]
+    jobs = __salt__["saltutil.is_running"]("state.*")
+    return [" ".join(line["cmdline"]) for line in lines if line.get("cmdline")] + [
+        f"{job['fun']} (job {job['jid']})" for job in jobs
+    ]
 
 
 def upgrade_due():
@@ -246,7 +251,7 @@ def view():
         "cluster_status": cluster_status,
         "status": status,
         "due": lambda: _unfinished() or (outdated_services(answer["status"]) if answer["status"] else None),
-        "replication": replication,
+        "replication": lambda: replication() if _pg_leads(answer["cluster_status"]) else "",
     }
     for name, question in asked.items():
         try:
@@ -412,6 +417,15 @@ def _cluster(timeout):
         return parse.ClusterStatus.from_table(cluster_status(timeout))
     except parse.ParseError as err:
         raise CommandExecutionError(f"{_node()}: chef-backend-ctl cluster-status: {err}") from err
+
+
+def _pg_leads(text):
+    """Tell whether this node's PostgreSQL leads, by cluster-status; asking it is right where that cannot be read."""
+    try:
+        nodes = parse.ClusterStatus.from_table(text or "").nodes
+    except parse.ParseError:
+        return True
+    return any(node.pg == "leader" for node in nodes if node.name in (_node(), _node().partition(".")[0]))
 
 
 def _failover_state(state):

@@ -47,6 +47,10 @@ def opened(name, cluster, way):
             raise CommandExecutionError("\n".join(silent))
         found = answers.record(views)
         resumed = __salt__["chef_backend_hold.may_take"](found, str(settings.version), views)
+        if resumed:  # what the dead run left at work on a node must end first
+            bound = settings.timeouts.upgrade + settings.timeouts.rejoin
+            views = _until_holds(settings, lambda: _nobody_at_work(_ask("views", cluster)), bound)
+            found = resumed = answers.record(views)  # the node may have finished meanwhile
         _gates_of_cluster(views, settings, resumed.node if resumed else None)
         _nobody_at_work(views)
         _right_way(views, settings, way)
@@ -272,7 +276,8 @@ def _all_understood(settings):
 def _nobody_at_work(views):
     busy = answers.busy(views)
     if busy:
-        raise CommandExecutionError(f"a command is changing the cluster: {'; '.join(busy)}: wait until it has ended")
+        raise CommandExecutionError(f"the cluster is being changed: {'; '.join(busy)}: wait until that has ended")
+    return views
 
 
 def _right_way(views, settings, way):

@@ -80,6 +80,10 @@ class Operator:
         words = beginning.split()
         return sorted((c for c in seen if list(c.argv[: len(words)]) == words), key=lambda c: c.begin)
 
+    def hosts_installing(self):
+        """Return the hosts on which packages changed since then, in order, each once: apt calls dpkg twice."""
+        return list(dict.fromkeys(command.host for command in self.commands("dpkg")))
+
     def changing_commands(self):
         """Return all commands since then but those that only read."""
         return [c for c in self.commands() if len(c.argv) < 2 or c.argv[1] not in READING]
