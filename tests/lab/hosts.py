@@ -3,10 +3,11 @@
 import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.lab import health, network, power, salt, snapshot, stack
+from tests.lab import health, network, power, salt, snapshot
+from tests.lab import stack as products
 from tests.lab.common import CHECKOUT, RUN, CommandFailed, LabError
 from tests.lab.world import require_inside
 
@@ -24,12 +25,14 @@ class Lab:
     """A running laboratory, driven from its world's hub.
 
     version: chef-backend installed at boot; server: chef-server-core installed at boot; speed: what the product's
-    time constants were divided by. The object holds nothing else, so that several processes can have one (`attach`).
+    time constants were divided by; minions: whether Salt runs. The object holds nothing else, so that several
+    processes can have one (`attach`).
     """
 
     version: str
     server: str
     speed: float
+    minions: bool
 
     hosts = tuple(network.ADDRESSES)
     backends = tuple(network.BACKENDS)
@@ -38,11 +41,19 @@ class Lab:
     journal_path = RUN / "journal"
 
     @classmethod
-    def boot(cls, backends: str = "2.2.0", speed: float = 6.0, server: str = "14.16.19", stack: bool = True) -> "Lab":
+    def boot(
+        cls,
+        backends: str = "2.2.0",
+        speed: float = 6.0,
+        server: str = "14.16.19",
+        stack: bool = True,
+        minions: bool = True,
+    ) -> "Lab":
         """Start everything in an empty world.
 
         backends: version of chef-backend; server: of chef-server-core; speed: divides every time constant of the
-        product (1 = as documented); stack: False leaves it at five bare hosts without products and Salt.
+        product (1 = as documented); stack: False leaves the hosts without products; minions: False leaves out Salt,
+        master and minions, whose start takes most of a boot's and a restore's time.
         Returns the lab, healthy, all minions answering. Raises LabError with what failed.
         """
         require_inside()
@@ -50,16 +61,18 @@ class Lab:
             raise LabError("this world has a lab already: use Lab.attach()")
         if speed <= 0:
             raise LabError(f"speed {speed:g} cannot be: give a number above 0 (1 = the documented time constants)")
-        lab = cls(backends, server, float(speed))
-        salt.lay_ground(RUN / "ground", start=stack)
-        if stack:
+        lab = cls(backends, server, float(speed), minions)
+        salt.lay_ground(RUN / "ground", start=minions)
+        if minions:
             salt.start_master()
         for host in cls.hosts:
             lab._introduce(host)
         together(power.switch_on, cls.hosts)
         if stack:
-            _stack().set_up(lab)
-        STATE.write_text(json.dumps({"version": backends, "server": server, "speed": lab.speed, "stack": stack}))
+            products.set_up(lab)
+        elif minions:
+            lab.await_minions(timeout=90)
+        STATE.write_text(json.dumps(asdict(lab)))
         return lab
 
     @classmethod
@@ -68,8 +81,7 @@ class Lab:
         require_inside()
         if not STATE.exists():
             raise LabError("this world has no lab yet: boot one with Lab.boot()")
-        known = json.loads(STATE.read_text())
-        return cls(known["version"], known["server"], known["speed"])
+        return cls(**json.loads(STATE.read_text()))
 
     def _introduce(self, host: str) -> None:
         """Write on a host's empty disk who it is."""
@@ -181,16 +193,17 @@ class Lab:
         salt.stop_master(kill)
 
     def await_minions(self, hosts=None, timeout: float = 60) -> None:
-        """Wait until minions answer (all of them by default). Raises LabError naming the silent ones."""
-        salt.await_minions(hosts or self.hosts, timeout)
+        """Wait until minions answer (default: all); nothing in a lab without. Raises LabError naming the silent."""
+        if self.minions:
+            salt.await_minions(hosts or self.hosts, timeout)
 
     def package(self, version: str) -> Path:
         """The chef-backend package of a version in the hub; the minions see it as salt://packages/NAME."""
-        return _stack().package(version)
+        return products.package(version)
 
     def server_package(self, version: str) -> Path:
         """The chef-server-core package of a version in the hub; the minions see it as salt://packages/NAME."""
-        return _stack().server_package(version)
+        return products.server_package(version)
 
     # The lab's own truth
 
@@ -230,8 +243,3 @@ class Lab:
 def _lines(path: Path) -> list[str]:
     """The complete lines of a file that others append to."""
     return path.read_text().rpartition("\n")[0].splitlines()
-
-
-def _stack():
-    """The stack module; within Lab.boot its name is taken by an argument."""
-    return stack

@@ -13,14 +13,12 @@ from pathlib import Path
 import yaml
 
 from tests.lab import network
-from tests.lab.common import CHECKOUT, HOST_PATH, RUN, LabError, command, start_time
+from tests.lab.common import CHECKOUT, HOST_PATH, RUN, LabError, start_time
 
 MASTER = RUN / "master"
 CONFIG = MASTER / "etc"
 SRV = RUN / "srv"
 PACKAGES = SRV / "packages"
-#: The checkout as a file root, without its hidden folders and the lab: the file server walks all of it every minute.
-TREE = RUN / "tree"
 PILLAR = RUN / "pillar"
 LOG = MASTER / "log"
 SERVED = ("orch", "_grains", "_modules", "_runners", "_states", "_utils")
@@ -94,7 +92,7 @@ def lay_ground(ground: Path, start: bool) -> None:
     (service / "log").mkdir(parents=True, exist_ok=True)
     minion = " ".join(f"'{word}'" for word in program("salt-minion"))
     runs = {
-        service / "run": f"#!/bin/sh\nexec 2>&1\nexec {minion} -c /etc/lab/salt\n",
+        service / "run": f"#!/bin/sh\nexec 2>&1\nexec {minion} -c /etc/lab/salt --disable-keepalive\n",
         service / "log/run": "#!/bin/sh\nmkdir -p /var/log/salt-minion\nexec svlogd -tt /var/log/salt-minion\n",
     }
     for path, text in runs.items():
@@ -115,8 +113,6 @@ def start_master() -> None:
     for name in SERVED:  # not the checkout itself: the file server would walk the lab's own disks again and again
         if not (SRV / name).is_symlink():
             (SRV / name).symlink_to(CHECKOUT / name)
-    if not TREE.exists():
-        _plant_tree()
     (CONFIG / "master").write_text(yaml.safe_dump(MASTER_CONFIG))
     if not (PILLAR / "top.sls").exists():
         write_pillar({})
@@ -130,14 +126,6 @@ def start_master() -> None:
             start_new_session=True,
         )
     (MASTER / "pid").write_text(json.dumps({"pid": process.pid, "started": start_time(process.pid)}))
-
-
-def _plant_tree() -> None:
-    """Show the checkout's folders to the file server (it serves nothing that a link leads out of its root)."""
-    for folder in CHECKOUT.iterdir():
-        if folder.is_dir() and not folder.name.startswith(".") and folder.name != "tests":
-            (TREE / folder.name).mkdir(parents=True)
-            command("mount", "--bind", folder, TREE / folder.name)
 
 
 def runs() -> bool:

@@ -26,7 +26,8 @@ def save(lab, name: str) -> None:
     part = place.with_name(f".{name}.part")
     part.mkdir()
     _each(lab, lambda host: _copy(power.disk(host), part / host))
-    _copy(salt.PILLAR, part / "pillar")
+    if lab.minions:
+        _copy(salt.PILLAR, part / "pillar")
     part.rename(place)
     _start(lab)
 
@@ -49,9 +50,10 @@ def restore(lab, name: str) -> None:
         (power.disk(host) / FAULTS).unlink(missing_ok=True)
 
     _each(lab, put_back)
-    shutil.rmtree(salt.PILLAR)
-    _copy(place / "pillar", salt.PILLAR)
-    salt.forget_runs()
+    if lab.minions:
+        shutil.rmtree(salt.PILLAR)
+        _copy(place / "pillar", salt.PILLAR)
+        salt.forget_runs()
     _start(lab)
 
 
@@ -83,7 +85,7 @@ def _cut_power(lab) -> None:
 
 def _start(lab) -> None:
     """Switch all on and wait until the cluster is healthy and every minion answers."""
-    if not salt.runs():
+    if lab.minions and not salt.runs():
         salt.start_master()
     _each(lab, power.switch_on)
     with ThreadPoolExecutor(1) as pool:
