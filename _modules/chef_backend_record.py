@@ -176,7 +176,7 @@ def _read(name=RUN_FILE):
             return records.Record.from_json(file.read())
     except FileNotFoundError:
         return None
-    except (OSError, records.RecordError) as err:
+    except (OSError, ValueError) as err:  # RecordError, or bytes that are no text
         raise CommandExecutionError(
             f"{path}: {err}: look at it, and move it away if no upgrade of this cluster is under way"
         ) from err

@@ -64,7 +64,7 @@ def version():
     try:
         with open(MANIFEST, encoding="utf-8") as file:
             return str(parse.parse_manifest(file.read()).version)
-    except (OSError, parse.ParseError) as err:
+    except (OSError, ValueError) as err:  # ParseError, or bytes that are no text
         raise CommandExecutionError(f"{__grains__['id']}: {MANIFEST}: {err}") from err
 
 

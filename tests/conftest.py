@@ -1,9 +1,10 @@
-"""What all tests share: nothing listens but on loopback.
+"""What all tests share: nothing listens but on loopback, and Salt's log goes where pytest keeps it.
 
 pytest-salt-factories starts two servers for the logs and events of Salt daemons, on all addresses unless told otherwise.
 """
 
 import pytest
+import salt._logging
 from saltfactories.plugins.event_listener import EventListener
 
 LOOPBACK = "127.0.0.1"
@@ -12,6 +13,7 @@ LOOPBACK = "127.0.0.1"
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session):
     session.config.pluginmanager.get_plugin("saltfactories-log-server").log_host = LOOPBACK
+    salt._logging.shutdown_temp_handler()  # it would print warnings on a stream that pytest has closed by then
 
 
 @pytest.fixture(name="event_listener", scope="session")

@@ -30,10 +30,9 @@ def fixture_recorded(tmp_path, monkeypatch):
 
 
 @pytest.fixture(name="minion")
-def fixture_minion(tmp_path):
+def fixture_minion(tmp_path_factory):
     """Return a minion, be1, on which nothing of the product is installed."""
-    root = tmp_path / "root"
-    root.mkdir()
+    root = tmp_path_factory.mktemp("m")  # short: a socket's path has at most 107 bytes
     return Minion(root, move_tree(root))
 
 
@@ -53,6 +52,30 @@ def fixture_backend(minion, recorded, recording):
     recorded.say("chef-backend-ctl cluster-status", recording("synthetic-be1-leads.txt"))
     recorded.say("chef-backend-ctl status", recording("synthetic-status-just-started.txt"))
     return minion
+
+
+@pytest.fixture(name="record")
+def fixture_record():
+    """Return the record of a run that is under way, as a mapping."""
+    return {
+        "run": "20261122120000000000",
+        "cluster": "prod",
+        "way": "rolling",
+        "target": "2.3.16",
+        "leader": "be1",
+        "failover_found": "on",
+        "backends": ["be1", "be2", "be3"],
+        "frontends": ["fe1", "fe2"],
+        "owner": {"jid": "20261122120000000000", "master": "hub", "pid": 4711, "started": 1795348800.5},
+        "opened": 1795348800.0,
+        "heartbeat": 1795348800.0,
+        "lease": 120,
+        "state": "open",
+        "step": "open",
+        "node": None,
+        "failover": "on",
+        "finished": [],
+    }
 
 
 def manifest(version):

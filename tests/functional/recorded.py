@@ -89,7 +89,7 @@ class Recorded:
         self._save()
 
     def say(self, line, *args, **kwargs):
-        """From now on a call that begins with the words of ``line`` gives this :func:`answer`."""
+        """From now on a call that begins with ``line``, text or a list of words, gives this :func:`answer`."""
         current = json.loads((self.folder / "answers.json").read_text(encoding="utf-8"))
         self.answers = {**current, _key(line): answer(*args, **kwargs)}
         self._save()
@@ -115,7 +115,7 @@ class Recorded:
 
 
 def _key(line):
-    return json.dumps(line.split())
+    return json.dumps(line.split() if isinstance(line, str) else line)
 
 
 def _full(said):
