@@ -12,13 +12,16 @@ from salt.exceptions import CommandExecutionError
 try:
     from saltext.chef_backend import chef_backend_command as command
     from saltext.chef_backend import chef_backend_parse as parse
+    from saltext.chef_backend import chef_backend_parts as parts
 except ImportError:
     import chef_backend_command as command
     import chef_backend_parse as parse
+    import chef_backend_parts as parts
 
 CTL = "chef-backend-ctl"
 PSQL = "/opt/chef-backend/embedded/bin/psql"
 PGSQL_USER = "chef_pgsql"
+INDEX_URL = "http://127.0.0.1:9200/chef/_settings/index.version.created*?human"
 MANIFEST = "/opt/chef-backend/version-manifest.json"
 CHANGING = r"chef-backend-ctl (upgrade|down-for-upgrade|backup|restore|reconfigure|join-cluster|cleanse)\b"
 STATES = {"on": "on", "true": "on", "enabled": "on", "off": "off", "false": "off", "disabled": "off"}
@@ -176,6 +179,26 @@ def replication(timeout=30):
         "from pg_stat_replication s) r",
         timeout,
     )
+
+
+def index_created():
+    """Return the version of the Elasticsearch that created the search index, such as ``5.6.16``.
+
+    It decides whether 3.x can read the index. Raises CommandExecutionError if it cannot be told.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be1 chef_backend.index_created
+    """
+    answer = __salt__["http.query"](INDEX_URL, raise_error=False)
+    if "error" in answer:
+        raise CommandExecutionError(f"{_node()}: {INDEX_URL}: {answer['error']}")
+    try:
+        return parts.parse_index_created(answer.get("body") or "")
+    except parse.ParseError as err:
+        raise CommandExecutionError(f"{_node()}: {INDEX_URL}: {err}") from err
 
 
 def busy():

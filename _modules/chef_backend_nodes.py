@@ -11,10 +11,12 @@ try:
     from saltext.chef_backend import chef_backend_answers as answers
     from saltext.chef_backend import chef_backend_config as config
     from saltext.chef_backend import chef_backend_plan as plans
+    from saltext.chef_backend import chef_backend_version as versions
 except ImportError:
     import chef_backend_answers as answers
     import chef_backend_config as config
     import chef_backend_plan as plans
+    import chef_backend_version as versions
 
 
 def __virtual__():
@@ -148,6 +150,28 @@ def leader(name):
     return _leader(views(name))
 
 
+def index_created(name, seen):
+    """Return the version of the Elasticsearch that created the index, where the way depends on it; else None.
+
+    :param seen: ``{node: view}``, as of :func:`views`.
+    :raises CommandExecutionError: it matters and cannot be told.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_nodes.index_created prod '{}' with_pillar=True
+    """
+    target = cluster(name).version
+    if not any(versions.asks_for_index(view.get("version"), target) for view in seen.values()):
+        return None
+    node = _leader(seen)
+    answer = ask([node], "chef_backend.index_created", timeout=cluster(name).timeouts.ask)[node]
+    if not answer["ok"]:
+        raise CommandExecutionError(f"the way depends on who created the index: {answer['error']}")
+    return answer["value"]
+
+
 def due(name, among="all"):
     """Return the nodes which do not run the target version yet, in the order of their upgrade.
 
@@ -229,8 +253,10 @@ def plan(name):
         salt-run salt.cmd chef_backend_nodes.plan prod with_pillar=True
     """
     settings = cluster(name)
-    shown = plans.status(name, str(settings.version), views(name), settings.gates.max_lag_bytes)
-    planned = plans.plan(shown, batches(name), settings.package.source.rpartition("/")[2])
+    seen = views(name)
+    shown = plans.status(name, str(settings.version), seen, settings.gates.max_lag_bytes)
+    package = settings.package.source.rpartition("/")[2]
+    planned = plans.plan(shown, batches(name), package, index_created(name, seen))
     return {**planned, "text": plans.plan_text(shown, planned), "ok": not planned["refusals"]}
 
 

@@ -283,9 +283,11 @@ def _nobody_at_work(views):
 def _right_way(views, settings, way):
     """Refuse a version path that this orchestration is not made for, naming the right one."""
     target = settings.version
+    created = __salt__["chef_backend_nodes.index_created"](settings.name, views)
+    index = versions.Version.from_text(created) if created else None
     for node, view in sorted(views.items()):
         installed = versions.Version.from_text(view["version"])
-        chosen = versions.choose_way(installed, target)
+        chosen = versions.choose_way(installed, target, index)
         if chosen.name not in (way, "none"):
             via = f": go to {chosen.via} first" if chosen.via else ""
             raise CommandExecutionError(

@@ -72,3 +72,15 @@ def parse_members(text):
             raise ParseError("a member of etcd without id and name", str(row))
         members.append(Member(row["id"], row["name"], *(tuple(some) for some in urls)))
     return tuple(members)
+
+
+def parse_index_created(text):
+    """Read which Elasticsearch created the index: ``GET /chef/_settings/index.version.created*?human``.
+
+    :returns: such as ``5.6.16``.
+    :raises ParseError: no index ``chef``, or it does not say.
+    """
+    try:
+        return read_json(text, "index settings")["chef"]["settings"]["index"]["version"]["created_string"]
+    except (KeyError, TypeError) as err:
+        raise ParseError("no created_string of index chef", str(text)[:80]) from err

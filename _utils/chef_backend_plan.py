@@ -63,23 +63,25 @@ def status(cluster, target, views, max_lag_bytes):
     }
 
 
-def plan(shown, frontends, package):
+def plan(shown, frontends, package, index_created=None):
     """Return what an upgrade would do, in its order, from what ``status`` shows.
 
     :param shown: as returned by :func:`status`.
     :param frontends: batches of frontends, a list of lists of minion ids.
     :param package: the package's file name.
+    :param index_created: version of the Elasticsearch that created the index, as text, where the way depends on it.
     :returns: mapping with ``way, reason, order, commands, frontends, refusals``; no commands where the way is not
         rolling.
     """
     target = versions.Version.from_text(shown["target"])
+    index = versions.Version.from_text(index_created) if index_created else None
     ways, refusals = {}, list(shown["reasons"])
     for row in shown["nodes"]:
         if row["version"] == UNKNOWN:
             refusals.append(f"{row['node']}: its version is unknown")
             continue
         try:
-            ways[row["node"]] = versions.choose_way(versions.Version.from_text(row["version"]), target)
+            ways[row["node"]] = versions.choose_way(versions.Version.from_text(row["version"]), target, index)
         except ValueError as err:
             refusals.append(f"{row['node']}: {err}")
     names = {way.name for way in ways.values()} - {"none"}

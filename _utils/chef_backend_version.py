@@ -48,6 +48,11 @@ OLDEST_FOR_3 = Version(2, 1, 0)  # 2.0.x does not go to 3.x directly
 LAST_OLD_INDEX = Version(5, 4, 1)  # 3.x cannot read an index that this Elasticsearch or an earlier one made
 
 
+def asks_for_index(installed, target):
+    """Whether the way from an installed version (text, or None) to a target (Version) depends on the index's age."""
+    return bool(installed) and installed.startswith("2.") and target.major == 3
+
+
 def choose_way(installed, target, index_created=None):
     """Choose the way from what is installed to the target.
 

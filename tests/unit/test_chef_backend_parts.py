@@ -76,3 +76,14 @@ def test_members(sample):
 def test_what_is_no_list_of_members_is_refused(answer):
     with pytest.raises(ParseError):
         parts.parse_members(json.dumps(answer))
+
+
+def test_the_version_that_created_the_index_is_read():
+    text = '{"chef": {"settings": {"index": {"version": {"created_string": "5.6.16", "created": "5061699"}}}}}'
+    assert parts.parse_index_created(text) == "5.6.16"
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"chef": {"settings": {}}}', '{"error": "no such index"}', "[]", "<html>"])
+def test_an_index_that_does_not_say_who_created_it_is_an_error(text):
+    with pytest.raises(ParseError):
+        parts.parse_index_created(text)

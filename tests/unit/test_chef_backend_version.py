@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saltext.chef_backend.chef_backend_version import BRIDGE, Version, Way, choose_way
+from saltext.chef_backend.chef_backend_version import BRIDGE, Version, Way, asks_for_index, choose_way
 
 OLD = ["0.8.7", "1.1.2", "1.2.5", "1.3.2", "1.4.6", "2.0.1", "2.0.30", "2.1.0"]
 RELEASES = [Version.from_text(text) for text in (*OLD, "2.2.0", "2.3.16", "3.0.0", "3.1.1", "4.0.0")]
@@ -167,3 +167,11 @@ def test_every_release_from_1_on_reaches_every_newer_one_the_documents_name():
             continue
         chosen = choose_way(installed, target, Version(5, 6, 16))
         assert chosen.name != "refused" or chosen.via == BRIDGE, (installed, target)
+
+
+@pytest.mark.parametrize(
+    ("installed", "target", "asks"),
+    [("2.2.0", "3.1.1", True), ("2.2.0", "2.3.16", False), ("3.0.0", "3.1.1", False), (None, "3.1.1", False)],
+)
+def test_only_the_way_from_2_to_3_depends_on_who_created_the_index(installed, target, asks):
+    assert asks_for_index(installed, Version.from_text(target)) is asks
