@@ -133,13 +133,13 @@ def upgraded(name, handover=False, timeout=3600):
         with _told("upgrade"):
             __salt__["chef_backend.upgrade"](failover=leads, timeout=timeout)
             ret["changes"]["runs"] = {"old": "the version before", "new": name}
-            if leads:
-                ret["changes"]["leader"] = {"old": __grains__["id"], "new": __salt__["chef_backend.leader"]()}
             late = __salt__["chef_backend.outdated_services"]()
             if late:
                 raise CommandExecutionError(f"{__grains__['id']}: upgrade ended with status 0, but {late}")
             if leads and __salt__["chef_backend.is_leader"]():
                 raise CommandExecutionError(f"{__grains__['id']}: upgrade --failover ended with status 0, but it leads")
+            if leads:
+                ret["changes"]["leader"] = {"old": __grains__["id"], "new": __salt__["chef_backend.leader"]()}
         return _done(ret, f"this node runs chef-backend {name}{' and handed the lead over' if leads else ''}")
     return ret
 

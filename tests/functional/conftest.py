@@ -1,6 +1,7 @@
 """What the functional tests share: recorded programs on PATH, and a minion that calls them."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -29,18 +30,18 @@ def fixture_recorded(tmp_path, monkeypatch):
     return programs
 
 
-@pytest.fixture(name="minion")
-def fixture_minion(tmp_path_factory):
-    """Return a minion, be1, on which nothing of the product is installed."""
+@pytest.fixture(name="shared", scope="session")
+def fixture_shared(tmp_path_factory):
+    """Return the minion, be1, that all tests share: to load one takes longer than most tests."""
     root = tmp_path_factory.mktemp("m")  # short: a socket's path has at most 107 bytes
     return Minion(root, move_tree(root))
 
 
-@pytest.fixture(name="shared", scope="session")
-def fixture_shared(tmp_path_factory):
-    """Return a minion for tests that neither read nor write its files."""
-    root = tmp_path_factory.mktemp("shared")
-    return Minion(root, move_tree(root))
+@pytest.fixture(name="minion")
+def fixture_minion(shared):
+    """Return the minion with nothing of the product installed on it."""
+    shared.forget()
+    return shared
 
 
 @pytest.fixture(name="backend")
@@ -81,3 +82,11 @@ def fixture_record():
 def manifest(version):
     """Return a version manifest's text, with the fields of an Omnibus package that are read."""
     return json.dumps({"manifest_format": 2, "software": {}, "build_version": version})
+
+
+@pytest.fixture(name="unused_port")
+def fixture_unused_port():
+    """Return a port of loopback that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

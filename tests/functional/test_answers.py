@@ -8,7 +8,6 @@ import time
 import pytest
 
 from tests.functional.conftest import manifest
-from tests.functional.minion import REPO, Minion
 from tests.functional.test_failures import told
 
 CTL = "chef-backend-ctl"
@@ -119,7 +118,8 @@ class TestDue:
 
 
 @pytest.mark.parametrize("server", [NOW_9, NOW_13], ids=["9.6", "13"])
-def test_replication_asks_in_the_words_of_its_postgresql(backend, recorded, server):
+def test_replication_asks_in_the_words_of_its_postgresql_as_its_user(backend, recorded, server):
+    backend.became.clear()
     psql = ["psql", "-d", "postgres", "-X", "-A", "-t", "-c"]
     recorded.say(psql, '{"application_name":"be2"}\n')
     recorded.say([*psql, "show server_version_num"], server["server_version_num"])
@@ -127,21 +127,8 @@ def test_replication_asks_in_the_words_of_its_postgresql(backend, recorded, serv
     (_, query) = recorded.words
     assert query[:-1] == psql
     assert server["position"] in query[-1]
+    assert backend.became == ["chef_pgsql", "chef_pgsql"]
     assert recorded.calls[-1]["parent"] == os.getpid()
-
-
-def test_replication_is_asked_as_the_databases_user(tmp_path):
-    asked = []
-    unmoved = Minion(tmp_path, REPO)
-
-    def run_all(argv, **options):
-        asked.append((argv, options))
-        return {"retcode": 0, "stdout": "130011", "stderr": ""}
-
-    unmoved.modules["cmd.run_all"] = run_all
-    unmoved.call("chef_backend.replication")
-    assert asked[0][0][0] == "/opt/chef-backend/embedded/bin/psql"
-    assert [(options["runas"], options["python_shell"]) for _, options in asked] == [("chef_pgsql", False)] * 2
 
 
 class TestView:

@@ -1,0 +1,205 @@
+"""States of a node, run by Salt's state compiler: test mode, changes, and a command that lies."""
+
+import pytest
+
+CTL = "chef-backend-ctl"
+MANIFEST = "/opt/chef-backend/version-manifest.json"
+UPGRADE = {"name": "2.3.16", "timeout": 20}
+
+
+@pytest.fixture(name="due")
+def fixture_due(backend, recorded, recording):
+    """Return a follower on which 2.3.16 is installed and whose services run the version before."""
+    recorded.say(f"{CTL} cluster-status", recording("synthetic-be2-leads.txt"))
+    recorded.say(f"{CTL} status", recording("synthetic-status-for-days.txt"))
+    return backend
+
+
+@pytest.fixture(name="started")
+def fixture_started(recording):
+    """Return what holds after an upgrade: services just started."""
+    return {f"{CTL} status": recording("synthetic-status-just-started.txt")}
+
+
+class TestFailover:
+    def test_as_wanted(self, backend, recorded):
+        done = backend.state("chef_backend.failover", "failover", to="on")
+        assert (done["result"], done["changes"], done["comment"]) == (True, {}, "failover is on")
+        assert recorded.changing == []
+
+    def test_test_mode_tells_the_change_and_makes_none(self, backend, recorded):
+        done = backend.state("chef_backend.failover", "failover", test=True, to="off")
+        assert (done["result"], done["comment"]) == (None, "would switch failover off")
+        assert done["changes"] == {"failover": {"old": "on", "new": "off"}}
+        assert recorded.changing == []
+
+    @pytest.mark.parametrize("word", ["off", False])
+    def test_switched(self, backend, recorded, recording, word):
+        blocked = {f"{CTL} cluster-status": recording("synthetic-be1-leads-blocked.txt")}
+        recorded.say(f"{CTL} set-cluster-failover off", then=blocked)
+        done = backend.state("chef_backend.failover", "failover", to=word)
+        assert (done["result"], done["comment"]) == (True, "failover is off, seen in cluster-status")
+        assert done["changes"] == {"failover": {"old": "on", "new": "off"}}
+        assert recorded.changing == [[CTL, "set-cluster-failover", "off"]]
+
+    def test_a_command_that_changed_nothing(self, backend, recorded):
+        recorded.say(f"{CTL} set-cluster-failover off")
+        done = backend.state("chef_backend.failover", "failover", to="off", timeout=1)
+        assert (done["result"], done["changes"]) == (False, {})
+        assert done["comment"] == "be1: failover was switched off, but cluster-status shows on after 1 s"
+
+    def test_a_bad_word(self, backend, recorded):
+        done = backend.state("chef_backend.failover", "failover", to="maybe")
+        assert done["result"] is False
+        assert "expected one of on" in done["comment"]
+        assert recorded.changing == []
+
+
+class TestUpgraded:
+    def test_nothing_to_do(self, backend, recorded):
+        done = backend.state("chef_backend.upgraded", **UPGRADE)
+        assert (done["result"], done["changes"]) == (True, {})
+        assert done["comment"] == "this node runs chef-backend 2.3.16"
+        assert recorded.changing == []
+
+    @pytest.mark.parametrize(("handover", "words"), [(False, "upgrade"), (True, "upgrade --failover")])
+    def test_test_mode(self, due, recorded, handover, words):
+        done = due.state("chef_backend.upgraded", test=True, handover=handover, **UPGRADE)
+        assert done["result"] is None
+        assert done["comment"].startswith(f"would run {words}: leaderl, epmd, etcd")
+        assert done["changes"] == {"runs": {"old": "the version before", "new": "2.3.16"}}
+        assert recorded.changing == []
+
+    def test_test_mode_before_the_package_is_installed(self, due, recorded):
+        done = due.state("chef_backend.upgraded", "3.1.1", test=True)
+        assert done["result"] is None
+        assert "2.3.16 is installed" in done["comment"]
+        assert recorded.changing == []
+
+    def test_another_version_installed_is_refused(self, due, recorded):
+        done = due.state("chef_backend.upgraded", "3.1.1")
+        assert (done["result"], done["changes"]) == (False, {})
+        assert done["comment"] == "be1: 2.3.16 is installed, expected 3.1.1: install it first"
+        assert recorded.changing == []
+
+    def test_a_follower(self, due, recorded, started):
+        recorded.say(f"{CTL} upgrade", then=started)
+        done = due.state("chef_backend.upgraded", **UPGRADE)
+        assert (done["result"], done["comment"]) == (True, "this node runs chef-backend 2.3.16")
+        assert done["changes"] == {"runs": {"old": "the version before", "new": "2.3.16"}}
+        assert recorded.changing == [[CTL, "upgrade"]]
+
+    def test_a_leader_without_hand_over_is_refused(self, due, recorded, recording):
+        recorded.say(f"{CTL} cluster-status", recording("synthetic-be1-leads.txt"))
+        done = due.state("chef_backend.upgraded", **UPGRADE)
+        assert (done["result"], done["changes"]) == (False, {})
+        assert done["comment"].startswith("be1 leads: its upgrade needs a hand-over. Nothing was done")
+        assert recorded.changing == []
+
+    def test_a_leader_hands_over(self, due, recorded, recording, started):
+        recorded.say(f"{CTL} cluster-status", recording("synthetic-be1-leads.txt"))
+        after = {**started, f"{CTL} cluster-status": recording("synthetic-be2-leads.txt")}
+        recorded.say(f"{CTL} upgrade --failover", then=after)
+        done = due.state("chef_backend.upgraded", handover=True, **UPGRADE)
+        assert done["result"] is True, done["comment"]
+        assert done["changes"]["leader"] == {"old": "be1", "new": "be2"}
+        assert recorded.changing == [[CTL, "upgrade", "--failover"]]
+
+    def test_a_node_that_leads_no_more_does_not_hand_over(self, due, recorded, started):
+        recorded.say(f"{CTL} upgrade", then=started)
+        assert due.state("chef_backend.upgraded", handover=True, **UPGRADE)["result"] is True
+        assert recorded.changing == [[CTL, "upgrade"]]
+
+    def test_who_leads_cannot_be_told(self, due, recorded, recording):
+        recorded.say(f"{CTL} cluster-status", recording("synthetic-nobody-leads.txt"))
+        done = due.state("chef_backend.upgraded", handover=True, **UPGRADE)
+        assert (done["result"], done["changes"]) == (False, {})
+        assert "be1 sees no single leader" in done["comment"]
+        assert recorded.changing == []
+
+    def test_a_failure_tells_node_command_status_and_lines(self, due, recorded, recording):
+        recorded.say(f"{CTL} upgrade", recording("synthetic-upgrade-failed.txt"), status=1)
+        done = due.state("chef_backend.upgraded", **UPGRADE)
+        assert done["result"] is False
+        assert done["comment"].startswith("be1: chef-backend-ctl upgrade ended with status 1:\n  ✓ Stopping services")
+        assert 'could not open file "pg_clog/0000"' in done["comment"]
+
+    def test_status_0_and_nothing_done_is_a_failure_that_tells_what_ran(self, due, recorded):
+        recorded.say(f"{CTL} upgrade")
+        done = due.state("chef_backend.upgraded", **UPGRADE)
+        assert done["result"] is False
+        assert done["comment"].startswith("be1: upgrade ended with status 0, but leaderl, epmd, etcd")
+        assert done["changes"] == {"runs": {"old": "the version before", "new": "2.3.16"}}
+
+    def test_status_0_and_no_hand_over_is_a_failure(self, due, recorded, recording, started):
+        recorded.say(f"{CTL} cluster-status", recording("synthetic-be1-leads.txt"))
+        recorded.say(f"{CTL} upgrade --failover", then=started)
+        done = due.state("chef_backend.upgraded", handover=True, **UPGRADE)
+        assert done["result"] is False
+        assert done["comment"] == "be1: upgrade --failover ended with status 0, but it leads"
+        assert "leader" not in done["changes"], "a leader that did not change is no change"
+
+
+class TestStable:
+    STABLE = {"name": "rejoined", "settle": 0.3, "timeout": 1}
+
+    def test_healthy(self, backend, recorded, record):
+        backend.call("chef_backend_record.create", {**record, "node": "be1"})
+        done = backend.state("chef_backend.stable", **self.STABLE)
+        assert done["result"] is True, done["comment"]
+        assert done["comment"].startswith("rejoined: healthy at")
+        assert len([words for words in recorded.words if words[1] == "cluster-status"]) >= 2, "one look is none"
+        assert recorded.changing == []
+        assert backend.call("chef_backend_record.read")["finished"] == ["be1"]
+
+    def test_test_mode_waits_for_nothing_and_notes_nothing(self, backend, recorded, recording, record):
+        recorded.say(f"{CTL} status", recording("synthetic-status-syncing.txt"))
+        backend.call("chef_backend_record.create", {**record, "node": "be1"})
+        done = backend.state("chef_backend.stable", "rejoined", test=True, settle=60, timeout=60)
+        assert done["result"] is None
+        assert done["comment"].startswith("would wait until it is: ")
+        assert "postgresql" in done["comment"]
+        assert backend.call("chef_backend_record.read")["finished"] == []
+        assert recorded.changing == []
+
+    def test_test_mode_of_a_healthy_one(self, backend):
+        assert backend.state("chef_backend.stable", "rejoined", test=True)["result"] is True
+
+    @pytest.mark.parametrize(
+        ("line", "text", "said"),
+        [
+            ("status", "synthetic-status-syncing.txt", "synced"),
+            ("status", "s7-status-broken.txt", "postgresql"),
+            ("status", "s1-cluster-status-healthy.txt", ""),
+            ("cluster-status", "synthetic-nobody-leads.txt", "no single leader"),
+            ("cluster-status", "synthetic-two-lead.txt", "no single leader"),
+        ],
+    )
+    def test_not_healthy_within_the_bound(self, backend, recorded, recording, record, line, text, said):
+        recorded.say(f"{CTL} {line}", recording(text))
+        backend.call("chef_backend_record.create", {**record, "node": "be1"})
+        done = backend.state("chef_backend.stable", **self.STABLE)
+        assert done["result"] is False
+        assert done["comment"].startswith("be1 has not rejoined within 1 s: ")
+        assert said in done["comment"]
+        assert backend.call("chef_backend_record.read")["node"] == "be1", "the record must not call it finished"
+
+
+class TestReconfigured:
+    RECONFIGURED = {"name": "frontend", "backend_version": "2.3.16", "leader_timeout": 1, "api_timeout": 1}
+
+    @pytest.fixture(autouse=True)
+    def fixture_nothing_listens(self, unused_port):
+        self.api = f"http://127.0.0.1:{unused_port}/_status"
+
+    def test_test_mode_calls_nothing(self, minion, recorded):
+        done = minion.state("chef_server.reconfigured", test=True, api=self.api, **self.RECONFIGURED)
+        assert (done["result"], done["comment"]) == (None, "would run chef-server-ctl reconfigure")
+        assert done["changes"] == {"reconfigured for": {"old": None, "new": "2.3.16"}}
+        assert recorded.words == []
+
+    def test_without_one_leader_it_is_not_reconfigured(self, minion, recorded):
+        done = minion.state("chef_server.reconfigured", api=self.api, **self.RECONFIGURED)
+        assert (done["result"], done["changes"]) == (False, {})
+        assert done["comment"].startswith("be1: HAProxy has no single leader within 1 s: ")
+        assert recorded.words == []
