@@ -6,9 +6,10 @@ fails tells what it has changed until then.
 
 import contextlib
 import os
+import shutil
 import time
 
-from salt.exceptions import CommandExecutionError
+from salt.exceptions import CommandExecutionError, SaltException
 
 try:
     from saltext.chef_backend import chef_backend_health as health
@@ -40,8 +41,7 @@ def staged(name, sha256, version, package="chef-backend"):
         if __opts__["test"]:
             return _would(ret, f"would fetch {name} to {path}", "package", None, path)
         os.makedirs(STAGING, mode=0o700, exist_ok=True)
-        if not __salt__["cp.get_url"](name, path):
-            raise CommandExecutionError(f"{name} cannot be fetched: is it there, and may this node read it?")
+        _fetch(name, path)
         trouble = _package_trouble(path, sha256, version, package)
         if trouble is not None:
             os.unlink(path)  # what is not the promised package must not lie where the promised one is looked for
@@ -201,6 +201,20 @@ def failover(name, to, timeout=60):
 def staged_path(source):
     """Return where a package is staged on the node, from where it comes."""
     return os.path.join(STAGING, os.path.basename(source))
+
+
+def _fetch(source, path):
+    """Copy a package to where it is staged. Raises CommandExecutionError if it cannot be had."""
+    why = "is it there, and may this node read it?"
+    try:
+        if os.path.isabs(source):
+            shutil.copyfile(source, path)  # cp.get_url leaves a file of the node itself where it is
+            return
+        if __salt__["cp.get_url"](source, path) and os.path.exists(path):
+            return
+    except (SaltException, OSError) as err:  # a download that fails raises MinionError
+        why = str(err)
+    raise CommandExecutionError(f"{source} cannot be fetched: {why}")
 
 
 def _package_trouble(path, sha256, version, package):

@@ -93,6 +93,7 @@ class Minion:
         self.tree = tree
         self.opts = minion_opts(root, tree)
         self.modules = salt.loader.minion_mods(self.opts, utils=salt.loader.utils(self.opts), context={})
+        self.context = {}
         self.became = []
         run_all = self.modules["cmd.run_all"].func
 
@@ -106,7 +107,7 @@ class Minion:
     @functools.cached_property
     def compiler(self):
         """Return Salt's state compiler for this minion; to make one takes longer than a state."""
-        return salt.state.State(self.opts, initial_pillar={"none": None})
+        return salt.state.State(self.opts, context=self.context, initial_pillar={"none": None})
 
     def call(self, function, *args, **kwargs):
         """Call an execution module function."""
@@ -136,6 +137,7 @@ class Minion:
         """Remove all files of the product: the next test finds a node on which nothing is installed."""
         for folder in ("opt", "var", "etc"):
             shutil.rmtree(self.root / folder, ignore_errors=True)
+        self.context.clear()  # Salt keeps there which packages are installed
 
     def sls(self, mods, pillar, test=False):
         """Apply an SLS of the tree; return its results by ID."""

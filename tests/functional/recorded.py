@@ -15,7 +15,8 @@ READING = {  # what a state may call in test mode
     ("chef-backend-ctl", "status"),
     ("psql", "-d"),
     ("dpkg", "-I"),
-    ("dpkg", "--print-foreign-architectures"),
+    ("dpkg", "--compare-versions"),
+    ("dpkg", "--get-selections"),
     ("dpkg-query", "--showformat"),
 }
 
