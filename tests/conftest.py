@@ -1,6 +1,7 @@
 """What all tests share: nothing listens but on loopback, and Salt's log goes where pytest keeps it.
 
-pytest-salt-factories starts two servers for the logs and events of Salt daemons, on all addresses unless told otherwise.
+pytest-salt-factories starts two servers, for the logs and events of Salt daemons: on all addresses unless told
+otherwise.
 """
 
 import pytest
