@@ -5,8 +5,10 @@ import socket
 from pathlib import Path
 
 import pytest
+import salt.loader
+import yaml
 
-from tests.functional.minion import Minion, move_tree
+from tests.functional.minion import REPO, Minion, move_tree
 from tests.functional.recorded import Recorded
 
 RECORDINGS = (Path(__file__).parent / "recordings", Path(__file__).parents[1] / "unit" / "samples")
@@ -90,3 +92,17 @@ def fixture_unused_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@pytest.fixture(name="master_minion")
+def fixture_master_minion(shared):
+    """Return a function that takes settings of the cluster prod and returns a caller with these in its pillar."""
+
+    def with_settings(**settings):
+        example = yaml.safe_load((REPO / "pillar" / "example.sls").read_text(encoding="utf-8"))
+        example["chef_backend"]["clusters"]["prod"].update(settings)
+        opts = {**shared.opts, "pillar": example}
+        modules = salt.loader.minion_mods(opts, utils=salt.loader.utils(opts), context={})
+        return lambda function, *args: modules[function](*args)
+
+    return with_settings

@@ -1,0 +1,112 @@
+"""Render a runbook as Salt does: its Jinja and YAML renderers, its checks, its order of steps. Nothing is run."""
+
+import inspect
+
+import salt.loader
+import salt.state
+import salt.template
+
+from tests.functional.minion import REPO, own_functions
+
+RESERVED = set(salt.state.STATE_INTERNAL_KEYWORDS)
+
+
+class Answers(dict):
+    """What the modules asked by a runbook answer, and what they were asked."""
+
+    def __init__(self, due=(), leader="be1", batches=(), backup=("be2",), node=None):
+        super().__init__()
+        self.asked = []
+        node = node or {}
+        followers = [one for one in due if one != leader]
+        self._give("backends", lambda cluster: ["be1", "be2", "be3"])
+        self._give("due", lambda cluster, among: followers if among == "followers" else [d for d in due if d == leader])
+        self._give("batches", lambda cluster: [list(batch) for batch in batches])
+        self._give("backup_node", lambda cluster: list(backup))
+        self._give("node_pillar", lambda cluster: {**NODE, "cluster": cluster, **node})
+
+    def _give(self, name, function):
+        def asked(*args):
+            self.asked.append((name, *args))
+            return function(*args)
+
+        self[f"chef_backend_nodes.{name}"] = asked
+
+
+NODE = {
+    "cluster": "prod",
+    "version": "2.3.16",
+    "source": "salt://chef/chef-backend_2.3.16-1_amd64.deb",
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "settle": 10,
+    "api": "http://127.0.0.1/_status",
+    "run": "20261122120000000000",
+    "timeouts": {
+        "ask": 15,
+        "gate": 60,
+        "install": 600,
+        "upgrade": 3600,
+        "rejoin": 1800,
+        "backup": 600,
+        "failover": 60,
+        "reconfigure": 900,
+        "api": 120,
+    },
+}
+
+
+def render(opts, sls, pillar, answers=None):
+    """Return what an SLS renders to, a mapping of IDs.
+
+    :param opts: a minion's options.
+    :param sls: its name, such as ``orch.rolling.leader``.
+    :param pillar: the pillar it is given.
+    :param answers: what ``salt[...]`` answers in it.
+    """
+    path = REPO / (sls.replace(".", "/") + ".sls")
+    renderers = salt.loader.render({**opts, "pillar": pillar}, answers or {})
+    return salt.template.compile_template(str(path), renderers, "jinja|yaml", [], [], sls=sls)
+
+
+class Runbook:
+    """A rendered SLS, compiled to the steps that Salt would run."""
+
+    def __init__(self, compiler, sls, high):
+        high = {name: {**body, "__sls__": sls, "__env__": "base"} for name, body in high.items()}
+        high = salt.state.Compiler.pad_funcs(compiler, high)  # splits "state.function", as a file's reader does
+        self.problems = list(compiler.verify_high(high))
+        chunks, problems = compiler.compile_high_data(high)
+        self.problems += problems
+        for chunk in chunks:
+            self.problems += compiler.verify_data(chunk)
+        self.steps = {chunk["__id__"]: chunk for chunk in chunks}
+        self.ids = [chunk["__id__"] for chunk in sorted(chunks, key=lambda chunk: chunk["order"])]
+
+    def requires(self, step):
+        """Return the IDs that a step requires."""
+        return [name for requisite in self.steps[step].get("require", []) for name in _names(requisite)]
+
+    def chain(self, first):
+        """Return the IDs from ``first`` on, each of which requires the one before and nothing else."""
+        chain = [first]
+        while following := [step for step in self.ids if self.requires(step) == [chain[-1]]]:
+            assert len(following) == 1, f"{following} all require {chain[-1]}: they would run side by side or unordered"
+            chain += following
+        return chain
+
+
+def _names(requisite):
+    return list(requisite.values()) if isinstance(requisite, dict) else [requisite]
+
+
+def unknown_parameters(opts, runbook):
+    """Return ``step: parameter`` for whatever a step gives to a state that has no such parameter."""
+    ours = own_functions(opts, "_states", "states")
+    theirs = salt.loader.states(opts, {}, {}, {})
+    found = []
+    for name, step in runbook.steps.items():
+        function = f"{step['state']}.{step['fun']}"
+        known = set(inspect.signature((ours if function in ours else theirs)[function]).parameters)
+        given = set(step) - RESERVED - {"name", "state", "fun", "require", "order"}
+        found += [f"{name}: {parameter}" for parameter in sorted(given - known)]
+    return found
