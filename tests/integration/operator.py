@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import subprocess
 import time
 
 OLD, NEW = "2.2.0", "2.3.16"
@@ -53,7 +54,8 @@ class Operator:
 
     def starts_upgrading(self):
         """Type the one command and leave it running."""
-        return self.lab.salt_run_popen(*ROLLING, pillar())
+        captured = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return self.lab.salt_run_popen(*ROLLING, pillar(), **captured)
 
     def forgets_the_past(self):
         """Look only at what the journal sees from now on."""
