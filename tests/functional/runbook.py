@@ -6,7 +6,7 @@ import salt.loader
 import salt.state
 import salt.template
 
-from tests.functional.minion import REPO, own_functions
+from tests.functional.minion import REPO
 
 RESERVED = set(salt.state.STATE_INTERNAL_KEYWORDS)
 
@@ -99,14 +99,11 @@ def _names(requisite):
     return list(requisite.values()) if isinstance(requisite, dict) else [requisite]
 
 
-def unknown_parameters(opts, runbook):
+def unknown_parameters(compiler, runbook):
     """Return ``step: parameter`` for whatever a step gives to a state that has no such parameter."""
-    ours = own_functions(opts, "_states", "states")
-    theirs = salt.loader.states(opts, {}, {}, {})
     found = []
     for name, step in runbook.steps.items():
-        function = f"{step['state']}.{step['fun']}"
-        known = set(inspect.signature((ours if function in ours else theirs)[function]).parameters)
+        known = set(inspect.signature(compiler.states[f"{step['state']}.{step['fun']}"].func).parameters)
         given = set(step) - RESERVED - {"name", "state", "fun", "require", "order"}
         found += [f"{name}: {parameter}" for parameter in sorted(given - known)]
     return found

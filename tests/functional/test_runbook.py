@@ -40,7 +40,7 @@ NODE_SLS = ["orch.node.staged", "orch.node.upgraded", "orch.node.backed_up", "or
 
 
 def same(found, given):
-    """Tell whether a text came through; YAML folds some of Unicode's line ends even in quotes, and no more than these."""
+    """Tell whether a text came through; YAML folds some of Unicode's line ends even in quotes, and nothing else."""
     return isinstance(found, str) and found.split() == given.split()
 
 
@@ -52,7 +52,7 @@ def fixture_runbook(shared):
         high = render(shared.opts, sls, pillar if pillar is not None else {"cluster": "prod"}, Answers(**answers))
         book = Runbook(shared.compiler, sls, high)
         assert book.problems == []
-        assert unknown_parameters(shared.opts, book) == []
+        assert unknown_parameters(shared.compiler, book) == []
         missing = [(step, name) for step in book.ids for name in book.requires(step) if name not in book.steps]
         assert missing == [], "a requisite names no step"
         return book

@@ -68,9 +68,10 @@ class House:
 
 
 @pytest.fixture(scope="session")
-def house():
-    """The lab at chef-backend 2.2.0 with its snapshot."""
-    lab = Lab.boot(backends=VERSION)
+def house(request):
+    """The lab at chef-backend 2.2.0 with its snapshot; without Salt when only tests of the lab itself run."""
+    needs_salt = any(not item.path.name.startswith("test_lab_") for item in request.session.items)
+    lab = Lab.boot(backends=VERSION, minions=needs_salt)
     try:
         lab.save(SNAPSHOT)
         yield House(lab)

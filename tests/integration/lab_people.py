@@ -100,11 +100,12 @@ class Writer(threading.Thread):
         super().__init__(daemon=True)
         self.lab, self.frontend, self.pause = lab, frontend, pause
         self.secret = password(lab)
-        self.acknowledged, self.times = [], []
+        self.first, self.acknowledged, self.times = 0, [], []
         self.halt = threading.Event()
 
     def __enter__(self):
         sql(self.lab, self.frontend, "create table if not exists written (number int primary key)")
+        self.first = sql(self.lab, self.frontend, "select coalesce(max(number), 0) from written")[0][0]
         self.start()
         until(lambda: len(self.acknowledged) > 50, 10, "50 rows are written")
         return self
@@ -115,7 +116,7 @@ class Writer(threading.Thread):
         assert not self.is_alive(), "the writer hangs"
 
     def run(self):
-        number, connection = 0, None
+        number, connection = self.first, None
         while not self.halt.wait(self.pause):
             number += 1  # a number whose fate is unknown is never used again
             try:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.lab_people import ctl, install, leaders, nodes, password, sql, until
 
+
 def test_an_unknown_command_ends_with_1(lab):
     done = ctl(lab, "be1", "frobnicate")
     assert (done.returncode, done.stdout) == (1, "")
@@ -63,7 +64,7 @@ def test_backup_on_a_follower_and_on_the_leader_with_force_write_an_archive(lab,
 
 def test_restore_brings_the_saved_rows_back(lab, roles):
     leader, follower, _ = roles
-    sql(lab, leader, "create table saved as select 1 as number")
+    sql(lab, leader, "drop table if exists saved; create table saved as select 1 as number")
     assert ctl(lab, leader, "backup", "--force").returncode == 0
     sql(lab, leader, "insert into saved values (2)")
     archive = max((lab.root(leader) / "var/opt/chef-backup").glob("*.tar.gz")).name

@@ -34,6 +34,17 @@ def pids(lab, host):
     return {line.split(":")[1].strip(): line.split("(pid ")[1].split(")")[0] for line in lines if "(pid" in line}
 
 
+def recover(lab, leader, *hosts):
+    """The documented way out of a partial sync: leaderl stopped, a full copy, leaderl started."""
+    follow = ("env", "PSQL_INTERNAL_OK=true", "chef-backend-ctl", "pgsql-follow", "--force-basebackup")
+    for host in hosts:
+        assert ctl(lab, host, "stop", "leaderl").returncode == 0
+        lab.exec(host, *follow, lab.address(leader))
+        assert ctl(lab, host, "start", "leaderl").returncode == 0
+        until(lambda host=host: host in replicas(lab, leader), 20, f"{host} follows again")
+        assert not (lab.root(host) / UNSYNCED).exists()
+
+
 def test_the_package_restarts_nothing_and_upgrade_restarts_everything(fresh_lab):
     lab = fresh_lab
     before = pids(lab, "be2")
@@ -130,14 +141,7 @@ def test_two_upgrades_at_once_leave_no_synced_follower(lab, roles):
     ctl(lab, leader, "set-cluster-failover", "on")
     assert ctl(lab, leader, "demote").returncode == 1
 
-    # The documented way out: leaderl stopped, a full copy, leaderl started.
-    follow = ("env", "PSQL_INTERNAL_OK=true", "chef-backend-ctl", "pgsql-follow", "--force-basebackup")
-    for host in (follower, other):
-        assert ctl(lab, host, "stop", "leaderl").returncode == 0
-        lab.exec(host, *follow, lab.address(leader))
-        assert ctl(lab, host, "start", "leaderl").returncode == 0
-        until(lambda host=host: host in replicas(lab, leader), 20, f"{host} follows again")
-        assert not (lab.root(host) / UNSYNCED).exists()
+    recover(lab, leader, follower, other)
 
 
 def test_a_follower_that_does_not_rejoin_makes_upgrade_fail(lab, roles):
@@ -181,7 +185,7 @@ def test_the_way_with_downtime_brings_the_leader_back(lab, roles):
     for host in lab.backends:
         lab.put(host, "/var/opt/chef-backend/upgraded-to", "1.4.6\n")
         install(lab, host, NEW)
-    for host in lab.backends:
+    for host in roles:  # as documented, the leader first
         done = ctl(lab, host, "down-for-upgrade")
         assert done.returncode == 0, done.stderr
     assert leaders(lab) == []
@@ -189,7 +193,7 @@ def test_the_way_with_downtime_brings_the_leader_back(lab, roles):
     for host in (follower, other, leader):
         done = ctl(lab, host, "upgrade")
         assert done.returncode == 0, (host, done.stderr)
-    until(lambda: leaders(lab) == [leader], 20, "be1 leads again")
+    until(lambda: leaders(lab) == [leader], 20, "the leader of before leads again")
     until(lambda: replicas(lab, leader) == {follower, other}, 30, "the others follow it")
     assert sql(lab, leader, "select count(*) from before_the_downtime") == [(0,)]
 
@@ -207,3 +211,19 @@ def test_a_killed_upgrade_leaves_a_begin_without_an_end(lab):
     lab.exec("be2", "kill", "-9", str(begun()[0]["pid"]))
     running.wait(10)
     assert begun()[0]["id"] not in {event["id"] for event in events(lab, "end", since)}
+
+
+def test_an_upgrade_begun_before_the_other_has_rejoined_damages_both(lab, roles):
+    leader, follower, other = roles
+    ctl(lab, leader, "set-cluster-failover", "off")
+    lab.put(follower, "/etc/lab/faults.json", json.dumps({"no_rejoin": True}))
+    first = lab.popen(follower, "chef-backend-ctl", "upgrade", stderr=subprocess.PIPE, text=True)
+    until(lambda: replicas(lab, leader) == {other}, 20, "the first one is down")
+    time.sleep(3)
+    second = ctl(lab, other, "upgrade")
+    lab.put(follower, "/etc/lab/faults.json", "{}")
+    first.communicate(timeout=60)
+    assert second.returncode != 0 and first.returncode != 0
+    assert (lab.root(other) / UNSYNCED).exists()
+    assert replicas(lab, leader) == set() or (lab.root(follower) / UNSYNCED).exists()
+    recover(lab, leader, follower, other)

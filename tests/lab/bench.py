@@ -6,6 +6,7 @@ python -m tests.lab run -- .cache/venv/bin/python -m tests.lab.bench [--pairs 3]
 
 import argparse
 import json
+import os
 import statistics
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -78,7 +79,7 @@ def _loop(lab: Lab) -> int:
 def _one(lab: Lab, way: Callable[[Lab], int], number: int, writers: bool) -> Run:
     """One upgrade from the snapshot. Raises LabError unless it succeeds: a ratio of failures says nothing."""
     name = way.__name__.strip("_")
-    with Stage(f"{name} {number}"):
+    with Stage(f"{name} {number} (load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores)"):
         lab.restore("bench")
         try:
             with Crowd(lab, f"{name}-{number}") if writers else nullcontext() as crowd:

@@ -71,7 +71,7 @@ class Lab:
         if stack:
             products.set_up(lab)
         elif minions:
-            lab.await_minions(timeout=90)
+            lab.await_minions(timeout=240)
         STATE.write_text(json.dumps(asdict(lab)))
         return lab
 

@@ -30,7 +30,7 @@ MASTER_CONFIG = {
     "auto_accept": True,
     "worker_threads": 4,
     "timeout": 5,
-    "gather_job_timeout": 5,
+    "gather_job_timeout": 15,  # a busy machine is no dead minion
     "grains_cache": True,
     "file_roots": {"base": [str(SRV)]},
     "pillar_roots": {"base": [str(PILLAR)]},

@@ -2,11 +2,14 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TextIO
 
 from tests.lab import health, power
 from tests.lab.common import LabError
@@ -14,6 +17,7 @@ from tests.lab.common import LabError
 CLUSTER = "prod"
 ORCHESTRATION = ("state.orchestrate", "orch.chef_backend_rolling", f'pillar={{"cluster": "{CLUSTER}"}}')
 RUNBOOK = Path(__file__).with_name("runbook.sh")
+SALTS_OWN = re.compile(r"unclosed \w+ <salt\.")
 TIMEOUT = 600  # seconds that an upgrade may take in the lab
 
 
@@ -43,8 +47,21 @@ def orchestrate(lab, log: Path, show: bool) -> int:
     :returns: exit status of salt-run. Raises LabError if it does not end in time.
     """
     with open(log, "w") as out:
-        process = lab.salt_run_popen(*ORCHESTRATION, stdout=out, stderr=None if show else out)
-        return _end_of(process)
+        process = lab.salt_run_popen(*ORCHESTRATION, stdout=out, stderr=subprocess.PIPE)
+        progress = threading.Thread(target=_pass_on, args=(process.stderr, sys.stderr if show else out))
+        progress.start()
+        try:
+            return _end_of(process)
+        finally:
+            progress.join(5)
+
+
+def _pass_on(lines: Iterable[str], to: TextIO) -> None:
+    """Copy what salt-run tells while it works, without what Salt 3008 says of its own objects at every end."""
+    for line in lines:
+        if not SALTS_OWN.search(line):
+            to.write(line)
+            to.flush()
 
 
 def by_hand(lab, target: str, log: Path) -> int:

@@ -12,6 +12,7 @@ are synthetic.
     control/request           a hand-over that is asked for; control/answer: what became of it
     control/handover          the point in the WAL that the next leader must have replayed
     control/down/NAME         the node is down for an upgrade
+    control/restored          which restored backup all data must go back to
     control/upgrade/NAME      the node is in `upgrade` now; expires
     control/overlap/NAME      who else was in `upgrade` while NAME was
 """
@@ -125,6 +126,10 @@ class Cluster:
             except Conflict:
                 time.sleep(0.02)
         raise Conflict("control/blocked_leaders: others kept changing it")
+
+    def restored(self) -> str:
+        """Which restored backup the nodes' data must go back to; '' when none was ever restored."""
+        return self.etcd.get("control/restored") or ""
 
     def down(self) -> set[str]:
         """Names of the nodes that are down for an upgrade."""

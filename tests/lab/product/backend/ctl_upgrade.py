@@ -18,6 +18,8 @@ from .machine import this_machine
 
 MIGRATION = 6
 """Seconds (of the product) that the data of a new version's services takes. synthetic."""
+MARKER_TTL = 10
+"""Whole seconds after which a killed `upgrade` counts no longer as being in it."""
 REJOIN = 120
 """Seconds (of the product) that a node gets to rejoin. synthetic: the product's limit is unknown."""
 
@@ -46,18 +48,16 @@ def upgrade(options) -> None:
         progress(options, "Stopping services")
         _migrate(installed)
         progress(options, f"Migrating from {running} to {installed}")
-        # Whoever upgraded meanwhile was no source to copy from, and this node was none for it.
-        if marker.overlapped():
-            paths.UNSYNCED.parent.mkdir(parents=True, exist_ok=True)
+        if marker.overlapped() and not leads:
             paths.UNSYNCED.touch()
         services.start_all()
         began = time.time()
         progress(options, "Starting services")
         _wait_rejoined(here, me, began)
+        if marker.overlapped() and not leads:
+            _break_off(me)
+    finally:
         marker.end()
-    except BaseException:
-        marker.end()
-        raise
     progress(options, f"{me.name} has rejoined the cluster")
 
 
@@ -77,8 +77,19 @@ def refuse_path(running: str, installed: str, is_down: bool) -> None:
         )
 
 
+def _break_off(me: node.Identity) -> None:
+    """Another node went down for its upgrade before this one was back for good: its data counts for nothing."""
+    paths.UNSYNCED.touch()
+    postgres.stop()
+    raise CommandFailed(f"{me.name} is partially synced: another node was in upgrade at the same time.")
+
+
 class _Marker:
-    """Shows the others that this node is in `upgrade`, and finds out who else was meanwhile."""
+    """Shows the others that this node is in `upgrade`, and finds out who else was meanwhile.
+
+    Two followers at once are documented as unsupported, with loss of data: neither has a source to be copied
+    from that it can rely on. Here both end partially synced.
+    """
 
     def __init__(self, here: Cluster, me: node.Identity):
         self.here, self.me = here, me
@@ -88,7 +99,7 @@ class _Marker:
 
     def begin(self) -> None:
         self.here.etcd.delete(self.overlap)
-        self.here.etcd.put(self.key, "1", ttl=20)
+        self.here.etcd.put(self.key, "1", ttl=MARKER_TTL)
         for other in self.here.upgrading() - {self.me.name}:
             self.here.etcd.put(f"control/overlap/{other}", self.me.name)
             self.here.etcd.put(self.overlap, other)
@@ -97,7 +108,7 @@ class _Marker:
     def _refresh(self) -> None:
         while not self._ended.wait(3):
             try:
-                self.here.etcd.put(self.key, "1", ttl=20)
+                self.here.etcd.put(self.key, "1", ttl=MARKER_TTL)
             except (Unavailable, Conflict):
                 continue
 
@@ -213,11 +224,12 @@ def _upgrade_down_node(me: node.Identity, options) -> None:
     while time.monotonic() < until:
         try:
             here = cluster(1)
+            led = here.serving() == me.name
+            if led and not (here.leader() == me.name and postgres.in_recovery() is False):
+                time.sleep(0.2)
+                continue  # the others are kept from standing until this node, who led, leads again
             here.etcd.delete(f"control/down/{me.name}")
-            leads = here.serving() == me.name
-            if leads and here.leader() == me.name and postgres.in_recovery() is False:
-                return
-            if not leads and (here.down() or _streams(here, me)):
+            if led or here.down() or _streams(here, me):
                 return
         except (Unavailable, Conflict):
             if not _others_up(me):

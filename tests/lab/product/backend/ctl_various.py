@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
+import uuid
 from pathlib import Path
 
 from . import node, paths, postgres, runit, services
@@ -116,12 +117,17 @@ def restore(options) -> None:
         unpacked = Path(folder)
         if not (unpacked / "postgresql" / "PG_VERSION").exists():
             raise CommandFailed(f"{source} holds no backup of Chef Backend.")  # synthetic
+        # Nobody else is elected meanwhile; and the followers' data, which goes on from here, is void.
+        past = str(uuid.uuid4())
+        here.etcd.put(f"control/down/{me.name}", "1")
+        here.etcd.put("control/restored", past)
         runit.stop(services.folder("leaderl"))
         postgres.stop()
         shutil.rmtree(paths.PGDATA, ignore_errors=True)
         progress(options, "Removing existing data directories")
         shutil.move(unpacked / "postgresql", paths.PGDATA)
         postgres.take_as_primary()
+        paths.RESTORED.write_text(past)
         node.install_secrets((unpacked / "configuration" / paths.SECRETS.name).read_text())
         progress(options, "Restoring PostgreSQL data")
         if (unpacked / "elasticsearch").exists():
@@ -133,6 +139,7 @@ def restore(options) -> None:
         this_machine().scaled(300, 20),
         "this node to lead again",
     )
+    here.etcd.delete(f"control/down/{me.name}")
     progress(options, "Starting up Chef Backend")
 
 

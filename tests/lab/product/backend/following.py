@@ -16,6 +16,12 @@ PATIENCE = 4.0
 QUESTION = "select pg_is_in_recovery(), (select status from pg_stat_wal_receiver)"
 
 
+def is_of_another_past(here: Here) -> bool:
+    """Whether a backup has been restored in the cluster that this node's data does not go back to."""
+    mine = paths.RESTORED.read_text() if paths.RESTORED.exists() else ""
+    return mine != here.cluster.restored()
+
+
 class Following:
     """The follower's part of leaderl."""
 
@@ -33,6 +39,9 @@ class Following:
             return
         if here.role != "deposed_leader":
             here.role = "follower"
+        if is_of_another_past(self.here):
+            self._rejoin(leader, whole=True)
+            return
         if not postgres.exists() or not postgres.is_standby() or self._stopped_and_not_joined(leader):
             self._rejoin(leader)
             return
@@ -84,9 +93,10 @@ class Following:
             " where not active and slot_name like 'cb_%%'"
         )
 
-    def _rejoin(self, leader: Identity) -> None:
-        """Bring the data into line with the leader's: rewind it, or copy everything when that fails."""
+    def _rejoin(self, leader: Identity, *, whole: bool = False) -> None:
+        """Bring the data into line with the leader's: rewind it, or copy everything (`whole`, or if that fails)."""
         here = self.here
+        restored = here.cluster.restored()
         here.streaming = False
         if postgres.in_recovery(leader.ip) is not False:
             return
@@ -94,19 +104,20 @@ class Following:
             postgres.stop()
         here.pg = "down"
         began = time.monotonic()
-        if postgres.exists():
+        if postgres.exists() and not whole:
             problem = postgres.rewind(leader, here.me)
             if problem and postgres.in_recovery(leader.ip) is not False:
                 return
             if problem:
                 log("pg_rewind:", problem)
         else:
-            problem = "no data yet"
+            problem = "nothing to rewind"
         if problem:
             problem = postgres.base_backup(leader, here.me)
             if problem:
                 log("pg_basebackup:", problem)
                 return
+            paths.RESTORED.write_text(restored)
         postgres.make_standby(leader, here.me)
         paths.NO_START.unlink(missing_ok=True)
         self.joined = leader.name

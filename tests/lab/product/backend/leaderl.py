@@ -13,7 +13,7 @@ import psycopg2
 from . import node, paths, postgres
 from .cluster import Post
 from .etcd import Conflict, Unavailable
-from .following import Following
+from .following import Following, is_of_another_past
 from .leader_state import Here, log, start_threads
 from .leading import Leading, leave
 from .system import disks, elasticsearch_role
@@ -131,6 +131,8 @@ class Leaderl:
         if not postgres.exists() or paths.UNSYNCED.exists():
             return False
         if time.monotonic() < self.leading.stands_again:
+            return False
+        if is_of_another_past(here):
             return False
         if last in (None, here.me.name):
             # In a new cluster only the node that created it has data; the leader who returns always may.

@@ -20,6 +20,7 @@ NO_START = DATA / "leaderl" / "data" / "no-start-pgsql"
 UNSYNCED = DATA / "leaderl" / "data" / "unsynced"
 DOWN_FOR_UPGRADE = DATA / "leaderl" / "data" / "down-for-upgrade"  # synthetic name
 FORCED = DATA / "leaderl" / "data" / "force-leader"  # synthetic name
+RESTORED = DATA / "leaderl" / "data" / "restored"  # synthetic: which restored backup the data goes back to
 UPGRADED_TO = DATA / "upgraded-to"  # what runs, as against the manifest: what is installed
 LICENSE = DATA / ".license.accepted"
 ETCD = DATA / "etcd"

@@ -17,6 +17,7 @@ from .server_settings import (
     API_PORT,
     DATABASE,
     LOGS,
+    MAINTENANCE,
     PSQL,
     SERVICES,
     ServerError,
@@ -146,7 +147,11 @@ def configure(settings: ServerSettings) -> None:
         port=settings.postgresql_port,
     )
     changed = write_private(CONFIGURATION, text)
-    script = f"mkdir -p /var/lib/goiardi/lfs\nexec goiardi -c {CONFIGURATION}"
+    script = (
+        f"[ ! -e {MAINTENANCE} ] || nft -f {MAINTENANCE}\n"
+        f"mkdir -p /var/lib/goiardi/lfs\n"
+        f"exec goiardi -c {CONFIGURATION}"
+    )
     runit.define(SERVICE, script, str(LOGS / "goiardi"))
     runit.define(STATUS_SERVICE, "exec /opt/opscode/embedded/bin/status-api", str(LOGS / "status_api"))
     was_running = runit.is_running(SERVICE)

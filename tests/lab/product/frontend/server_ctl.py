@@ -160,14 +160,15 @@ def maintenance(arguments: list[str]) -> int:
         raise ServerError(
             "Error connecting to Redis on 127.0.0.1:16379 (Errno::ECONNREFUSED) (Redis::CannotConnectError)"
         )
-    subprocess.run(["nft", "delete", "table", "inet", "maintenance"], capture_output=True)
     if arguments == ["on"]:
         rule = f'iifname != "lo" tcp dport {API_PORT} reject with tcp reset'
         hook = "type filter hook input priority 0;"
-        table = f"table inet maintenance {{\n chain input {{\n  {hook}\n  {rule}\n }}\n}}\n"
-        subprocess.run(["nft", "-f", "-"], input=table, text=True, check=True)
-        MAINTENANCE.touch()
+        chain = f"table inet maintenance {{\n chain input {{\n  {hook}\n  {rule}\n }}\n}}\n"
+        # Ready to be read again after a restart of the host, when the kernel has forgotten it.
+        write_private(MAINTENANCE, "table inet maintenance {}\ndelete table inet maintenance\n" + chain)
+        subprocess.run(["nft", "-f", str(MAINTENANCE)], check=True)
     else:
+        subprocess.run(["nft", "delete", "table", "inet", "maintenance"], capture_output=True)
         MAINTENANCE.unlink(missing_ok=True)
     print(f"Maintenance mode is {arguments[0]}.")  # synthetic
     return 0

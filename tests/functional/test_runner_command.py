@@ -1,0 +1,108 @@
+"""What an operator sees who mistypes: the real ``salt-run``, a real pillar, no master needed, no minion asked."""
+
+import concurrent.futures
+import copy
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.functional.minion import REPO
+
+SALT_RUN = Path(sys.executable).with_name("salt-run")
+PROD = "chef_backend:clusters:prod"
+
+
+def example():
+    """Return pillar/example.sls."""
+    return yaml.safe_load((REPO / "pillar" / "example.sls").read_text(encoding="utf-8"))
+
+
+def changed(**settings):
+    """Return the example with other settings of prod; None takes one away."""
+    pillar = example()
+    prod = pillar["chef_backend"]["clusters"]["prod"]
+    for name, value in settings.items():
+        prod[name] = value
+        if value is None:
+            del prod[name]
+    return pillar
+
+
+PACKAGE = example()["chef_backend"]["clusters"]["prod"]["package"]
+MISTAKES = {
+    # what was done: (the pillar, the words after salt-run, what is said)
+    "unknown cluster": (example(), ["status", "nosuch"], [f"cluster 'nosuch' is not in {PROD[:-5]}, which has prod"]),
+    "unknown cluster planned": (example(), ["plan", "nosuch"], ["cluster 'nosuch' is not in", "which has prod"]),
+    "no pillar": ({}, ["status"], ["chef_backend: not found in the master's own pillar", "see pillar/example.sls"]),
+    "unknown key": (changed(versoin="2.3.16"), ["plan", "prod"], [f"{PROD}:versoin: unknown key", "correct or remove"]),
+    "two backends": (changed(backends=["be1", "be2"]), ["status"], [f"{PROD}:backends: found ['be1', 'be2']", "three"]),
+    "malformed version": (changed(version="2.3"), ["plan", "prod"], [f"{PROD}:version: found '2.3', expected a"]),
+    "no package": (changed(package=None), ["plan", "prod"], [f"{PROD}:package: found nothing, expected a mapping"]),
+    "no checksum": (
+        changed(package={"source": PACKAGE["source"]}),
+        ["plan", "prod"],
+        [f"{PROD}:package:sha256: found nothing, expected 64", "run sha256sum"],
+    ),
+    "a target that matches nobody": (
+        changed(backends="G@roles:nobody"),
+        ["status"],
+        [f"{PROD}:backends: 'G@roles:nobody' matches 0 minions (none), expected exactly three"],
+    ),
+    "several mistakes": (
+        changed(version="x", backends=["be1"], colour="red"),
+        ["status"],
+        [f"{PROD}:version: ", f"{PROD}:backends: ", f"{PROD}:colour: "],
+    ),
+}
+
+
+def salt_run(root, pillar, words):
+    """Run salt-run with a pillar for the master itself; return what it printed and its status."""
+    (root / "pillar").mkdir(parents=True)
+    (root / "conf").mkdir()
+    (root / "var/cache/salt/master/proc").mkdir(parents=True)  # a master that runs has made it
+    (root / "pillar" / "top.sls").write_text("base: {'*_master': [settings]}\n", encoding="utf-8")
+    (root / "pillar" / "settings.sls").write_text("#!yaml\n" + yaml.safe_dump(pillar), encoding="utf-8")
+    settings = {
+        "id": "hub_master",
+        "root_dir": str(root),
+        "user": "root" if os.geteuid() == 0 else os.environ.get("USER", str(os.geteuid())),
+        "module_dirs": [str(REPO)],
+        "file_roots": {"base": [str(REPO)]},
+        "pillar_roots": {"base": [str(root / "pillar")]},
+        "enable_fqdns_grains": False,
+        "log_level": "error",
+    }
+    (root / "conf" / "master").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    argv = [SALT_RUN, "-c", root / "conf", f"chef_backend.{words[0]}", *words[1:]]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=60, cwd=root)
+
+
+@pytest.fixture(name="said", scope="module")
+def fixture_said(tmp_path_factory):
+    """Return what each mistake ended in; they are made two at a time, a salt-run takes a second."""
+    roots = {name: tmp_path_factory.mktemp("run") for name in MISTAKES}
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        made = {n: pool.submit(salt_run, roots[n], copy.deepcopy(p), words) for n, (p, words, _) in MISTAKES.items()}
+        return {name: future.result() for name, future in made.items()}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_ends_in_one_clear_message_and_status_1(said, mistake):
+    done = said[mistake]
+    output = done.stdout + done.stderr
+    assert done.returncode == 1, output
+    for expected in MISTAKES[mistake][2]:
+        assert expected in " ".join(output.split()), output
+    assert "Traceback" not in output
+    assert output.count(MISTAKES[mistake][2][0]) == 1, "it is said once"
+
+
+def test_the_example_is_accepted(master_minion):
+    settings = master_minion()("chef_backend_nodes.cluster", "prod")
+    assert (str(settings.version), settings.backends) == ("2.3.16", ("be1", "be2", "be3"))
+    assert settings.timeouts.upgrade == 3600
