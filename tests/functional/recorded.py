@@ -17,6 +17,7 @@ READING = {  # what a state may call in test mode
     ("dpkg", "-I"),
     ("dpkg", "--compare-versions"),
     ("dpkg", "--get-selections"),
+    ("dpkg", "--print-architecture"),
     ("dpkg-query", "--showformat"),
 }
 
