@@ -5,6 +5,7 @@ import json
 import os
 import stat
 import threading
+import time
 
 import pytest
 from salt.exceptions import CommandExecutionError
@@ -35,8 +36,8 @@ def test_create_is_exclusive(minion, record, other):
     assert minion.call("chef_backend_record.read") == record
 
 
-def test_of_many_that_create_at_once_one_wins(minion, record):
-    minion.call("chef_backend_record.read")
+def test_of_many_that_create_at_once_one_wins(minion, record, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda descriptor: time.sleep(0.05))  # slow: all look before one writes
     answers, start = [], threading.Barrier(8)
     minions = [Minion(minion.root, minion.tree) for _ in range(8)]
 
