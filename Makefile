@@ -28,7 +28,7 @@ bench:
 	@$(PY) -m tests.lab run -- $(PY) -m tests.lab.bench $(BENCH)
 
 lab-shell:
-	@$(PY) -m tests.lab shell
+	@$(PY) -m tests.lab up && { $(PY) -m tests.lab shell; status=$$?; $(PY) -m tests.lab down; exit $$status; }
 
 test: venv
 	@tools/test.sh
