@@ -23,7 +23,6 @@ PSQL = "/opt/chef-backend/embedded/bin/psql"
 PGSQL_USER = "chef_pgsql"
 INDEX_URL = "http://127.0.0.1:9200/chef/_settings/index.version.created*?human"
 MANIFEST = "/opt/chef-backend/version-manifest.json"
-CHANGING = r"chef-backend-ctl (upgrade|down-for-upgrade|backup|restore|reconfigure|join-cluster|cleanse)\b"
 STATES = {"on": "on", "true": "on", "enabled": "on", "off": "off", "false": "off", "disabled": "off"}
 
 
@@ -122,12 +121,11 @@ def leader(timeout=60):
 
         salt be1 chef_backend.leader
     """
-    nodes = _cluster(timeout).nodes
-    leading = [node.name for node in nodes if node.role == "leader" and node.pg == "leader"]
-    if len(leading) != 1 or sum(node.role == "leader" or node.pg == "leader" for node in nodes) != 1:
-        roles = ", ".join(f"{node.name}: {node.role}/{node.pg}" for node in nodes)
+    cluster = _cluster(timeout)
+    if len(cluster.leaders) != 1 or not cluster.leaders[0].leads:
+        roles = ", ".join(f"{node.name}: {node.role}/{node.pg}" for node in cluster.nodes)
         raise CommandExecutionError(f"{_node()} sees no single leader (role/PG: {roles})")
-    return leading[0]
+    return cluster.leaders[0].name
 
 
 def is_leader():
@@ -199,90 +197,6 @@ def index_created():
         return parts.parse_index_created(answer.get("body") or "")
     except parse.ParseError as err:
         raise CommandExecutionError(f"{_node()}: {INDEX_URL}: {err}") from err
-
-
-def busy():
-    """Return what is changing this node now: chef-backend-ctl commands and Salt's state runs, as text.
-
-    A run whose orchestration was killed goes on here until the step at hand has ended.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt be1 chef_backend.busy
-    """
-    pids = __salt__["ps.pgrep"](CHANGING, full=True, pattern_is_regex=True) or []
-    lines = [__salt__["ps.proc_info"](pid, attrs=["cmdline"]) for pid in pids]
-    jobs = __salt__["saltutil.is_running"]("state.*")
-    return [" ".join(line["cmdline"]) for line in lines if line.get("cmdline")] + [
-        f"{job['fun']} (job {job['jid']})" for job in jobs
-    ]
-
-
-def upgrade_due():
-    """Tell why ``upgrade`` has still to run on this node, or None if its services run what is installed.
-
-    :returns: the reason as text, or None.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt be1 chef_backend.upgrade_due
-    """
-    return _unfinished() or outdated_services()
-
-
-def outdated_services(text=None):
-    """Name the services that started before the installed package was unpacked, or return None.
-
-    Installing a package restarts nothing; until ``upgrade`` the node runs the version before.
-
-    :param text: what ``status`` printed; asked if not given.
-    :returns: the reason as text, or None.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt be1 chef_backend.outdated_services
-    """
-    unpacked = os.stat(MANIFEST).st_ctime  # mtime is the build's; ctime is when dpkg or rpm put it there
-    services = parse.Status.from_text(text or status()).services
-    now = time.time()
-    older = [s.name for s in services if s.state == "running" and now - s.seconds < unpacked]
-    return f"{', '.join(older)} started before {version()} was installed" if older else None
-
-
-def view():
-    """Return all that judging this node needs, in one answer; what failed stands under ``errors``.
-
-    :returns: ``{"node", "version", "due", "busy", "record", "cluster_status", "status", "replication", "errors"}``.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt '*' chef_backend.view
-    """
-    answer = {"node": _node(), "errors": {}}
-    asked = {
-        "version": version,
-        "busy": busy,
-        "record": __salt__["chef_backend_record.read"],
-        "cluster_status": cluster_status,
-        "status": status,
-        "due": lambda: _unfinished() or (outdated_services(answer["status"]) if answer["status"] else None),
-        "replication": lambda: replication() if _pg_leads(answer["cluster_status"]) else "",
-    }
-    for name, question in asked.items():
-        try:
-            answer[name] = question()
-        except (CommandExecutionError, parse.ParseError, OSError, ValueError) as err:
-            answer[name] = None
-            answer["errors"][name] = str(err)
-    return answer
 
 
 def set_cluster_failover(state, timeout=60):
@@ -407,14 +321,6 @@ def restore(path, timeout=3600):
     return run("restore", path, "--yes", timeout=timeout)
 
 
-def _unfinished():
-    """A run that died on this node says so in its record: a reboot since then hides it from the services."""
-    record = __salt__["chef_backend_record.read"]()
-    if record and record["node"] == _node() and record["target"] == version():
-        return f"run {record['run']} did not finish on this node"
-    return None
-
-
 def _run_all(argv, timeout, hide=False, **options):
     return __salt__["cmd.run_all"](
         argv,
@@ -440,15 +346,6 @@ def _cluster(timeout):
         return parse.ClusterStatus.from_table(cluster_status(timeout))
     except parse.ParseError as err:
         raise CommandExecutionError(f"{_node()}: chef-backend-ctl cluster-status: {err}") from err
-
-
-def _pg_leads(text):
-    """Tell whether this node's PostgreSQL leads, by cluster-status; asking it is right where that cannot be read."""
-    try:
-        nodes = parse.ClusterStatus.from_table(text or "").nodes
-    except parse.ParseError:
-        return True
-    return any(node.pg == "leader" for node in nodes if node.name in (_node(), _node().partition(".")[0]))
 
 
 def _failover_state(state):

@@ -121,7 +121,7 @@ def ask(nodes, function, *args, timeout=15):
 def views(name):
     """Ask every backend for all that judging it needs.
 
-    :returns: ``{node: answer}`` as of ``chef_backend.view``; a silent node has ``errors: {answer: why}``.
+    :returns: ``{node: answer}`` as of ``chef_backend_node.view``; a silent node has ``errors: {answer: why}``.
 
     CLI Example:
 
@@ -129,7 +129,7 @@ def views(name):
 
         salt-run salt.cmd chef_backend_nodes.views prod with_pillar=True
     """
-    said = ask(backends(name), "chef_backend.view", timeout=cluster(name).timeouts.ask)
+    said = ask(backends(name), "chef_backend_node.view", timeout=cluster(name).timeouts.ask)
     return {
         node: answer["value"] if answer["ok"] else {"node": node, "errors": {"answer": answer["error"]}}
         for node, answer in said.items()

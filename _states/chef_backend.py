@@ -33,7 +33,7 @@ def staged(name, sha256, version, package="chef-backend"):
     :param version: the version that must be inside.
     :param package: the product that must be inside.
     """
-    path = staged_path(name)
+    path = _staged_path(name)
     with _result(name) as ret:
         trouble = _package_trouble(path, sha256, version, package)
         if trouble is None:
@@ -84,7 +84,7 @@ def installed(name, source, sha256):
     :param source: as given to ``staged``.
     :param sha256: as given to ``staged``.
     """
-    path = staged_path(source)
+    path = _staged_path(source)
     with _result(name) as ret:
         before = __salt__["chef_backend.version"]()
         if before == name:
@@ -116,7 +116,7 @@ def upgraded(name, handover=False, timeout=3600):
     """
     with _result(name) as ret:
         here = __salt__["chef_backend.version"]()
-        due = __salt__["chef_backend.upgrade_due"]() if here == name else f"{here} is installed"
+        due = __salt__["chef_backend_node.upgrade_due"]() if here == name else f"{here} is installed"
         if due is None:
             return _done(ret, f"this node runs chef-backend {name}")
         if __opts__["test"]:
@@ -133,7 +133,7 @@ def upgraded(name, handover=False, timeout=3600):
         with _told("upgrade"):
             __salt__["chef_backend.upgrade"](failover=leads, timeout=timeout)
             ret["changes"]["runs"] = {"old": "the version before", "new": name}
-            late = __salt__["chef_backend.outdated_services"]()
+            late = __salt__["chef_backend_node.outdated_services"]()
             if late:
                 raise CommandExecutionError(f"{__grains__['id']}: upgrade ended with status 0, but {late}")
             if leads and __salt__["chef_backend.is_leader"]():
@@ -198,7 +198,7 @@ def failover(name, to, timeout=60):
     return ret
 
 
-def staged_path(source):
+def _staged_path(source):
     """Return where a package is staged on the node, from where it comes."""
     return os.path.join(STAGING, os.path.basename(source))
 

@@ -102,7 +102,10 @@ def phase(name, cluster, mods, needed=None):
         if needed and not __salt__["chef_backend_nodes.due"](cluster, needed):
             ret.update(result=True, comment="nothing is due")
             return ret
-        pillar = {"cluster": cluster, "run": _own_record(cluster).run if not __opts__["test"] else None}
+        pillar = {
+            "cluster": cluster,
+            "run": _own(__salt__["chef_backend_hold.record"](cluster), cluster).run if not __opts__["test"] else None,
+        }
     except (CommandExecutionError, ValueError) as err:
         ret["comment"] = str(err)
         return ret
@@ -133,15 +136,13 @@ def gates(name, cluster, node, role):
     ret = _result(name)
     try:
         settings = _ask("cluster", cluster)
-        if not __opts__["test"]:
-            _own_record(cluster)
         views = _until_holds(settings, lambda: _node_gates(cluster, settings, node, role))
         if __opts__["test"]:
             ret.update(result=None, comment=f"the gates hold; {node} would be upgraded as the {role}")
             return ret
         bounds = settings.timeouts
         lease = LEASE + bounds.install + bounds.upgrade + bounds.rejoin
-        record = answers.record(views)  # it has learnt meanwhile which nodes are finished
+        record = _own(answers.record(views), cluster)  # it has learnt meanwhile which nodes are finished
         _note(record.at(time.time(), node=node, step=f"upgrade the {role}", lease=lease))
         _tell(record, f"upgrade {role}", "begin", node=node)
         ret.update(result=True, comment=f"the gates hold: {node} is the {role}, the cluster is healthy")
@@ -164,9 +165,10 @@ def failover(name, cluster, to):
             ret.update(result=None, comment=f"failover would be {to}")
             return ret
         settings = _ask("cluster", cluster)
-        record = _own_record(cluster)
+        views = _ask("views", cluster)
+        record = _own(answers.record(views), cluster)
         _note(record.at(time.time(), failover=to, step=f"failover {to}", lease=LEASE, node=None))
-        ret["changes"] = _set_failover(settings, _ask("leader", cluster), to)
+        ret["changes"] = _set_failover(settings, answers.leader(views), to)
         _tell(record, f"failover {to}", "end")
         ret.update(result=True, comment=f"failover is {to}")
     except (CommandExecutionError, ValueError) as err:
@@ -182,8 +184,8 @@ def verified(name, cluster):
         if __opts__["test"]:
             ret.update(result=None, comment=f"would verify that every backend runs {settings.version}")
             return ret
-        record = _own_record(cluster)
         views = _until_holds(settings, lambda: _verify(cluster, settings), settings.timeouts.rejoin)
+        record = _own(answers.record(views), cluster)
         _note(record.at(time.time(), step="verified", node=None, lease=LEASE + settings.timeouts.reconfigure))
         _tell(record, "verify", "end")
         ret.update(result=True, comment=f"{len(views)} backends run {settings.version}, healthy, failover on")
@@ -244,9 +246,8 @@ def _tell(record, step, how, node=None, comment=None):
     )
 
 
-def _own_record(cluster):
+def _own(record, cluster):
     """Return the record, if it is still this orchestration's: another master may have taken it over."""
-    record = __salt__["chef_backend_hold.record"](cluster)
     if record is None or record.owner.jid != str(__orchestration_jid__):
         holder = records.held_by(record, time.time()) if record else f"no run holds {cluster}"
         raise CommandExecutionError(f"this orchestration does not hold {cluster} any more: {holder}")

@@ -1,4 +1,4 @@
-"""What the backends answered (``chef_backend.view``), made ready for judging.
+"""What the backends answered (``chef_backend_node.view``), made ready for judging.
 
 A minion's id is the node's name in cluster-status, or that name with a domain.
 """

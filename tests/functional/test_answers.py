@@ -98,23 +98,23 @@ class TestEnsureFailover:
 
 class TestDue:
     def test_services_that_started_after_the_package_came_run_it(self, backend):
-        assert backend.call("chef_backend.outdated_services") is None
-        assert backend.call("chef_backend.upgrade_due") is None
+        assert backend.call("chef_backend_node.outdated_services") is None
+        assert backend.call("chef_backend_node.upgrade_due") is None
 
     def test_services_that_run_since_before_do_not(self, backend, recorded, recording):
         recorded.say(f"{CTL} status", recording("synthetic-status-for-days.txt"))
         expected = "leaderl, epmd, etcd, postgresql, elasticsearch started before 2.3.16 was installed"
-        assert backend.call("chef_backend.outdated_services") == expected
-        assert backend.call("chef_backend.upgrade_due") == expected
+        assert backend.call("chef_backend_node.outdated_services") == expected
+        assert backend.call("chef_backend_node.upgrade_due") == expected
 
     def test_a_run_that_died_here_is_told_although_the_services_are_new(self, backend, record):
         backend.call("chef_backend_record.create", {**record, "node": "be1"})
-        assert backend.call("chef_backend.upgrade_due") == "run 20261122120000000000 did not finish on this node"
+        assert backend.call("chef_backend_node.upgrade_due") == "run 20261122120000000000 did not finish on this node"
 
     @pytest.mark.parametrize("other", [{"node": "be2"}, {"node": None}, {"node": "be1", "target": "3.1.1"}])
     def test_a_run_on_another_node_or_to_another_version_is_not(self, backend, record, other):
         backend.call("chef_backend_record.create", {**record, **other})
-        assert backend.call("chef_backend.upgrade_due") is None
+        assert backend.call("chef_backend_node.upgrade_due") is None
 
 
 @pytest.mark.parametrize("server", [NOW_9, NOW_13], ids=["9.6", "13"])
@@ -134,7 +134,7 @@ def test_replication_asks_in_the_words_of_its_postgresql_as_its_user(backend, re
 class TestView:
     def test_it_holds_all_that_judging_needs(self, backend, recorded, recording):
         recorded.say("psql", "130011\n")
-        view = backend.call("chef_backend.view")
+        view = backend.call("chef_backend_node.view")
         assert view["errors"] == {}
         assert (view["node"], view["version"], view["due"], view["record"]) == ("be1", "2.3.16", None, None)
         assert view["cluster_status"] == recording("synthetic-be1-leads.txt").strip()
@@ -143,26 +143,26 @@ class TestView:
 
     def test_a_follower_does_not_ask_its_database(self, backend, recorded, recording):
         recorded.say(f"{CTL} cluster-status", recording("synthetic-be2-leads.txt"))
-        view = backend.call("chef_backend.view")
+        view = backend.call("chef_backend_node.view")
         assert (view["errors"], view["replication"]) == ({}, "")
         assert {words[0] for words in recorded.words} == {CTL}
 
     def test_what_fails_is_an_error_of_its_own_and_spoils_nothing_else(self, minion, recorded, recording):
         recorded.say(f"{CTL} cluster-status", recording("synthetic-be1-leads.txt"))
         recorded.say(f"{CTL} status", "", status=1, stderr="leaderl is not there\n")
-        view = minion.call("chef_backend.view")
+        view = minion.call("chef_backend_node.view")
         assert view["cluster_status"].startswith("Name")
         assert set(view["errors"]) >= {"version", "status", "replication"}
         assert view["errors"]["status"].endswith("leaderl is not there")
         assert all(view[name] is None for name in view["errors"])
 
     def test_nothing_at_all_there_is_still_an_answer(self, minion, recorded):
-        view = minion.call("chef_backend.view")
+        view = minion.call("chef_backend_node.view")
         assert set(view["errors"]) >= {"version", "cluster_status", "status"}
 
     def test_a_record_that_cannot_be_read_is_an_error(self, backend):
         backend.write("/var/lib/salt-chef-backend/run.json", "{")
-        assert "not JSON" in backend.call("chef_backend.view")["errors"]["record"]
+        assert "not JSON" in backend.call("chef_backend_node.view")["errors"]["record"]
 
 
 def test_busy_sees_a_command_that_is_changing_the_node(shared, recorded):
@@ -170,11 +170,11 @@ def test_busy_sees_a_command_that_is_changing_the_node(shared, recorded):
     worker = threading.Thread(target=shared.call, args=("chef_backend.upgrade",))
     worker.start()
     bound = time.monotonic() + 3
-    while not (lines := [line for line in shared.call("chef_backend.busy") if str(recorded.bin) in line]):
+    while not (lines := [line for line in shared.call("chef_backend_node.busy") if str(recorded.bin) in line]):
         assert time.monotonic() < bound, "it was not seen"
     assert lines[0].endswith("chef-backend-ctl upgrade")
     worker.join()
-    assert not [line for line in shared.call("chef_backend.busy") if str(recorded.bin) in line]
+    assert not [line for line in shared.call("chef_backend_node.busy") if str(recorded.bin) in line]
 
 
 def test_tail_gives_the_last_lines(minion):

@@ -90,8 +90,8 @@ FRONTEND = [
 ]
 
 OTHERS = {  # functions that call no ctl of their own words; tested by what they answer
-    "chef_backend": {"version", "leader", "is_leader", "failover", "replication", "busy", "upgrade_due"}
-    | {"outdated_services", "view", "ensure_failover", "index_created"},
+    "chef_backend": {"version", "leader", "is_leader", "failover", "replication", "ensure_failover", "index_created"},
+    "chef_backend_node": {"busy", "upgrade_due", "outdated_services", "view"},
     "chef_backend_cluster": {"gen_server_config"},
     "chef_backend_service": {"tail"},
     "chef_server": {"version", "haproxy", "wait_for_leader", "wait_for_api", "reconfigured_for", "note_reconfigured"},

@@ -68,7 +68,7 @@ def fixture_master(salt_factories, tmp_path_factory, programs):
 
 
 def test_a_minion_answers_with_its_view(master, programs):
-    view = master.salt_cli().run("chef_backend.view", minion_tgt="be1").data
+    view = master.salt_cli().run("chef_backend_node.view", minion_tgt="be1").data
     assert view["node"] == "be1"
     assert view["cluster_status"].startswith("Name")
     assert view["status"].startswith("Service")

@@ -1,30 +1,17 @@
 """An operator at the laboratory: types commands, and reads the truth from the journal."""
 
-import dataclasses
 import hashlib
 import json
 import subprocess
 import time
+
+from tests.lab import evidence
 
 OLD, NEW = "2.2.0", "2.3.16"
 READING = {
     "status", "cluster-status", "version", "show-config", "service-list", "help",
 }  # fmt: skip
 ROLLING = ("state.orchestrate", "orch.chef_backend_rolling")
-
-
-@dataclasses.dataclass(frozen=True)
-class Command:
-    """One command that the journal saw; ``end`` is infinite if it never ended."""
-
-    host: str
-    argv: tuple
-    begin: float
-    end: float
-    status: int | None
-
-    def __str__(self):
-        return f"{self.host}: {' '.join(self.argv)}"
 
 
 class Operator:
@@ -63,24 +50,9 @@ class Operator:
 
     def commands(self, beginning=""):
         """Return the commands since then whose words begin so, in the order of their beginning."""
-        begun, ended = {}, {}
-        for line in self.lab.journal():
-            if line["event"] == "begin" and line["time"] >= self.since:
-                begun[line["id"]] = line
-            elif line["event"] == "end":
-                ended[line["id"]] = line
-        seen = [
-            Command(
-                host=line["host"],
-                argv=tuple(line["argv"]),
-                begin=line["time"],
-                end=ended.get(key, {}).get("time", float("inf")),
-                status=ended.get(key, {}).get("status"),
-            )
-            for key, line in begun.items()
-        ]
         words = beginning.split()
-        return sorted((c for c in seen if list(c.argv[: len(words)]) == words), key=lambda c: c.begin)
+        seen = evidence.commands(self.lab.journal(), self.since)
+        return [command for command in seen if list(command.argv[: len(words)]) == words]
 
     def hosts_installing(self):
         """Return the hosts on which packages changed since then, in order, each once: apt calls dpkg twice."""

@@ -1,4 +1,4 @@
-"""What healthy backends answer to ``chef_backend.view``, to be changed by a test."""
+"""What healthy backends answer to ``chef_backend_node.view``, to be changed by a test."""
 
 import json
 

@@ -93,9 +93,7 @@ class Cluster:
 
     def post(self, post: Post, interval: float) -> None:
         """Publish this node's status; `interval` in seconds sets when it expires."""
-        self.etcd.put(
-            f"status/{post.name}", json.dumps(asdict(post)), ttl=max(2, round(interval * STATUS_TTL))
-        )
+        self.etcd.put(f"status/{post.name}", json.dumps(asdict(post)), ttl=max(2, round(interval * STATUS_TTL)))
 
     def block(self) -> Block:
         """Who is blocked; nobody when the key was never written."""
@@ -105,9 +103,7 @@ class Cluster:
         found = json.loads(text)
         return Block(found["cluster"], tuple(found["nodes"]))
 
-    def change_block(
-        self, *, cluster: bool | None = None, node: str | None = None, blocked: bool = True
-    ) -> Block:
+    def change_block(self, *, cluster: bool | None = None, node: str | None = None, blocked: bool = True) -> Block:
         """Block or free the cluster (`cluster`) or one node by GUID (`node`, `blocked`); returns what holds.
 
         Two changes at once do not undo each other.

@@ -33,19 +33,7 @@ COMMANDS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command line; returns the exit status."""
-    argv = sys.argv[1:] if argv is None else argv
-    call = journal.Call(this_machine().name, ["chef-backend-ctl", *argv])
-    status = 1
-    try:
-        status = run(argv)
-    except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else 1
-    except KeyboardInterrupt:
-        status = 130
-    finally:
-        sys.stdout.flush()
-        call.finish(status)
-    return status
+    return journal.kept(this_machine().name, "chef-backend-ctl", run, sys.argv[1:] if argv is None else argv)
 
 
 def run(argv: list[str]) -> int:

@@ -69,9 +69,7 @@ def confirm(options: argparse.Namespace, warning: str) -> None:
             " to force it to continue.\n"
             "Canceling operation"
         )
-    print(
-        "Are you sure you wish to proceed? Type 'proceed' to continue, anything else to cancel.", flush=True
-    )
+    print("Are you sure you wish to proceed? Type 'proceed' to continue, anything else to cancel.", flush=True)
     if sys.stdin.readline().strip() != "proceed":
         raise Interrupted("Canceling operation")
 

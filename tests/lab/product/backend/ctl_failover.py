@@ -129,9 +129,7 @@ def wait_for_leader(here: Cluster, name: str) -> None:
 _STATE = option("state", choices=sorted(STATES), metavar="STATE")
 
 COMMANDS = {
-    "set-cluster-failover": Command(
-        set_cluster_failover, "Allow or forbid failover in the cluster.", (_STATE,)
-    ),
+    "set-cluster-failover": Command(set_cluster_failover, "Allow or forbid failover in the cluster.", (_STATE,)),
     "set-node-failover": Command(set_node_failover, "Allow or forbid failover to this node.", (_STATE,)),
     "demote": Command(demote, "Have the leader step down."),
     "promote": Command(promote, "Make a node the leader.", (option("node"),)),

@@ -28,14 +28,7 @@ def create_cluster(options) -> None:
     postgres.initialise()
     progress(options, "Initialising PostgreSQL")
     _set_up(me, {me.guid: f"http://{me.ip}:2380"})
-    services.wait_for_etcd()
-    here = cluster()
-    here.add(me)
-    wait_until(
-        lambda: here.serving() == me.name and here.leader() == me.name,
-        this_machine().scaled(PATIENCE, 30),
-        "this node to lead",
-    )
+    _lead_alone(me)
     progress(options, "Starting Chef Backend")
 
 
@@ -53,6 +46,12 @@ def _recover_quorum(options) -> None:
     postgres.FOLLOW.unlink(missing_ok=True)
     services.configure({me.guid: f"http://{me.ip}:2380"})
     services.start_all()
+    _lead_alone(me)
+    progress(options, "Recovered the cluster with this node alone")
+
+
+def _lead_alone(me) -> None:
+    """Enter this node into a cluster of its own, and wait until it leads it."""
     services.wait_for_etcd()
     here = cluster()
     here.add(me)
@@ -61,7 +60,6 @@ def _recover_quorum(options) -> None:
         this_machine().scaled(PATIENCE, 30),
         "this node to lead",
     )
-    progress(options, "Recovered the cluster with this node alone")
 
 
 def join_cluster(options) -> None:
@@ -76,15 +74,11 @@ def join_cluster(options) -> None:
             raise CommandFailed(f"No such secrets file: {source}")  # synthetic
         node.install_secrets(source.read_text())
     if not paths.SECRETS.exists():
-        raise CommandFailed(
-            f"No secrets: copy {paths.SECRETS} from a node of the cluster, or pass -s."
-        )  # synthetic
+        raise CommandFailed(f"No secrets: copy {paths.SECRETS} from a node of the cluster, or pass -s.")  # synthetic
     peer = Etcd((options.peer,), 3)
     leader = Cluster(peer).members().get(Cluster(peer).serving() or "")
     if leader is None:
-        raise CommandFailed(
-            f"The cluster of {options.peer} has no leader: nobody can join it now."
-        )  # synthetic
+        raise CommandFailed(f"The cluster of {options.peer} has no leader: nobody can join it now.")  # synthetic
     if postgres.in_recovery(leader.ip) is not False:
         raise CommandFailed(f"{leader.name} does not accept the secrets, or does not answer.")  # synthetic
     me = node.create_identity(options.publish_address)
@@ -95,9 +89,7 @@ def join_cluster(options) -> None:
     services.wait_for_etcd()
     Cluster(peer).add(me)
     here = cluster()
-    wait_until(
-        lambda: _follows(here, me), this_machine().scaled(PATIENCE, 60), "this node to follow the leader"
-    )
+    wait_until(lambda: _follows(here, me), this_machine().scaled(PATIENCE, 60), "this node to follow the leader")
     progress(options, "Starting Chef Backend")
 
 
@@ -109,9 +101,7 @@ def _announce(peer: Etcd, me: node.Identity) -> None:
         except Unavailable:
             time.sleep(0.1)  # etcd admits no member while another one is on its way in
         except Conflict as error:
-            raise CommandFailed(
-                f"{me.ip} is a member of the cluster already: remove-node it first."
-            ) from error
+            raise CommandFailed(f"{me.ip} is a member of the cluster already: remove-node it first.") from error
     raise CommandFailed("etcd does not admit another member now.")  # synthetic
 
 

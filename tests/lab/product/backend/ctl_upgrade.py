@@ -72,8 +72,7 @@ def refuse_path(running: str, installed: str, is_down: bool) -> None:
         )
     if old[0] < 2 <= new[0] and not is_down:
         raise CommandFailed(
-            f"The upgrade from {running} to {installed} needs downtime: "
-            "run down-for-upgrade on all nodes first."
+            f"The upgrade from {running} to {installed} needs downtime: run down-for-upgrade on all nodes first."
         )
 
 
@@ -240,11 +239,7 @@ def _upgrade_down_node(me: node.Identity, options) -> None:
 
 def _others_up(me: node.Identity) -> bool:
     urls = json.loads(services.INITIAL.read_text())
-    return any(
-        Etcd((url.split("//")[1].split(":")[0],), 1).answers()
-        for guid, url in urls.items()
-        if guid != me.guid
-    )
+    return any(Etcd((url.split("//")[1].split(":")[0],), 1).answers() for guid, url in urls.items() if guid != me.guid)
 
 
 COMMANDS = {

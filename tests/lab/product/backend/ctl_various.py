@@ -65,9 +65,7 @@ def backup(options) -> None:
     me = node.identity()
     here = cluster()
     if here.leader() == me.name and not options.force:
-        raise CommandFailed(
-            f"{me.name} is the leader: run the backup on a follower, or pass --force."
-        )  # synthetic
+        raise CommandFailed(f"{me.name} is the leader: run the backup on a follower, or pass --force.")  # synthetic
     if postgres.in_recovery() is None:
         raise CommandFailed("PostgreSQL does not run on this node: there is nothing to back up.")  # synthetic
     paths.BACKUPS.mkdir(parents=True, exist_ok=True)
@@ -80,9 +78,7 @@ def backup(options) -> None:
         try:
             problem = postgres.copy_to(data, options.timeout)
         except subprocess.TimeoutExpired:
-            raise CommandFailed(
-                f"The backup was not complete after {options.timeout} seconds."
-            ) from None  # synthetic
+            raise CommandFailed(f"The backup was not complete after {options.timeout} seconds.") from None  # synthetic
         if problem:
             raise CommandFailed(f"The backup failed: {problem[-300:]}")  # synthetic
         temporary = Path(folder) / name
@@ -146,9 +142,7 @@ def restore(options) -> None:
 def pgsql_follow(options) -> None:
     """Copy all data from the leader by hand, leaderl being stopped; ends an unfinished sync."""
     if os.environ.get("PSQL_INTERNAL_OK") != "true":
-        raise CommandFailed(
-            "pgsql-follow is an internal command: set PSQL_INTERNAL_OK=true to run it."
-        )  # synthetic
+        raise CommandFailed("pgsql-follow is an internal command: set PSQL_INTERNAL_OK=true to run it.")  # synthetic
     me = node.identity()
     if runit.is_running(services.folder("leaderl")):
         raise CommandFailed("leaderl runs: stop it first.")  # synthetic
@@ -171,9 +165,7 @@ def version(_options) -> None:
 
 def gen_sample_backend_config(_options) -> None:
     """A sample of chef-backend.rb."""
-    print(
-        "# publish_address '10.0.0.1'\n# leaderl.leader_ttl_seconds 30\n# leaderl.required_active_followers 0"
-    )
+    print("# publish_address '10.0.0.1'\n# leaderl.leader_ttl_seconds 30\n# leaderl.required_active_followers 0")
 
 
 COMMANDS = {

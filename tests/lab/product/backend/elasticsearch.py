@@ -105,11 +105,7 @@ def _etcd_members() -> dict[str, str]:
             found = json.load(answer)["members"]
     except (OSError, ValueError, KeyError):
         return {}
-    return {
-        member["name"]: member["peerURLs"][0].split("//")[1].split(":")[0]
-        for member in found
-        if member["name"]
-    }
+    return {member["name"]: member["peerURLs"][0].split("//")[1].split(":")[0] for member in found if member["name"]}
 
 
 class _Answers(BaseHTTPRequestHandler):

@@ -52,8 +52,7 @@ class Etcd:
         Raises Conflict when a condition does not hold, Unavailable without an answer.
         """
         form = {
-            name: str(option).lower() if isinstance(option, bool) else str(option)
-            for name, option in options.items()
+            name: str(option).lower() if isinstance(option, bool) else str(option) for name, option in options.items()
         }
         if value is not None:
             form["value"] = value
@@ -81,9 +80,7 @@ class Etcd:
 
     def add_member(self, ip: str) -> None:
         """Announce a new member; raises Conflict when it is one already."""
-        self._send(
-            "POST", "/v2/members", json.dumps({"peerURLs": [f"http://{ip}:2380"]}).encode(), timeout=10
-        )
+        self._send("POST", "/v2/members", json.dumps({"peerURLs": [f"http://{ip}:2380"]}).encode(), timeout=10)
 
     def remove_member(self, member: str) -> None:
         """Remove the member with this id."""

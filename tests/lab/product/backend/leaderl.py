@@ -109,9 +109,7 @@ class Leaderl:
         here.cluster.etcd.put(f"candidates/{here.me.name}", json.dumps(position), ttl=2)
         time.sleep(CANDIDACY)
         others = {name: json.loads(text) for name, text in here.cluster.etcd.children("candidates").items()}
-        if any(
-            (there, name) > (position, here.me.name) for name, there in others.items() if name != here.me.name
-        ):
+        if any((there, name) > (position, here.me.name) for name, there in others.items() if name != here.me.name):
             return
         sent = time.monotonic()
         try:

@@ -110,9 +110,7 @@ class Leading:
             return
         self.next_check = time.monotonic() + here.settings.health_interval
         try:
-            streaming = postgres.query("select count(*) from pg_stat_replication where state = 'streaming'")[
-                0
-            ][0]
+            streaming = postgres.query("select count(*) from pg_stat_replication where state = 'streaming'")[0][0]
             self._keep_slots()
         except (psycopg2.Error, Unavailable) as error:
             self.failures += 1
@@ -129,10 +127,7 @@ class Leading:
     def _keep_slots(self) -> None:
         """Each other member has a slot, so that WAL it needs stays; nobody else has one."""
         others = {member.slot for member in self.here.cluster.members().values()} - {self.here.me.slot}
-        found = {
-            name: active
-            for name, active in postgres.query("select slot_name, active from pg_replication_slots")
-        }
+        found = {name: active for name, active in postgres.query("select slot_name, active from pg_replication_slots")}
         for slot in others - set(found):
             postgres.query("select pg_create_physical_replication_slot(%s, true)", (slot,))
         for slot in set(found) - others:

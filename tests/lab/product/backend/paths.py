@@ -13,9 +13,7 @@ RUNNING = Path("/etc/chef-backend/chef-backend-running.json")
 SECRETS = Path("/etc/chef-backend/chef-backend-secrets.json")
 
 DATA = Path("/var/opt/chef-backend")
-IDENTITY = (
-    DATA / "leaderl" / "data" / "identity.json"
-)  # synthetic: where the product keeps its GUID is unknown
+IDENTITY = DATA / "leaderl" / "data" / "identity.json"  # synthetic: where the product keeps its GUID is unknown
 NO_START = DATA / "leaderl" / "data" / "no-start-pgsql"
 UNSYNCED = DATA / "leaderl" / "data" / "unsynced"
 DOWN_FOR_UPGRADE = DATA / "leaderl" / "data" / "down-for-upgrade"  # synthetic name

@@ -81,11 +81,7 @@ def query(statement: str, parameters: tuple = (), host: str | None = None, secon
 
     host: address of another node, or None for this one through its socket; seconds: to connect and to answer.
     """
-    where = (
-        {"host": str(paths.SOCKETS)}
-        if host is None
-        else {"host": host, "password": node.superuser_password()}
-    )
+    where = {"host": str(paths.SOCKETS)} if host is None else {"host": host, "password": node.superuser_password()}
     # Unsent data of a vanished host would otherwise be retried for a quarter of an hour.
     limits = {"connect_timeout": seconds, "tcp_user_timeout": seconds * 1000}
     connection = psycopg2.connect(user=paths.PG_USER, dbname="postgres", **where, **limits)
@@ -240,9 +236,7 @@ def make_standby(leader: node.Identity, me: node.Identity) -> None:
 def rewind(leader: node.Identity, me: node.Identity) -> str | None:
     """Undo what the leader does not have; None on success, otherwise what pg_rewind said."""
     follow(leader, me)
-    answer = _as_user(
-        "pg_rewind", "-D", str(paths.PGDATA), "--source-server", f"{_source(leader)} dbname=postgres"
-    )
+    answer = _as_user("pg_rewind", "-D", str(paths.PGDATA), "--source-server", f"{_source(leader)} dbname=postgres")
     return None if answer.returncode == 0 else (answer.stderr + answer.stdout).strip()
 
 
@@ -261,9 +255,7 @@ def base_backup(leader: node.Identity, me: node.Identity) -> str | None:
     shutil.chown(follow_folder, paths.PG_USER, paths.PG_USER)
     node.write_atomically(PASSFILE, f"*:5432:*:{paths.PG_USER}:{node.superuser_password()}\n", 0o600)
     shutil.chown(PASSFILE, paths.PG_USER, paths.PG_USER)
-    answer = _as_user(
-        "pg_basebackup", "-D", str(paths.PGDATA), "-X", "stream", "-c", "fast", "-d", _source(leader)
-    )
+    answer = _as_user("pg_basebackup", "-D", str(paths.PGDATA), "-X", "stream", "-c", "fast", "-d", _source(leader))
     if answer.returncode:
         return (answer.stderr + answer.stdout).strip()
     make_standby(leader, me)

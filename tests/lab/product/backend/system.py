@@ -19,9 +19,7 @@ def disks() -> dict[str, str]:
         room = os.statvfs(folder)
         free = room.f_bavail * room.f_frsize
         # synthetic: only `OK` is public
-        found[str(folder)] = (
-            "OK" if free >= DISK_THRESHOLD else f"low disk space ({free // 1024 // 1024}MB free)"
-        )
+        found[str(folder)] = "OK" if free >= DISK_THRESHOLD else f"low disk space ({free // 1024 // 1024}MB free)"
     return found
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 JOURNAL = Path("/lab/journal")
@@ -47,3 +49,23 @@ class Call:
         """Note the exit status and the duration in seconds."""
         duration = round(time.monotonic() - self._began, 3)
         write({"event": "end", "time": time.time(), **self._facts, "status": status, "duration": duration})
+
+
+def kept(host: str, program: str, run: Callable[[list[str]], int], argv: list[str]) -> int:
+    """Run one command line between its `begin` and its `end`.
+
+    :param run: takes the words after the program's name; returns the exit status.
+    :returns: the exit status, also of a command that ended itself or was interrupted.
+    """
+    call = Call(host, [program, *argv])
+    status = 1
+    try:
+        status = run(argv)
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
+    except KeyboardInterrupt:
+        status = 130
+    finally:
+        sys.stdout.flush()
+        call.finish(status)
+    return status

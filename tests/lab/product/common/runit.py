@@ -21,9 +21,7 @@ def write_script(path: Path, text: str) -> bool:
     return True
 
 
-def define(
-    folder: Path, run: str, log: str, *, normally_down: bool = False, on_term: str | None = None
-) -> None:
+def define(folder: Path, run: str, log: str, *, normally_down: bool = False, on_term: str | None = None) -> None:
     """Write the service `folder`.
 
     run: shell commands, the last one an exec; log: folder of svlogd; normally_down: only an explicit

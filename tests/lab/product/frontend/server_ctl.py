@@ -70,9 +70,7 @@ def upgrade(_arguments: list[str]) -> int:
         done = cursor.fetchone()[0]
         if done == wanted and mine != wanted:
             # Documented: copy the file from the frontend that migrated. The text is synthetic.
-            raise ServerError(
-                f"The database is migrated already: copy {MIGRATION_LEVEL} from the first frontend."
-            )
+            raise ServerError(f"The database is migrated already: copy {MIGRATION_LEVEL} from the first frontend.")
         cursor.execute(f"comment on database {server_api.DATABASE} is %s", (wanted,))
     write_private(MIGRATION_LEVEL, wanted, 0o644)
     write_private(UPGRADED_TO, installed + "\n", 0o644)
@@ -82,10 +80,7 @@ def upgrade(_arguments: list[str]) -> int:
 
 def _level(version: str) -> str:
     """The level that a release brings the database to. synthetic: only the file is documented."""
-    return (
-        json.dumps({"major": 1, "minor": version_numbers(version)[0] * 100 + version_numbers(version)[1]})
-        + "\n"
-    )
+    return json.dumps({"major": 1, "minor": version_numbers(version)[0] * 100 + version_numbers(version)[1]}) + "\n"
 
 
 def _require_license() -> None:
@@ -104,9 +99,7 @@ def _services(verb: str):
         if unknown:
             raise ServerError(f"Unknown service: {unknown[0]}")
         if not (SERVICES / NAMES[0]).exists():
-            raise ServerError(
-                "Chef Infra Server is not configured: run chef-server-ctl reconfigure."
-            )  # synthetic
+            raise ServerError("Chef Infra Server is not configured: run chef-server-ctl reconfigure.")  # synthetic
         names = arguments or (NAMES if verb != "stop" else tuple(reversed(NAMES)))
         worst = 0
         for name in names:
@@ -193,15 +186,7 @@ COMMANDS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command line, with the journal; returns the exit status."""
-    argv = sys.argv[1:] if argv is None else argv
-    call = journal.Call(this_machine().name, ["chef-server-ctl", *argv])
-    status = 1
-    try:
-        status = run(argv)
-    finally:
-        sys.stdout.flush()
-        call.finish(status)
-    return status
+    return journal.kept(this_machine().name, "chef-server-ctl", run, sys.argv[1:] if argv is None else argv)
 
 
 def run(argv: list[str]) -> int:

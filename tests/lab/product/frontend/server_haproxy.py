@@ -57,9 +57,7 @@ def backends(settings: ServerSettings) -> dict[str, str]:
             problem = f"{address}: {error}"
             continue
         return {
-            member["name"]: member["peerURLs"][0].split("//")[1].split(":")[0]
-            for member in members
-            if member["name"]
+            member["name"]: member["peerURLs"][0].split("//")[1].split(":")[0] for member in members if member["name"]
         }
     raise ServerError(f"No backend tells who belongs to the cluster: {problem}")  # synthetic
 

@@ -1,0 +1,125 @@
+"""What this backend answers when a run asks: what it runs, what is due on it, what is at work on it.
+
+One answer holds all that judging the node needs, so that a run asks each node once and not seven times.
+"""
+
+import os
+import time
+
+from salt.exceptions import CommandExecutionError
+
+try:
+    from saltext.chef_backend import chef_backend_answers as answers
+    from saltext.chef_backend import chef_backend_parse as parse
+except ImportError:
+    import chef_backend_answers as answers
+    import chef_backend_parse as parse
+
+MANIFEST = "/opt/chef-backend/version-manifest.json"
+CHANGING = r"chef-backend-ctl (upgrade|down-for-upgrade|backup|restore|reconfigure|join-cluster|cleanse)\b"
+
+
+def __virtual__():
+    return True
+
+
+def busy():
+    """Return what is changing this node now: chef-backend-ctl commands and Salt's state runs, as text.
+
+    A run whose orchestration was killed goes on here until the step at hand has ended.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be1 chef_backend_node.busy
+    """
+    pids = __salt__["ps.pgrep"](CHANGING, full=True, pattern_is_regex=True) or []
+    lines = [__salt__["ps.proc_info"](pid, attrs=["cmdline"]) for pid in pids]
+    jobs = __salt__["saltutil.is_running"]("state.*")
+    return [" ".join(line["cmdline"]) for line in lines if line.get("cmdline")] + [
+        f"{job['fun']} (job {job['jid']})" for job in jobs
+    ]
+
+
+def upgrade_due():
+    """Tell why ``upgrade`` has still to run on this node, or None if its services run what is installed.
+
+    :returns: the reason as text, or None.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be1 chef_backend_node.upgrade_due
+    """
+    return _unfinished() or outdated_services()
+
+
+def outdated_services(text=None):
+    """Name the services that started before the installed package was unpacked, or return None.
+
+    Installing a package restarts nothing; until ``upgrade`` the node runs the version before.
+
+    :param text: what ``status`` printed; asked if not given.
+    :returns: the reason as text, or None.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be1 chef_backend_node.outdated_services
+    """
+    unpacked = os.stat(MANIFEST).st_ctime  # mtime is the build's; ctime is when dpkg or rpm put it there
+    services = parse.Status.from_text(text or __salt__["chef_backend.status"]()).services
+    now = time.time()
+    older = [s.name for s in services if s.state == "running" and now - s.seconds < unpacked]
+    return f"{', '.join(older)} started before {__salt__['chef_backend.version']()} was installed" if older else None
+
+
+def view():
+    """Return all that judging this node needs, in one answer; what failed stands under ``errors``.
+
+    :returns: ``{"node", "version", "due", "busy", "record", "cluster_status", "status", "replication", "errors"}``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' chef_backend_node.view
+    """
+    answer = {"node": __grains__["id"], "errors": {}}
+    asked = {
+        "version": __salt__["chef_backend.version"],
+        "busy": busy,
+        "record": __salt__["chef_backend_record.read"],
+        "cluster_status": __salt__["chef_backend.cluster_status"],
+        "status": __salt__["chef_backend.status"],
+        "due": lambda: _unfinished() or (outdated_services(answer["status"]) if answer["status"] else None),
+        "replication": lambda: __salt__["chef_backend.replication"]() if _pg_leads(answer["cluster_status"]) else "",
+    }
+    for name, question in asked.items():
+        try:
+            answer[name] = question()
+        except (CommandExecutionError, parse.ParseError, OSError, ValueError) as err:
+            answer[name] = None
+            answer["errors"][name] = str(err)
+    return answer
+
+
+def _unfinished():
+    """A run that died on this node says so in its record: a reboot since then hides it from the services."""
+    record = __salt__["chef_backend_record.read"]()
+    if record and record["node"] == __grains__["id"] and record["target"] == __salt__["chef_backend.version"]():
+        return f"run {record['run']} did not finish on this node"
+    return None
+
+
+def _pg_leads(text):
+    """Tell whether this node's PostgreSQL leads, by cluster-status; asking it is right where that cannot be read."""
+    try:
+        return answers.node_of(parse.ClusterStatus.from_table(text or ""), __grains__["id"]).pg == "leader"
+    except parse.ParseError:
+        return True
+    except KeyError:
+        return False
