@@ -334,8 +334,9 @@ def _run_all(argv, timeout, hide=False, **options):
 
 
 def _psql(query, timeout):
-    argv = [PSQL, "-d", "postgres", "-X", "-A", "-t", "-c", query]
-    done = _run_all(argv, timeout, runas=PGSQL_USER, cwd="/")
+    # not runas: Salt would ask a login shell for the user's environment first, a quarter of a second each time
+    argv = ["runuser", "-u", PGSQL_USER, "--", PSQL, "-d", "postgres", "-X", "-A", "-t", "-c", query]
+    done = _run_all(argv, timeout, cwd="/")
     if done["retcode"] != 0:
         raise CommandExecutionError(command.failure(_node(), argv, done, timeout))
     return done["stdout"]

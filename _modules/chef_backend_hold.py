@@ -10,8 +10,10 @@ import psutil
 from salt.exceptions import CommandExecutionError
 
 try:
+    from saltext.chef_backend import chef_backend_answers as answers
     from saltext.chef_backend import chef_backend_record as records
 except ImportError:
+    import chef_backend_answers as answers
     import chef_backend_record as records
 
 
@@ -33,24 +35,6 @@ def owner(jid):
     """
     process = psutil.Process()
     return records.Owner(jid=jid, master=__opts__["id"], pid=process.pid, started=process.create_time())
-
-
-def record(cluster):
-    """Return the newest record that the cluster's backends hold, or None.
-
-    Raises CommandExecutionError if no backend answers, or one has a record that cannot be read.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run salt.cmd chef_backend_hold.record prod with_pillar=True
-    """
-    nodes = __salt__["chef_backend_nodes.backends"](cluster)
-    said = __salt__["chef_backend_nodes.ask"](nodes, "chef_backend_record.read")
-    if not any(answer["ok"] for answer in said.values()):
-        raise CommandExecutionError("\n".join(answer["error"] for answer in said.values()))
-    return records.newest(records.Record.from_dict(a["value"]) for a in said.values() if a["ok"] and a["value"])
 
 
 def may_take(found, target, views):
@@ -98,47 +82,54 @@ def take(wanted, found):
 
         salt-run salt.cmd chef_backend_hold.take '{...}' null
     """
-    taken = []
-    for node in sorted(wanted.backends):
+    first, *others = sorted(wanted.backends)
+    try:
+        _claim([first], wanted, found)  # of two runs at once only one gets past this node
+        _claim(others, wanted, found)
+    except CommandExecutionError:
         if found is None:
-            answer = _tell_node(node, "create", wanted.to_dict())
-            refused = not answer["created"]
-        else:
-            answer = _tell_node(node, "replace", found.owner.jid, wanted.to_dict())
-            refused = not answer["replaced"]
-        if refused:
-            for other in taken if found is None else ():
-                _tell_node(other, "withdraw", wanted.owner.jid)
-            holder = records.held_by(records.Record.from_dict(answer["record"]), time.time())
-            raise CommandExecutionError(f"{node}: {holder}: wait for its end")
-        taken.append(node)
+            __salt__["chef_backend_nodes.ask"](wanted.backends, "chef_backend_record.withdraw", wanted.owner.jid)
+        raise
     return True
 
 
-def note(wanted):
-    """Write a record that this run owns to every backend that answers; one at least must.
+def note(cluster, jid, changes):
+    """Change fields of the record that this orchestration owns, on every backend that answers; one at least must.
 
-    :param wanted: ``chef_backend_record.Record``.
-    :returns: list of the nodes that hold it now.
+    :param cluster: the cluster's name.
+    :param jid: job id of the orchestration.
+    :param changes: mapping of fields, see ``chef_backend_record.Record``; the heartbeat is set as well.
+    :returns: the record, as it is now.
     :raises CommandExecutionError: no backend answers, or another run has taken over.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt-run salt.cmd chef_backend_hold.note '{...}'
+        salt-run salt.cmd chef_backend_hold.note prod 20261122120000000000 '{"step": "x"}' with_pillar=True
     """
-    said = __salt__["chef_backend_nodes.ask"](
-        wanted.backends, "chef_backend_record.replace", wanted.owner.jid, wanted.to_dict()
-    )
-    for answer in said.values():
-        if answer["ok"] and not answer["value"]["replaced"]:
-            holder = records.held_by(records.Record.from_dict(answer["value"]["record"]), time.time())
-            raise CommandExecutionError(f"another run has taken over: {holder}")
-    written = [node for node, answer in said.items() if answer["ok"]]
-    if not written:
-        raise CommandExecutionError("\n".join(answer["error"] for answer in said.values()))
-    return written
+    seen = __salt__["chef_backend_nodes.views"](cluster, ["record"], jid, {**changes, "heartbeat": time.time()})
+    return owned(cluster, jid, seen)
+
+
+def owned(cluster, jid, seen):
+    """Return the record in the backends' answers, if it is still this orchestration's.
+
+    :param cluster: the cluster's name.
+    :param jid: job id of the orchestration.
+    :param seen: ``{node: view}``; their ``record`` is looked at.
+    :raises CommandExecutionError: no backend holds it, or another run has taken over.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_hold.owned prod 20261122120000000000 '{}'
+    """
+    try:
+        return answers.owned(seen, str(jid), time.time())
+    except ValueError as err:
+        raise CommandExecutionError(f"this orchestration does not hold {cluster} any more: {err}") from err
 
 
 def finish(wanted):
@@ -163,11 +154,19 @@ def finish(wanted):
     return sorted(said)
 
 
-def _tell_node(node, function, *args):
-    answer = __salt__["chef_backend_nodes.ask"]([node], f"chef_backend_record.{function}", *args)[node]
-    if not answer["ok"]:
-        raise CommandExecutionError(answer["error"])
-    return answer["value"]
+def _claim(nodes, wanted, found):
+    """Create the record on some nodes, or replace the dead owner's. Raises CommandExecutionError at a refusal."""
+    if found is None:
+        said = __salt__["chef_backend_nodes.ask"](nodes, "chef_backend_record.create", wanted.to_dict())
+    else:
+        args = (found.owner.jid, wanted.to_dict())
+        said = __salt__["chef_backend_nodes.ask"](nodes, "chef_backend_record.replace", *args)
+    for node, answer in said.items():
+        if not answer["ok"]:
+            raise CommandExecutionError(answer["error"])
+        if not (answer["value"].get("created") or answer["value"].get("replaced")):
+            holder = records.held_by(records.Record.from_dict(answer["value"]["record"]), time.time())
+            raise CommandExecutionError(f"{node}: {holder}: wait for its end")
 
 
 def _alive(pid, started):

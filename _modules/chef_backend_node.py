@@ -77,34 +77,42 @@ def outdated_services(text=None):
     return f"{', '.join(older)} started before {__salt__['chef_backend.version']()} was installed" if older else None
 
 
-def view():
+def view(only=None, jid=None, changes=None):
     """Return all that judging this node needs, in one answer; what failed stands under ``errors``.
 
-    :returns: ``{"node", "version", "due", "busy", "record", "cluster_status", "status", "replication", "errors"}``.
+    :param only: names of the parts to ask for; all if not given.
+    :param jid: orchestration that owns the record; with ``changes``.
+    :param changes: fields of the record to change before anything is asked, as of ``chef_backend_record.amend``.
+    :returns: ``{"node", "record", "version", "busy", "cluster_status", "status", "due", "replication", "errors"}``.
 
     CLI Example:
 
     .. code-block:: bash
 
         salt '*' chef_backend_node.view
+        salt '*' chef_backend_node.view '[record, cluster_status]'
     """
     answer = {"node": __grains__["id"], "errors": {}}
     asked = {
+        "record": lambda: _record(jid, changes),
         "version": __salt__["chef_backend.version"],
         "busy": busy,
-        "record": __salt__["chef_backend_record.read"],
         "cluster_status": __salt__["chef_backend.cluster_status"],
         "status": __salt__["chef_backend.status"],
-        "due": lambda: _unfinished() or (outdated_services(answer["status"]) if answer["status"] else None),
+        "due": lambda: _unfinished() or (outdated_services(answer["status"]) if answer.get("status") else None),
         "replication": lambda: __salt__["chef_backend.replication"]() if _pg_leads(answer["cluster_status"]) else "",
     }
-    for name, question in asked.items():
+    for name in only or asked:
         try:
-            answer[name] = question()
+            answer[name] = asked[name]()
         except (CommandExecutionError, parse.ParseError, OSError, ValueError) as err:
             answer[name] = None
             answer["errors"][name] = str(err)
     return answer
+
+
+def _record(jid, changes):
+    return __salt__["chef_backend_record.amend"](jid, changes) if changes else __salt__["chef_backend_record.read"]()
 
 
 def _unfinished():

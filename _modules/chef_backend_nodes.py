@@ -118,9 +118,12 @@ def ask(nodes, function, *args, timeout=15):
     return {node: _answer(node, said.get(node), timeout) for node in nodes}
 
 
-def views(name):
+def views(name, only=None, jid=None, changes=None):
     """Ask every backend for all that judging it needs.
 
+    :param only: names of the parts to ask for; all if not given.
+    :param jid: orchestration that owns the record; with ``changes``.
+    :param changes: fields of the record that each backend is to change first: one round for both.
     :returns: ``{node: answer}`` as of ``chef_backend_node.view``; a silent node has ``errors: {answer: why}``.
 
     CLI Example:
@@ -129,7 +132,8 @@ def views(name):
 
         salt-run salt.cmd chef_backend_nodes.views prod with_pillar=True
     """
-    said = ask(backends(name), "chef_backend_node.view", timeout=cluster(name).timeouts.ask)
+    bound = cluster(name).timeouts.ask
+    said = ask(backends(name), "chef_backend_node.view", only, jid, changes, timeout=bound)
     return {
         node: answer["value"] if answer["ok"] else {"node": node, "errors": {"answer": answer["error"]}}
         for node, answer in said.items()
@@ -172,13 +176,14 @@ def index_created(name, seen):
     return answer["value"]
 
 
-def due(name, among="all"):
+def due(name, among="all", seen=None):
     """Return the nodes which do not run the target version yet, in the order of their upgrade.
 
     A node that is not wholly upgraded comes first. Raises CommandExecutionError if a node's version or the
     leader cannot be told: what is unknown is not "done".
 
     :param among: ``followers``, ``leader`` or ``all``.
+    :param seen: ``{node: view}``, as of :func:`views`; asked if not given.
     :returns: list of minion ids.
 
     CLI Example:
@@ -187,7 +192,7 @@ def due(name, among="all"):
 
         salt-run salt.cmd chef_backend_nodes.due prod among=followers with_pillar=True
     """
-    seen = views(name)
+    seen = seen or views(name)
     nodes = answers.due(seen, str(cluster(name).version))
     unknown = [text for node in nodes if not seen[node].get("version") for text in seen[node]["errors"].values()]
     if unknown:
@@ -196,22 +201,6 @@ def due(name, among="all"):
         return nodes
     leads = _leader(seen)
     return [node for node in nodes if (node == leads) == (among == "leader")]
-
-
-def backup_node(name):
-    """Return a follower to take the backup on, as a list of one; an empty list if the pillar wants none.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run salt.cmd chef_backend_nodes.backup_node prod with_pillar=True
-    """
-    if not cluster(name).backup:
-        return []
-    seen = views(name)
-    leads = _leader(seen)
-    return [node for node in sorted(seen) if node != leads][:1]
 
 
 def names():
@@ -275,7 +264,6 @@ def node_pillar(name):
         "version": str(settings.version),
         "source": settings.package.source,
         "sha256": settings.package.sha256,
-        "settle": settings.gates.settle_seconds,
         "timeouts": config.plain(settings.timeouts),
         "api": settings.frontend_api,
         "run": __pillar__.get("run"),

@@ -96,6 +96,27 @@ def replace(jid, record):
     return {"replaced": ours, "record": (wanted if ours else found).to_dict()}
 
 
+def amend(jid, changes):
+    """Change some fields of the record, if the orchestration ``jid`` owns it.
+
+    :param jid: job id of the owner.
+    :param changes: mapping of fields, see ``chef_backend_record.Record``.
+    :returns: the record that stands there now, as a mapping, or None; whose it is, it says itself.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be1 chef_backend_record.amend 20261122120000000000 '{"step": "failover off"}'
+    """
+    with _guard():
+        found = _read()
+        if found is not None and found.owner.jid == str(jid):
+            found = found.amended(changes)
+            _write(RUN_FILE, found)
+    return found.to_dict() if found else None
+
+
 def finish(jid, record):
     """Keep the record as the last run's and free the node, if the orchestration ``jid`` owns it.
 
@@ -116,6 +137,28 @@ def finish(jid, record):
             return False
         _write(LAST_FILE, wanted)
         os.unlink(os.path.join(FOLDER, RUN_FILE))
+    return True
+
+
+def begun_here():
+    """Note in this node's copy that it is inside its upgrade; the master hears of it with the next view.
+
+    If it dies now, the next run knows that this node may be half-upgraded, whatever its services look like.
+
+    :returns: True if a record was there to note it in.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be2 chef_backend_record.begun_here
+    """
+    with _guard():
+        found = _read()
+        if found is None:
+            return False
+        done = tuple(node for node in found.finished if node != __grains__["id"])
+        _write(RUN_FILE, found.amended({"node": __grains__["id"], "finished": done}))
     return True
 
 

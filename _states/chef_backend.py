@@ -94,6 +94,7 @@ def installed(name, source, sha256):
         trouble = _package_trouble(path, sha256, name, "chef-backend")
         if trouble:
             raise CommandExecutionError(trouble)
+        __salt__["chef_backend_record.begun_here"]()
         with _told("install"):
             # Salt's own state knows dpkg and rpm; refresh=False: a local file needs no package lists
             done = __states__["pkg.installed"](name="chef-backend", sources=[{"chef-backend": path}], refresh=False)
@@ -130,6 +131,7 @@ def upgraded(name, handover=False, timeout=3600):
                 f"{__grains__['id']} leads: its upgrade needs a hand-over. Nothing was done; run the same command "
                 "again, and it is upgraded last"
             )
+        __salt__["chef_backend_record.begun_here"]()
         with _told("upgrade"):
             __salt__["chef_backend.upgrade"](failover=leads, timeout=timeout)
             ret["changes"]["runs"] = {"old": "the version before", "new": name}
@@ -144,11 +146,10 @@ def upgraded(name, handover=False, timeout=3600):
     return ret
 
 
-def stable(name, settle=10, timeout=1800):
-    """This node sees a wholly healthy cluster, itself in it, at every look over a settle time.
+def stable(name, timeout=1800):
+    """This node sees a wholly healthy cluster, itself in it. That it stays so is for the next gates to see.
 
     :param name: free text.
-    :param settle: seconds over which every look must be a healthy one; at least two looks are taken.
     :param timeout: bound in seconds.
     """
     with _result(name) as ret:
@@ -158,21 +159,16 @@ def stable(name, settle=10, timeout=1800):
                 return _done(ret, "the cluster is healthy, seen from this node")
             ret.update(result=None, comment=f"would wait until it is: {_reasons(verdict)}")
             return ret
-        began, since, looks = time.monotonic(), None, 0
+        began = time.monotonic()
         with _told("rejoin"):
-            while True:
-                verdict, now = _look(), time.monotonic()
-                since, looks = (since or now, looks + 1) if verdict.healthy else (None, 0)
-                if since and looks >= 2 and now - since >= settle:
-                    break
-                if now - began > timeout:
+            while not (verdict := _look()).healthy:
+                if time.monotonic() - began > timeout:
                     raise CommandExecutionError(
                         f"{__grains__['id']} has not rejoined within {timeout} s: {_reasons(verdict)}"
                     )
-                time.sleep(min(1, max(0.1, settle / 4)))
+                time.sleep(0.5)
             __salt__["chef_backend_record.finished_here"]()
-        waited = time.monotonic() - began
-        return _done(ret, f"rejoined: healthy at {looks} looks over {now - since:.1f} s, after {waited:.1f} s")
+        return _done(ret, f"rejoined: healthy after {time.monotonic() - began:.1f} s")
     return ret
 
 

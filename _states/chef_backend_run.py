@@ -19,6 +19,8 @@ except ImportError:
     import chef_backend_version as versions
 
 LEASE = 120  # seconds an owner may be silent between two short steps
+LOOK = "chef_backend_run.look"  # in __context__: what the last step saw and left as it was
+LOOK_IS_GOOD = 5  # seconds
 
 
 def __virtual__():
@@ -79,6 +81,7 @@ def opened(name, cluster, way):
             finished=resumed.finished if resumed else (),
         )
         __salt__["chef_backend_hold.take"](record, found)
+        _keep(cluster, views, record)
         __salt__["chef_backend_progress.follow"](cluster, record.run)
         comment = f"resumed run {record.run}" if resumed else f"opened run {record.run}"
         _tell(record, "open", "end", comment=plan)
@@ -91,7 +94,8 @@ def opened(name, cluster, way):
 def phase(name, cluster, mods, needed=None):
     """A part of the runbook that is rendered only when it is reached; skipped if no node needs it.
 
-    Salt renders a whole SLS before its first step; a nested one asks the cluster as it is by then.
+    Salt renders a whole SLS before its first step; a nested one is given the cluster as it is by then, in its
+    pillar: ``due``, the nodes to upgrade, and ``backup_on``, the follower to take the backup on, each a list.
 
     :param name: free text.
     :param mods: the SLS.
@@ -99,12 +103,19 @@ def phase(name, cluster, mods, needed=None):
     """
     ret = _result(name)
     try:
-        if needed and not __salt__["chef_backend_nodes.due"](cluster, needed):
+        settings = _ask("cluster", cluster)
+        views, record = _look(cluster)
+        due = __salt__["chef_backend_nodes.due"](cluster, needed or "all", views)
+        if needed and not due:
+            _keep(cluster, views, record)
             ret.update(result=True, comment="nothing is due")
             return ret
+        followers = [node for node in sorted(views) if node != answers.leader(views)]
         pillar = {
             "cluster": cluster,
-            "run": _own(__salt__["chef_backend_hold.record"](cluster), cluster).run if not __opts__["test"] else None,
+            "run": record.run if record else None,
+            "due": due,
+            "backup_on": followers[:1] if settings.backup else [],
         }
     except (CommandExecutionError, ValueError) as err:
         ret["comment"] = str(err)
@@ -129,21 +140,19 @@ def phase(name, cluster, mods, needed=None):
 
 
 def gates(name, cluster, node, role):
-    """Node ``node`` may be upgraded now, as a follower or as the leader; the record says that it is at it.
+    """Node ``node`` may be upgraded now, as a follower or as the leader; the record says that it is its turn.
 
     :param role: ``follower`` or ``leader``: what the node must be at this moment.
     """
     ret = _result(name)
     try:
         settings = _ask("cluster", cluster)
-        views = _until_holds(settings, lambda: _node_gates(cluster, settings, node, role))
+        lease = LEASE + settings.timeouts.install + settings.timeouts.upgrade + settings.timeouts.rejoin
+        turn = {"step": f"upgrade {role} {node}", "lease": lease}
+        _, record = _until_holds(settings, lambda: _node_gates(cluster, settings, node, role, turn))
         if __opts__["test"]:
             ret.update(result=None, comment=f"the gates hold; {node} would be upgraded as the {role}")
             return ret
-        bounds = settings.timeouts
-        lease = LEASE + bounds.install + bounds.upgrade + bounds.rejoin
-        record = _own(answers.record(views), cluster)  # it has learnt meanwhile which nodes are finished
-        _note(record.at(time.time(), node=node, step=f"upgrade the {role}", lease=lease))
         _tell(record, f"upgrade {role}", "begin", node=node)
         ret.update(result=True, comment=f"the gates hold: {node} is the {role}, the cluster is healthy")
     except (CommandExecutionError, ValueError) as err:
@@ -165,10 +174,8 @@ def failover(name, cluster, to):
             ret.update(result=None, comment=f"failover would be {to}")
             return ret
         settings = _ask("cluster", cluster)
-        views = _ask("views", cluster)
-        record = _own(answers.record(views), cluster)
-        _note(record.at(time.time(), failover=to, step=f"failover {to}", lease=LEASE, node=None))
-        ret["changes"] = _set_failover(settings, answers.leader(views), to)
+        record = _note(cluster, failover=to, step=f"failover {to}", lease=LEASE)
+        ret["changes"] = _set_failover(settings, record.backends, to)
         _tell(record, f"failover {to}", "end")
         ret.update(result=True, comment=f"failover is {to}")
     except (CommandExecutionError, ValueError) as err:
@@ -185,8 +192,8 @@ def verified(name, cluster):
             ret.update(result=None, comment=f"would verify that every backend runs {settings.version}")
             return ret
         views = _until_holds(settings, lambda: _verify(cluster, settings), settings.timeouts.rejoin)
-        record = _own(answers.record(views), cluster)
-        _note(record.at(time.time(), step="verified", node=None, lease=LEASE + settings.timeouts.reconfigure))
+        record = _note(cluster, step="verified", lease=LEASE + settings.timeouts.reconfigure)
+        _keep(cluster, views, record)
         _tell(record, "verify", "end")
         ret.update(result=True, comment=f"{len(views)} backends run {settings.version}, healthy, failover on")
     except (CommandExecutionError, ValueError) as err:
@@ -207,7 +214,7 @@ def closed(name, cluster):
         if any(tag.endswith("_|-opened") and step["result"] is False for tag, step in __running__.items()):
             ret.update(result=True, comment="no run was opened: nothing to close")
             return ret
-        views = _ask("views", cluster)
+        views = _ask("views", cluster, ["record", "cluster_status"])
         record = answers.record(views)
         if record is None or record.owner.jid != str(__orchestration_jid__):
             ret.update(result=True, comment="this orchestration holds no run: nothing to close")
@@ -216,14 +223,14 @@ def closed(name, cluster):
         settings = _ask("cluster", cluster)
         shown = answers.failover(views)
         if shown != "on" and not (shown == "unknown" and record.failover == "on"):
-            _safe_to_fail_over(views)
-            ret["changes"] = _set_failover(settings, answers.leader(views), "on")
-        now = time.time()
+            _safe_to_fail_over(_ask("views", cluster))
+            ret["changes"] = _set_failover(settings, record.backends, "on")
         if failed:
-            _note(record.at(now, state=records.FAILED, failover="on", lease=LEASE))
+            _note(cluster, state=records.FAILED, failover="on", lease=LEASE)
             ret["comment"] = f"run {record.run} ended at {failed[0]!r}; failover is on; the same command resumes it"
         else:
-            __salt__["chef_backend_hold.finish"](record.at(now, state=records.DONE, failover="on", node=None))
+            done = record.at(time.time(), state=records.DONE, failover="on", node=None)
+            __salt__["chef_backend_hold.finish"](done)
             ret["comment"] = f"run {record.run} is done; failover is on"
         ret["result"] = True
         _tell(record, "close", "failed" if failed else "end", comment=ret["comment"])
@@ -236,8 +243,31 @@ def _result(name):
     return {"name": name, "result": False, "changes": {}, "comment": ""}
 
 
-def _ask(what, cluster):
-    return __salt__[f"chef_backend_nodes.{what}"](cluster)
+def _ask(what, cluster, *args):
+    return __salt__[f"chef_backend_nodes.{what}"](cluster, *args)
+
+
+def _look(cluster, **changes):
+    """Ask all backends; return their views and the record, which must still be this orchestration's.
+
+    What the step before saw, and left as it was, need not be asked again.
+
+    :param changes: fields of the record to change first, in the same round.
+    """
+    kept = __context__.pop(LOOK, None)
+    if kept and not changes and kept["cluster"] == cluster and time.monotonic() - kept["at"] < LOOK_IS_GOOD:
+        return kept["views"], kept["record"]
+    if __opts__["test"]:
+        return _ask("views", cluster), None  # no run is open
+    jid = str(__orchestration_jid__)
+    changes = {**changes, "heartbeat": time.time()}
+    views = _ask("views", cluster, None, jid, changes)
+    return views, __salt__["chef_backend_hold.owned"](cluster, jid, views)
+
+
+def _keep(cluster, views, record):
+    """Leave what was seen to the next step, as nothing was done since."""
+    __context__[LOOK] = {"cluster": cluster, "views": views, "record": record, "at": time.monotonic()}
 
 
 def _tell(record, step, how, node=None, comment=None):
@@ -246,16 +276,9 @@ def _tell(record, step, how, node=None, comment=None):
     )
 
 
-def _own(record, cluster):
-    """Return the record, if it is still this orchestration's: another master may have taken it over."""
-    if record is None or record.owner.jid != str(__orchestration_jid__):
-        holder = records.held_by(record, time.time()) if record else f"no run holds {cluster}"
-        raise CommandExecutionError(f"this orchestration does not hold {cluster} any more: {holder}")
-    return record
-
-
-def _note(record):
-    __salt__["chef_backend_hold.note"](record)
+def _note(cluster, **changes):
+    """Change fields of the record, if it is still this orchestration's: another master may have taken it over."""
+    return __salt__["chef_backend_hold.note"](cluster, str(__orchestration_jid__), changes)
 
 
 def _gates_of_cluster(views, settings, resumed_node=None):
@@ -307,6 +330,18 @@ def _failover_found(views, resumed):
     return found
 
 
+def _settled(views, settle):
+    """Wait out what a service of a backend lacks of the settle time, and refuse: what was seen is old by then.
+
+    A service that is restarted begins its time anew: one that comes up again and again never settles.
+    """
+    found = answers.youngest(views)
+    if found and found[2] < settle:
+        node, service, up = found
+        time.sleep(settle - up)
+        raise CommandExecutionError(f"{service} on {node} has been up for {up} s only (settle time {settle} s)")
+
+
 def _until_holds(settings, check, bound=None):
     """Return what ``check`` returns as soon as it raises no more, within a bound in seconds.
 
@@ -322,12 +357,13 @@ def _until_holds(settings, check, bound=None):
         time.sleep(0.3)
 
 
-def _node_gates(cluster, settings, node, role):
-    """Hold all that must be true before a node is touched; return the views."""
-    views = _ask("views", cluster)
+def _node_gates(cluster, settings, node, role, turn):
+    """Hold all that must be true before a node is touched; return views and record, which says whose turn it is."""
+    views, record = _look(cluster, **turn)
     half_done = node if views[node].get("due") else None
     _gates_of_cluster(views, settings, half_done)
     _nobody_at_work(views)
+    _settled(views, settings.gates.settle_seconds)
     leads = answers.leader(views)
     if (node == leads) != (role == "leader"):
         raise CommandExecutionError(
@@ -336,27 +372,32 @@ def _node_gates(cluster, settings, node, role):
     late = [other for other in answers.due(views, str(settings.version)) if other != node]
     if role == "leader" and late and not __opts__["test"]:
         raise CommandExecutionError(f"the leader is upgraded last, but {', '.join(late)} is still due")
-    return views
+    return views, record
 
 
 def _verify(cluster, settings):
-    views = _ask("views", cluster)
+    views, _ = _look(cluster)
     _gates_of_cluster(views, settings)
     late = answers.due(views, str(settings.version))
     if late:
         raise CommandExecutionError(f"{', '.join(late)} does not run {settings.version} yet")
+    _settled(views, settings.gates.settle_seconds)
     if answers.failover(views) not in ("on", "unknown"):
         raise CommandExecutionError(f"failover is {answers.failover(views)}, expected on")
     return views
 
 
-def _set_failover(settings, node, state):
-    bound = settings.timeouts.failover
-    answer = __salt__["chef_backend_nodes.ask"]([node], "chef_backend.ensure_failover", state, bound)[node]
-    if not answer["ok"]:
-        raise CommandExecutionError(answer["error"])
-    before = answer["value"]["before"]
-    return {} if before == state else {"failover": {"old": before, "new": state}}
+def _set_failover(settings, nodes, state):
+    """Switch failover by the first backend that can: it is the whole cluster's, and switching twice does no harm."""
+    troubles = []
+    for node in nodes:
+        bound = settings.timeouts.failover
+        answer = __salt__["chef_backend_nodes.ask"]([node], "chef_backend.ensure_failover", state, bound)[node]
+        if answer["ok"]:
+            before = answer["value"]["before"]
+            return {} if before == state else {"failover": {"old": before, "new": state}}
+        troubles.append(answer["error"])
+    raise CommandExecutionError("\n".join(troubles))
 
 
 def _all_answer(nodes, timeout):

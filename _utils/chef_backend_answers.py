@@ -82,10 +82,30 @@ def due(views, target):
 
 
 def record(views):
-    """Return the newest record of a run that the backends hold, or None.
+    """Return the record of a run that the backends hold, their copies taken together, or None.
 
     :raises ValueError: a node's record cannot be read: unknown is not "free".
     """
+    return records.newest(_records(views))
+
+
+def owned(views, jid, now):
+    """Return the record that the backends hold, if the orchestration ``jid`` owns every copy of it.
+
+    :param now: epoch seconds, for the words of a refusal.
+    :raises ValueError: no backend holds one, or one holds another run's: it has been taken over.
+    """
+    found = _records(views)
+    for other in found:
+        if other.owner.jid != jid:
+            raise ValueError(records.held_by(other, now))
+    if not found:
+        silent = [why for view in views.values() for why in view["errors"].values()]
+        raise ValueError("; ".join(silent) or "no backend has its record")
+    return records.newest(found)
+
+
+def _records(views):
     found = []
     for node, view in views.items():
         if "record" in view["errors"]:
@@ -95,7 +115,7 @@ def record(views):
                 found.append(records.Record.from_dict(view["record"]))
             except records.RecordError as err:
                 raise ValueError(f"{node}: {err}") from err
-    return records.newest(found)
+    return found
 
 
 def synced_followers(view):
@@ -105,6 +125,23 @@ def synced_followers(view):
         return int(dict(service.cluster).get("synced", 0))
     except (ValueError, KeyError, AttributeError):
         return 0
+
+
+def youngest(views):
+    """Return ``(node, service, seconds)`` of the service that has been running for the shortest time; None if none is.
+
+    :raises ValueError: a node's ``status`` cannot be read.
+    """
+    running = [
+        (service.seconds, node, service.name)
+        for node, view in views.items()
+        for service in parse.Status.from_text(view.get("status") or "").services
+        if service.state == "running"
+    ]
+    if not running:
+        return None
+    seconds, node, name = min(running)
+    return node, name, seconds
 
 
 def busy(views):

@@ -83,6 +83,10 @@ class Record:
         """Return the record as plain lists, mappings, strings and numbers."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
+    def amended(self, changes):
+        """Return the record with ``changes``, a mapping of fields. Raises :class:`RecordError`."""
+        return type(self).from_dict({**self.to_dict(), **changes})
+
     def at(self, now, **changes):
         """Return the record with ``changes`` and a heartbeat at ``now`` (epoch seconds)."""
         return dataclasses.replace(self, heartbeat=now, **changes)
@@ -152,8 +156,15 @@ def held_by(record, now):
 
 
 def newest(records):
-    """Return the record with the latest heartbeat of several copies, or None.
+    """Return what several copies of a record say together, or None if there is none.
 
-    Copies differ when a node was down while the others were written.
+    The latest heartbeat counts. What a node notes itself, in its own copy only, counts from any copy of that run:
+    that it is inside its upgrade, and that it has finished it.
     """
-    return max((r for r in records if r is not None), key=lambda r: r.heartbeat, default=None)
+    copies = sorted((r for r in records if r is not None), key=lambda r: -r.heartbeat)
+    if not copies:
+        return None
+    copies = [copy for copy in copies if copy.run == copies[0].run]
+    finished = tuple(dict.fromkeys(node for copy in reversed(copies) for node in copy.finished))
+    inside = (copy.node for copy in copies if copy.node and copy.node not in finished)
+    return dataclasses.replace(copies[0], finished=finished, node=next(inside, None))

@@ -14,7 +14,7 @@ chef_backend:
       frontend_api: http://127.0.0.1/_status  # asked on each frontend; must answer pong
       gates:
         max_lag_bytes: 52428800  # bytes a follower may be behind the leader
-        settle_seconds: 10  # seconds over which every look must find a rejoined node healthy
+        settle_seconds: 10  # seconds for which every service must have been up before the next node is touched
       timeouts:  # seconds
         ask: 15  # a minion's first sign of life
         gate: 60  # a gate to hold

@@ -15,7 +15,6 @@ This node runs chef-backend {{ pillar['version'] }}:
 
 This node has rejoined:
   chef_backend.stable:
-    - settle: {{ pillar['settle'] }}
     - timeout: {{ pillar['timeouts']['rejoin'] }}
     - require:
       - chef_backend: This node runs chef-backend {{ pillar['version'] }}

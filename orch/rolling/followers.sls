@@ -8,7 +8,7 @@ Switch failover off:
   chef_backend_run.failover:
     - cluster: {{ cluster | json }}
     - to: 'off'
-{% for follower in salt['chef_backend_nodes.due'](cluster, 'followers') %}
+{% for follower in pillar['due'] %}
 
 The gates hold for follower {{ follower }}:
   chef_backend_run.gates:

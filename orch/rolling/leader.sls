@@ -1,7 +1,7 @@
 # The hand-over needs failover on. The documented procedure then switches it off and on once more.
 {% set cluster = pillar['cluster'] %}
 {% set nodes = salt['chef_backend_nodes.node_pillar'](cluster) %}
-{% for leader in salt['chef_backend_nodes.due'](cluster, 'leader') %}
+{% for leader in pillar['due'] %}
 
 The gates hold for leader {{ leader }}:
   chef_backend_run.gates:

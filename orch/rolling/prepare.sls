@@ -10,7 +10,7 @@ Stage the package on every backend:
     - pillar: {{ nodes | json }}
     - timeout: {{ nodes['timeouts']['ask'] }}
     - queue: True
-{% for follower in salt['chef_backend_nodes.backup_node'](cluster) %}
+{% for follower in pillar['backup_on'] %}
 
 Back up on follower {{ follower }}:
   salt.state:

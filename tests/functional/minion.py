@@ -94,15 +94,6 @@ class Minion:
         self.opts = minion_opts(root, tree)
         self.modules = salt.loader.minion_mods(self.opts, utils=salt.loader.utils(self.opts), context={})
         self.context = {}
-        self.became = []
-        run_all = self.modules["cmd.run_all"].func
-
-        def stay_who_we_are(argv, runas=None, **options):
-            """Run a command without becoming another user: for that one must be root, and the user be there."""
-            self.became.append(runas)
-            return run_all(argv, **options)
-
-        self.modules["cmd.run_all"] = stay_who_we_are
 
     @functools.cached_property
     def compiler(self):

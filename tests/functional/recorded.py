@@ -9,11 +9,12 @@ import json
 import sys
 from pathlib import Path
 
-PROGRAMS = ("chef-backend-ctl", "chef-server-ctl", "psql", "dpkg", "dpkg-query", "apt-get")
+PROGRAMS = ("chef-backend-ctl", "chef-server-ctl", "psql", "runuser", "dpkg", "dpkg-query", "apt-get")
 READING = {  # what a state may call in test mode
     ("chef-backend-ctl", "cluster-status"),
     ("chef-backend-ctl", "status"),
     ("psql", "-d"),
+    ("runuser", "-u"),
     ("dpkg", "-I"),
     ("dpkg", "--compare-versions"),
     ("dpkg", "--get-selections"),
@@ -21,7 +22,7 @@ READING = {  # what a state may call in test mode
     ("dpkg-query", "--showformat"),
 }
 
-SCRIPT = '''#!{python} -IS
+SCRIPT = """#!{python} -IS
 import json, os, sys, time
 
 folder = {folder!r}
@@ -29,6 +30,8 @@ words = [os.path.basename(sys.argv[0]), *sys.argv[1:]]
 call = {{"words": words, "parent": os.getppid(), "licence": os.environ.get("CHEF_LICENSE")}}
 with open(folder + "/calls.jsonl", "a") as calls:
     calls.write(json.dumps(call) + "\\n")
+if words[0] == "runuser":  # without becoming another user: for that one must be root, and the user be there
+    os.execv(words[4], words[4:])
 with open(folder + "/answers.json") as file:
     answers = json.load(file)
 beginnings = [json.dumps(words[:count]) for count in range(len(words), 0, -1)]
@@ -50,7 +53,7 @@ os.replace(folder + "/answers.new", folder + "/answers.json")
 sys.stdout.write(answer["stdout"])
 sys.stderr.write(answer["stderr"])
 sys.exit(answer["status"])
-'''
+"""
 
 
 def answer(stdout="", *, status=0, stderr="", seconds=0, writes=None, copies=None, then=None):

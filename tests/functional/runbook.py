@@ -14,15 +14,12 @@ RESERVED = set(salt.state.STATE_INTERNAL_KEYWORDS)
 class Answers(dict):
     """What the modules asked by a runbook answer, and what they were asked."""
 
-    def __init__(self, due=(), leader="be1", batches=(), backup=("be2",), node=None):
+    def __init__(self, batches=(), node=None):
         super().__init__()
         self.asked = []
         node = node or {}
-        followers = [one for one in due if one != leader]
         self._give("backends", lambda cluster: ["be1", "be2", "be3"])
-        self._give("due", lambda cluster, among: followers if among == "followers" else [d for d in due if d == leader])
         self._give("batches", lambda cluster: [list(batch) for batch in batches])
-        self._give("backup_node", lambda cluster: list(backup))
         self._give("node_pillar", lambda cluster: {**NODE, "cluster": cluster, **node})
 
     def _give(self, name, function):
@@ -38,7 +35,6 @@ NODE = {
     "version": "2.3.16",
     "source": "salt://chef/chef-backend_2.3.16-1_amd64.deb",
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-    "settle": 10,
     "api": "http://127.0.0.1/_status",
     "run": "20261122120000000000",
     "timeouts": {

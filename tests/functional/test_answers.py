@@ -119,15 +119,14 @@ class TestDue:
 
 @pytest.mark.parametrize("server", [NOW_9, NOW_13], ids=["9.6", "13"])
 def test_replication_asks_in_the_words_of_its_postgresql_as_its_user(backend, recorded, server):
-    backend.became.clear()
     psql = ["psql", "-d", "postgres", "-X", "-A", "-t", "-c"]
     recorded.say(psql, '{"application_name":"be2"}\n')
     recorded.say([*psql, "show server_version_num"], server["server_version_num"])
     assert backend.call("chef_backend.replication") == '{"application_name":"be2"}'
-    (_, query) = recorded.words
+    became, _, again, query = recorded.words
     assert query[:-1] == psql
     assert server["position"] in query[-1]
-    assert backend.became == ["chef_pgsql", "chef_pgsql"]
+    assert became[:4] == again[:4] == ["runuser", "-u", "chef_pgsql", "--"]
     assert recorded.calls[-1]["parent"] == os.getpid()
 
 
@@ -140,6 +139,14 @@ class TestView:
         assert view["cluster_status"] == recording("synthetic-be1-leads.txt").strip()
         assert view["status"] == recording("synthetic-status-just-started.txt").strip()
         assert recorded.changing == []
+
+    def test_only_what_is_wanted_is_asked_and_a_note_comes_first(self, backend, recorded, record):
+        backend.call("chef_backend_record.create", record)
+        jid = record["owner"]["jid"]
+        view = backend.call("chef_backend_node.view", ["record", "version"], jid, {"step": "failover off"})
+        noted = {**record, "step": "failover off"}
+        assert view == {"node": "be1", "errors": {}, "record": noted, "version": "2.3.16"}
+        assert recorded.calls == []
 
     def test_a_follower_does_not_ask_its_database(self, backend, recorded, recording):
         recorded.say(f"{CTL} cluster-status", recording("synthetic-be2-leads.txt"))

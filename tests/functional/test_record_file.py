@@ -94,6 +94,25 @@ def test_withdraw_frees_only_what_is_ones_own(minion, record, other):
     assert minion.call("chef_backend_record.last") == {**record, "state": "done"}
 
 
+def test_only_the_owner_amends(minion, record, other):
+    assert minion.call("chef_backend_record.amend", "1", {"step": "x"}) is None
+    minion.call("chef_backend_record.create", record)
+    assert minion.call("chef_backend_record.amend", other["owner"]["jid"], {"step": "stolen"}) == record
+    assert minion.call("chef_backend_record.read") == record
+    amended = minion.call("chef_backend_record.amend", int(record["owner"]["jid"]), {"step": "failover off"})
+    assert amended == {**record, "step": "failover off"} == minion.call("chef_backend_record.read")
+
+
+def test_begun_here_notes_this_node_until_finished_here(minion, record):
+    assert minion.call("chef_backend_record.begun_here") is False
+    minion.call("chef_backend_record.create", {**record, "finished": ["be3", "be1"]})
+    assert minion.call("chef_backend_record.begun_here") is True
+    assert minion.call("chef_backend_record.read") == {**record, "node": "be1", "finished": ["be3"]}
+    minion.call("chef_backend_record.finished_here")
+    noted = minion.call("chef_backend_record.read")
+    assert (noted["node"], noted["finished"]) == (None, ["be3", "be1"])
+
+
 def test_finished_here_notes_this_node(minion, record):
     assert minion.call("chef_backend_record.finished_here") is False
     minion.call("chef_backend_record.create", {**record, "node": "be1", "finished": ["be3"]})
@@ -154,7 +173,7 @@ def test_a_disk_that_is_full_leaves_the_old_record(minion, record, monkeypatch):
     ("text", "said"),
     [
         ("", "not JSON: ''"),
-        ('{"run": "1"', "not JSON: '{\"run\": \"1\"'"),
+        ('{"run": "1"', 'not JSON: \'{"run": "1"\''),
         ("null", "a record is a mapping, found NoneType"),
         ("[]", "a record is a mapping, found list"),
         ("{}", "not a record: backends is missing"),

@@ -44,6 +44,11 @@ chroot "$root" apt-get install -y --no-install-recommends \
     -o Dpkg::Options::=--path-exclude=/usr/share/doc/* -o Dpkg::Options::=--path-exclude=/usr/share/man/* \
     -o Dpkg::Options::=--path-exclude=/usr/share/locale/* -o Dpkg::Options::=--force-unsafe-io "$@"
 
+# Hosts know no package lists, the machine's neither: apt would read them all, for seconds, for each package file.
+umount "$root/var/lib/apt/lists"
+rm -rf "$root/var/lib/apt/lists"
+mkdir -p "$root/var/lib/apt/lists/partial"
+
 rm -f "$top/upper/var/log/dpkg.log" "$top/upper/var/log/alternatives.log"
 rm -rf "$top/upper/var/log/apt" "$top/upper/var/cache/debconf"
 tar --create --xattrs --xattrs-include=trusted.overlay.opaque -C "$top/upper" . >&3

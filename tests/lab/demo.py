@@ -19,7 +19,7 @@ LOG = CACHE / "demo.log"  # outside the world: it can be read afterwards
 
 
 def main() -> int:
-    """The whole demonstration. Returns 0 if every goal is met, else 1."""
+    """The whole demonstration. Returns 0 if every goal is met, else 1; goals of time are told, but fail nothing."""
     parser = argparse.ArgumentParser(prog="python -m tests.lab.demo", description=__doc__.splitlines()[0])
     parser.add_argument("--by-hand", action="store_true", help="the bare runbook instead of the orchestration")
     options = parser.parse_args()
@@ -35,7 +35,7 @@ def main() -> int:
         print(f"\nThe upgrade FAILED with status {run.status}:\n{failures(LOG)}", file=sys.stderr)
     _show(lab, "status", CLUSTER)
     print(f"\n{report(run)}\n\nWhat the upgrade printed at its end: {LOG.relative_to(CHECKOUT)}")
-    return 0 if all(check.met for check in checks(run)) else 1
+    return 0 if all(check.met or check.timed for check in checks(run)) else 1
 
 
 def _upgrade(lab: Lab, crowd: Crowd, hands: bool):

@@ -1,7 +1,8 @@
 """What the journal proves about a run: pure functions over its lines, which neither ctl nor the extension can touch.
 
 Words: a *command* is one invocation with its begin and its end; a *span* is the time a backend is in upgrade, from the
-begin of its package's installation to the end of `upgrade`; *exposure* is the time during which failover is off.
+begin of its package's installation to the end of `upgrade`; its *rejoin* follows, until Elasticsearch is green on every
+backend again (`upgrade` itself waits for the rest); *exposure* is the time during which failover is off.
 """
 
 import math
@@ -174,6 +175,29 @@ def spans(calls: Sequence[Command], backends: Iterable[str] | None = None) -> tu
             found.append(Span(call.host, steps[0].begin, math.inf if call.end is None else call.end, steps))
     found += [Span(host, steps[0].begin, math.inf, tuple(steps)) for host, steps in installed.items()]
     return tuple(sorted(found, key=lambda span: span.begin))
+
+
+def rejoins(events: Iterable[dict], upgrades: Sequence[Span], until: float) -> tuple[float, ...]:
+    """Seconds from the end of each `upgrade` until Elasticsearch is green everywhere, as its nodes wrote it.
+
+    :param upgrades: by begin. :param until: end of the run (seconds since the epoch).
+
+    A rejoin that the next node's upgrade, or the end of the run, interrupts counts until then.
+    """
+    lines = sorted((event for event in events if event["event"] == "elasticsearch"), key=lambda event: event["time"])
+    found = []
+    nexts = [*(span.begin for span in upgrades), until][1:]
+    for span, following in zip(upgrades, nexts, strict=True):
+        states = {line["host"]: line["status"] for line in lines if line["time"] <= span.end}
+        green = span.end
+        for line in (line for line in lines if span.end < line["time"] < following):
+            if set(states.values()) == {"green"}:
+                break
+            states[line["host"]] = line["status"]
+            green = line["time"]
+        whole = set(states.values()) == {"green"}
+        found.append(0.0 if math.isinf(span.end) else max(0.0, (green if whole else following) - span.end))
+    return tuple(found)
 
 
 def at_once(upgrades: Sequence[Span]) -> tuple[tuple[str, str], ...]:

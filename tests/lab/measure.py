@@ -11,17 +11,18 @@ from tests.lab.clients.tally import ACKNOWLEDGED, Tally
 
 MANIFEST = "opt/chef-backend/version-manifest.json"
 UPGRADED_TO = "var/opt/chef-backend/upgraded-to"  # what a node runs, as against what is installed on it
-MAX_EXPOSURE = 1.1  # times the sum of the three nodes' installation and upgrade (which waits for the rejoin)
+MAX_EXPOSURE = 1.1  # times the sum of the three nodes' installation, upgrade and rejoin
 MIN_ROWS = 200  # acknowledged rows a second, below which "nothing was lost" would say little
 
 
 @dataclass(frozen=True)
 class Check:
-    """A goal: what was found, what was wanted, and whether that is met."""
+    """A goal: what was found, what was wanted, and whether that is met; `timed`: it depends on the machine's speed."""
 
     what: str
     met: bool
     found: str
+    timed: bool = False
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Run:
     """One upgrade.
 
     Times are seconds since the epoch. `versions`: for each backend (installed, running) at the end; `unhealthy`: what
-    the lab found wrong with the cluster then, None if nothing; `rows` and `nodes`: what the writers were told.
+    the lab found wrong with the cluster then, None if nothing; `rejoins`: seconds, one for each of `upgrades`;
+    `rows` and `nodes`: what the writers were told.
     """
 
     began: float
@@ -39,6 +41,7 @@ class Run:
     backends: tuple[str, ...]
     calls: tuple[evidence.Command, ...]
     history: tuple[evidence.Lead, ...]
+    rejoins: tuple[float, ...]
     versions: dict[str, tuple[str, str]]
     unhealthy: str | None
     rows: tuple[Tally, ...] = ()
@@ -61,8 +64,8 @@ class Run:
 
     @property
     def upgrading(self) -> float:
-        """Seconds of installation and upgrade, all nodes together."""
-        return sum(span.seconds for span in self.upgrades)
+        """Seconds of installation, upgrade and rejoin, all nodes together."""
+        return sum(span.seconds for span in self.upgrades) + sum(self.rejoins)
 
     @property
     def exposure(self) -> float:
@@ -95,14 +98,16 @@ def measured(lab, target: str, upgrade: Callable[[], int], crowd: Crowd | None =
     ended = time.time()
     rows, nodes = crowd.stop() if crowd else ((), ())
     events = lab.journal()
+    calls = evidence.commands(events, began, ended)
     return Run(
         began=began,
         ended=ended,
         status=status,
         target=target,
         backends=lab.backends,
-        calls=evidence.commands(events, began, ended),
+        calls=calls,
         history=evidence.leads(events),
+        rejoins=evidence.rejoins(events, evidence.spans(calls, lab.backends), ended),
         versions={host: _versions(lab.root(host)) for host in lab.backends},
         unhealthy=lab.unhealthy(),
         rows=rows,
@@ -145,6 +150,7 @@ def checks(run: Run) -> tuple[Check, ...]:
             f"exposure is at most {MAX_EXPOSURE} x the nodes' installation, upgrade and rejoin",
             ratio <= MAX_EXPOSURE,
             f"{run.exposure:.1f} s, {ratio:.2f} x {run.upgrading:.1f} s",
+            timed=True,
         ),
     )
 

@@ -47,9 +47,7 @@ class BuildError(Exception):
     """dpkg-deb failed."""
 
 
-def build(
-    version: str, out_dir: Path, *, file_version: str | None = None, name: str = "chef-backend"
-) -> Path:
+def build(version: str, out_dir: Path, *, file_version: str | None = None, name: str = "chef-backend") -> Path:
     """Build the package of a backend.
 
     version: what is inside (manifest and control file); file_version: what the file's name says, when that is
@@ -103,9 +101,7 @@ def _fill_backend(root: Path, version: str) -> None:
     _library(library / "lab_product", ("common", "backend"))
     _launcher(product / "bin" / "chef-backend-ctl", "/opt/chef-backend/embedded/lib", "ctl")
     _launcher(product / "embedded" / "bin" / "leaderl", "/opt/chef-backend/embedded/lib", "leaderl")
-    _launcher(
-        product / "embedded" / "bin" / "elasticsearch", "/opt/chef-backend/embedded/lib", "elasticsearch"
-    )
+    _launcher(product / "embedded" / "bin" / "elasticsearch", "/opt/chef-backend/embedded/lib", "elasticsearch")
     _link(product / "embedded/bin/psql", "/usr/lib/postgresql/15/bin/psql")
     _link(root / "usr/bin/chef-backend-ctl", "/opt/chef-backend/bin/chef-backend-ctl")
     # The shape is omnibus's; the versions below `software` are synthetic.

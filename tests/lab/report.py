@@ -16,7 +16,7 @@ def report(run: Run) -> str:
     for what, tallies in (("rows", run.rows), ("nodes", run.nodes)):
         lines += [_told(run, what, tally) for tally in tallies]
     lines += [
-        _line("order", " -> ".join(f"{span.host} ({span.seconds:.1f} s)" for span in run.upgrades) or "none upgraded"),
+        _line("order", _order(run)),
         _line("leader", _leaders(run)),
         _line("exposure", f"{run.exposure:.1f} s: failover off {len(run.exposures)} times"),
     ]
@@ -63,6 +63,12 @@ def gaps(parts: Iterable[evidence.Part], count: int = GAPS) -> str:
     found = sorted((part for part in parts if part.gap), key=lambda part: -part.seconds)
     named = "; ".join(f"{part.what} {part.seconds:.1f}" for part in found[:count])
     return f"{sum(part.seconds for part in found):.1f} s in {len(found)}: {named}"
+
+
+def _order(run: Run) -> str:
+    pairs = zip(run.upgrades, run.rejoins, strict=True)
+    told = [f"{span.host} (upgrade {span.seconds:.1f} s, rejoin {rejoin:.1f} s)" for span, rejoin in pairs]
+    return " -> ".join(told) or "none upgraded"
 
 
 def _leaders(run: Run) -> str:

@@ -1,5 +1,6 @@
 """What backends answered, made ready for judging: who leads, what is due, who holds the run, how far followers are."""
 
+import dataclasses
 import json
 
 import pytest
@@ -310,3 +311,37 @@ def test_free_text_in_place_of_an_answer_is_never_healthy(node, what, text, resu
     leads_and_says_nothing = (node, what) == ("be1", "replication")
     assert verdict.healthy == (harmless or (node == resumed and not leads_and_says_nothing))
     assert verdict.healthy or verdict.reasons
+
+
+# whose run it is, and since when services run
+
+
+def owned(**copies):
+    return answers.owned(views(**{node: {"record": copy} for node, copy in copies.items()}), RECORD.owner.jid, 2200.0)
+
+
+def test_a_run_is_owned_while_every_copy_says_so():
+    late = RECORD.at(2300.0)
+    assert owned(be1=RECORD.to_dict(), be2=late.to_dict(), be3=None) == late
+
+
+def test_a_run_that_one_node_gave_to_another_is_not_owned_any_more():
+    other = dataclasses.replace(RECORD, run="r2", owner=dataclasses.replace(RECORD.owner, jid="2", master="hub2"))
+    with pytest.raises(ValueError, match=r"run r2 to 2\.3\.16 holds prod: started by master hub2"):
+        owned(be1=RECORD.at(2400.0).to_dict(), be2=other.to_dict())
+
+
+def test_a_run_that_no_node_knows_is_not_owned():
+    with pytest.raises(ValueError, match="no backend has its record"):
+        owned()
+    with pytest.raises(ValueError, match="Minion did not return"):
+        answers.owned({node: silent(node) for node in printed.NODES}, RECORD.owner.jid, 2200.0)
+
+
+def test_the_youngest_service_of_all_nodes():
+    restarted = printed.status().replace("1d 5h 0m 41s", "0d 0h 0m 4s ")
+    assert restarted != printed.status(), "the printed times have changed: change this test, too"
+    assert answers.youngest(views(be2={"status": restarted})) == ("be2", "leaderl", 4)
+    assert answers.youngest({}) is None
+    with pytest.raises(ValueError):
+        answers.youngest(views(be2={"status": "Traceback"}))

@@ -180,3 +180,23 @@ def test_the_newest_copy_counts():
     assert records.newest([RECORD, late, None, RECORD]) == late
     assert records.newest([None, None]) is None
     assert records.newest([]) is None
+
+
+def test_what_a_node_notes_in_its_own_copy_counts_from_any_copy():
+    late = RECORD.at(2300.0)
+    inside = RECORD.at(2200.0, node="be2")
+    assert records.newest([late, inside]) == dataclasses.replace(late, node="be2")
+    done = RECORD.at(2200.0, finished=("be2",))
+    assert records.newest([late, RECORD.at(2100.0, node="be2"), done]) == dataclasses.replace(late, finished=("be2",))
+
+
+def test_a_copy_of_another_run_counts_for_nothing():
+    late = RECORD.at(2300.0)
+    other = dataclasses.replace(RECORD.at(2200.0, node="be2", finished=("be3",)), run="r0")
+    assert records.newest([other, late]) == late
+
+
+def test_fields_are_amended_and_checked():
+    assert RECORD.amended({"step": "failover off", "heartbeat": 2200.0}) == RECORD.at(2200.0, step="failover off")
+    with pytest.raises(records.RecordError, match="not a record: stop is unknown"):
+        RECORD.amended({"stop": "here"})

@@ -227,3 +227,24 @@ def test_each_moment_lies_in_one_part_even_where_commands_overlap():
         ("be2 dpkg .. be3 upgrade", 2),
         ("be3 upgrade", 2),
     ]
+
+
+def elasticsearch(*lines):
+    return [{"event": "elasticsearch", "host": host, "status": status, "time": time} for host, status, time in lines]
+
+
+def test_a_rejoin_lasts_until_elasticsearch_is_green_on_every_backend():
+    spans = evidence.spans(evidence.commands(ROLLING))
+    green = [(host, "green", 2) for host in ("be1", "be2", "be3")]
+    assert evidence.rejoins(elasticsearch(*green), spans, 50) == (0, 0, 0), "nobody ever saw it yellow"
+    seen = elasticsearch(
+        *green, ("be1", "yellow", 14), ("be2", "yellow", 17.5), ("be2", "green", 18), ("be1", "green", 19)
+    )
+    assert evidence.rejoins(seen, spans, 50) == (2, 0, 0), "be2's upgrade ends at 17"
+    never = elasticsearch(*green, ("be1", "yellow", 14))
+    assert evidence.rejoins(never, spans, 50) == (3, 5, 15), "cut by what follows"
+
+
+def test_without_a_word_of_elasticsearch_a_rejoin_is_cut_by_what_follows():
+    assert evidence.rejoins([], evidence.spans(evidence.commands(ROLLING)), 50) == (3, 5, 15)
+    assert evidence.rejoins([], (), 50) == ()

@@ -6,8 +6,6 @@ import json
 import os
 import time
 
-import psycopg2
-
 from . import node, paths, postgres, runit, services
 from .cluster import Cluster, Post
 from .ctl_base import Command, CommandFailed, cluster, option
@@ -170,6 +168,8 @@ def _etcd_seen(here: Cluster) -> str:
 
 def _postgresql_seen(here: Cluster) -> str:
     """The leader's own replication statistics, asked over the network as the product's text (S7) tells."""
+    import psycopg2
+
     members = here.members()
     leader = members.get(here.serving() or "")
     try:

@@ -12,7 +12,7 @@ import urllib.parse
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from . import node, paths, services
+from . import journal, node, paths, services
 from .machine import this_machine
 
 RELEASES = (((3, 0, 0), "6.8.23"), ((2, 1, 0), "5.6.16"), ((2, 0, 30), "5.4.1"), ((2, 0, 0), "5.2.2"))
@@ -37,6 +37,7 @@ class Store:
         self.lock = threading.Lock()
         self.alive: dict[str, str] = {}
         self.members: dict[str, str] = {}
+        self.told = ""
         if INDEX.exists():
             found = json.loads(INDEX.read_text())
         else:
@@ -62,6 +63,13 @@ class Store:
             if guid != self.me.guid and _get(ip, "/_lab"):
                 alive[guid] = ip
         self.alive = alive
+
+    def tell(self) -> None:
+        """Note in the lab's journal how this node sees the index, when that has changed."""
+        status = self.health()["status"]
+        if status != self.told:
+            journal.event("elasticsearch", self.me.name, status=status)
+            self.told = status
 
     def _from_peer(self) -> dict | None:
         self.look()
@@ -189,4 +197,5 @@ def main() -> None:
     pause = this_machine().scaled(5, 0.5)
     while True:
         store.look()
+        store.tell()
         time.sleep(pause)

@@ -10,8 +10,6 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-import psycopg2
-
 from . import node, paths, runit
 
 SERVICE = paths.SERVICES / "postgresql"
@@ -81,6 +79,8 @@ def query(statement: str, parameters: tuple = (), host: str | None = None, secon
 
     host: address of another node, or None for this one through its socket; seconds: to connect and to answer.
     """
+    import psycopg2  # here: it is a third of what a command needs to start, and most need no PostgreSQL
+
     where = {"host": str(paths.SOCKETS)} if host is None else {"host": host, "password": node.superuser_password()}
     # Unsent data of a vanished host would otherwise be retried for a quarter of an hour.
     limits = {"connect_timeout": seconds, "tcp_user_timeout": seconds * 1000}
@@ -94,6 +94,8 @@ def query(statement: str, parameters: tuple = (), host: str | None = None, secon
 
 def try_query(statement: str, parameters: tuple = (), host: str | None = None) -> list[tuple] | None:
     """As query(), with None when the server does not answer."""
+    import psycopg2
+
     try:
         return query(statement, parameters, host)
     except (psycopg2.Error, OSError):
@@ -102,6 +104,8 @@ def try_query(statement: str, parameters: tuple = (), host: str | None = None) -
 
 def in_recovery(host: str | None = None) -> bool | None:
     """True on a follower, False on a primary, None when it does not answer."""
+    import psycopg2
+
     try:
         return query("select pg_is_in_recovery()", host=host, seconds=1)[0][0]
     except (psycopg2.Error, OSError):
