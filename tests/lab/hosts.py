@@ -61,8 +61,10 @@ class Lab:
             raise LabError("this world has a lab already: use Lab.attach()")
         if speed <= 0:
             raise LabError(f"speed {speed:g} cannot be: give a number above 0 (1 = the documented time constants)")
+        if stack:
+            products.check(backends, server)
         lab = cls(backends, server, float(speed), minions)
-        salt.lay_ground(RUN / "ground", start=minions)
+        salt.lay_ground(RUN / "ground")
         if minions:
             salt.start_master()
         for host in cls.hosts:
@@ -183,6 +185,12 @@ class Lab:
     def write_pillar(self, mapping: dict) -> None:
         """Make a mapping the pillar of orchestrations and runners."""
         salt.write_pillar(mapping)
+
+    def start_minions(self, timeout: float = 90) -> None:
+        """Have every host run a minion, now and after each power-on, and wait for their answers."""
+        if self.minions:
+            together(lambda host: self.exec(host, "lab-service", "/etc/sv/salt-minion"), self.hosts)
+            self.await_minions(timeout=timeout)
 
     def start_master(self) -> None:
         """Start the salt-master again after stop_master."""

@@ -83,11 +83,8 @@ def program(name: str) -> list[str]:
     return [sys.executable, str(script)]
 
 
-def lay_ground(ground: Path, start: bool) -> None:
-    """Put the minion's service and settings into the layer that all hosts share.
-
-    ground: the layer's folder. start: have every host start its minion when it is switched on.
-    """
+def lay_ground(ground: Path) -> None:
+    """Put the minion's service and settings into the layer that all hosts share; ground: the layer's folder."""
     service = ground / "etc/sv/salt-minion"
     (service / "log").mkdir(parents=True, exist_ok=True)
     minion = " ".join(f"'{word}'" for word in program("salt-minion"))
@@ -98,8 +95,6 @@ def lay_ground(ground: Path, start: bool) -> None:
     for path, text in runs.items():
         path.write_text(text)
         path.chmod(0o755)
-    if start:
-        (ground / "etc/service-links/salt-minion").symlink_to("/etc/sv/salt-minion")
     (ground / "etc/lab/salt").mkdir(parents=True, exist_ok=True)
     (ground / "etc/lab/salt/minion").write_text(yaml.safe_dump(MINION_CONFIG))
 

@@ -13,15 +13,26 @@ SETTINGS = "/etc/opscode/chef-server.rb"
 _BUILDING = threading.Lock()
 
 
+def check(version: str, server: str) -> None:
+    """Raise LabError unless the lab has these versions of chef-backend and chef-server-core."""
+    for wanted, known, name in (
+        (version, packages.BACKENDS, "chef-backend"),
+        (server, packages.SERVERS, "chef-server-core"),
+    ):
+        if wanted not in known:
+            raise LabError(f"the lab has no {name} {wanted!r}: it has {', '.join(known)}")
+
+
 def set_up(lab) -> None:
-    """Install the products on all hosts and form the cluster, the minions starting meanwhile.
+    """Install the products on all hosts, form the cluster, join the frontends, start the minions.
 
     Raises LabError if a command fails, the cluster does not become healthy or a minion does not answer.
     """
     with ThreadPoolExecutor(8) as pool:
-        minions = pool.submit(lab.await_minions, timeout=90)
         list(pool.map(lambda host: _install(lab, host), lab.hosts))
         _form_cluster(lab)
+        # Not before: five starting minions keep two processors busy for seconds, which elections do not like.
+        minions = pool.submit(lab.start_minions)
         _join_frontends(lab)
         lab.wait_healthy(60)
         minions.result()
