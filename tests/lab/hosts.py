@@ -72,8 +72,8 @@ class Lab:
         together(power.switch_on, cls.hosts)
         if stack:
             products.set_up(lab)
-        elif minions:
-            lab.await_minions(timeout=240)
+        else:
+            lab.start_minions()
         STATE.write_text(json.dumps(asdict(lab)))
         return lab
 
@@ -186,7 +186,7 @@ class Lab:
         """Make a mapping the pillar of orchestrations and runners."""
         salt.write_pillar(mapping)
 
-    def start_minions(self, timeout: float = 90) -> None:
+    def start_minions(self, timeout: float = 240) -> None:
         """Have every host run a minion, now and after each power-on, and wait for their answers."""
         if self.minions:
             together(lambda host: self.exec(host, "lab-service", "/etc/sv/salt-minion"), self.hosts)

@@ -11,6 +11,8 @@ from pathlib import Path
 from tests.lab import network, power, salt
 from tests.lab.common import RUN, LabError, command
 
+#: Seconds until a restored cluster that is not healthy is an error: on a busy machine a start takes long.
+PATIENCE = 240
 FAULTS = "etc/lab/faults.json"
 
 
@@ -89,6 +91,6 @@ def _start(lab) -> None:
         salt.start_master()
     _each(lab, power.switch_on)
     with ThreadPoolExecutor(1) as pool:
-        minions = pool.submit(lab.await_minions)
-        lab.wait_healthy(60)
+        minions = pool.submit(lab.await_minions, timeout=PATIENCE)
+        lab.wait_healthy(PATIENCE)
         minions.result()

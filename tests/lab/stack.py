@@ -10,6 +10,8 @@ from tests.lab.common import LabError
 
 SECRETS = "/etc/chef-backend/chef-backend-secrets.json"
 SETTINGS = "/etc/opscode/chef-server.rb"
+#: Seconds until a cluster that does not become healthy, or minions that do not answer, are an error.
+PATIENCE = 240
 _BUILDING = threading.Lock()
 
 
@@ -32,9 +34,9 @@ def set_up(lab) -> None:
         list(pool.map(lambda host: _install(lab, host), lab.hosts))
         _form_cluster(lab)
         # Not before: five starting minions keep two processors busy for seconds, which elections do not like.
-        minions = pool.submit(lab.start_minions)
+        minions = pool.submit(lab.start_minions, PATIENCE)
         _join_frontends(lab)
-        lab.wait_healthy(60)
+        lab.wait_healthy(PATIENCE)
         minions.result()
 
 
