@@ -98,7 +98,7 @@ def note(cluster, jid, changes):
 
     :param cluster: the cluster's name.
     :param jid: job id of the orchestration.
-    :param changes: mapping of fields, see ``chef_backend_record.Record``; the heartbeat is set as well.
+    :param changes: mapping of fields, see ``chef_backend_record.Record``.
     :returns: the record, as it is now.
     :raises CommandExecutionError: no backend answers, or another run has taken over.
 
@@ -108,7 +108,7 @@ def note(cluster, jid, changes):
 
         salt-run salt.cmd chef_backend_hold.note prod 20261122120000000000 '{"step": "x"}' with_pillar=True
     """
-    seen = __salt__["chef_backend_nodes.views"](cluster, ["record"], jid, {**changes, "heartbeat": time.time()})
+    seen = __salt__["chef_backend_nodes.views"](cluster, ["record"], jid, changes)
     return owned(cluster, jid, seen)
 
 

@@ -81,8 +81,8 @@ def view(only=None, jid=None, changes=None):
     """Return all that judging this node needs, in one answer; what failed stands under ``errors``.
 
     :param only: names of the parts to ask for; all if not given.
-    :param jid: orchestration that owns the record; with ``changes``.
-    :param changes: fields of the record to change before anything is asked, as of ``chef_backend_record.amend``.
+    :param jid: orchestration that asks; if it owns the record, this is a sign of life of it.
+    :param changes: fields of that record to change before anything is asked, as of ``chef_backend_record.amend``.
     :returns: ``{"node", "record", "version", "busy", "cluster_status", "status", "due", "replication", "errors"}``.
 
     CLI Example:
@@ -112,7 +112,7 @@ def view(only=None, jid=None, changes=None):
 
 
 def _record(jid, changes):
-    return __salt__["chef_backend_record.amend"](jid, changes) if changes else __salt__["chef_backend_record.read"]()
+    return __salt__["chef_backend_record.amend"](jid, changes or {}) if jid else __salt__["chef_backend_record.read"]()
 
 
 def _unfinished():

@@ -4,8 +4,11 @@ The runbooks call these when a step runs, never earlier: render time is minutes 
 All of them only read.
 """
 
+import time
+
+import salt.client
 import salt.utils.minions
-from salt.exceptions import CommandExecutionError
+from salt.exceptions import CommandExecutionError, SaltException
 
 try:
     from saltext.chef_backend import chef_backend_answers as answers
@@ -17,6 +20,8 @@ except ImportError:
     import chef_backend_config as config
     import chef_backend_plan as plans
     import chef_backend_version as versions
+
+CLIENT = "chef_backend_nodes.client"
 
 
 def __virtual__():
@@ -106,6 +111,7 @@ def ask(nodes, function, *args, timeout=15):
     :param function: name of an execution module function.
     :param timeout: seconds to wait for a first sign of life.
     :returns: ``{node: {"ok": bool, "value": anything, "error": text or None}}``, one entry for each node.
+    :raises CommandExecutionError: the master itself cannot be asked.
 
     CLI Example:
 
@@ -113,8 +119,18 @@ def ask(nodes, function, *args, timeout=15):
 
         salt-run salt.cmd chef_backend_nodes.ask '[be1, be2]' test.ping
     """
-    nodes = list(nodes)
-    said = __salt__["saltutil.cmd"](nodes, function, arg=args, timeout=timeout, tgt_type="list") if nodes else {}
+    nodes, said = list(nodes), {}
+    if not nodes:
+        return {}
+    if CLIENT not in __context__:  # saltutil.cmd makes a new one each time, which takes longer than many an answer
+        __context__[CLIENT] = salt.client.get_local_client(__opts__["conf_file"])
+    try:
+        for part in __context__[CLIENT].cmd_iter(nodes, function, args, timeout=timeout, tgt_type="list"):
+            said.update(part)
+            if len(said) == len(nodes):
+                break
+    except SaltException as err:
+        raise CommandExecutionError(f"the salt-master cannot be asked: {err}") from err
     return {node: _answer(node, said.get(node), timeout) for node in nodes}
 
 
@@ -122,7 +138,7 @@ def views(name, only=None, jid=None, changes=None):
     """Ask every backend for all that judging it needs.
 
     :param only: names of the parts to ask for; all if not given.
-    :param jid: orchestration that owns the record; with ``changes``.
+    :param jid: orchestration that asks; if it owns the record, this is a sign of life of it.
     :param changes: fields of the record that each backend is to change first: one round for both.
     :returns: ``{node: answer}`` as of ``chef_backend_node.view``; a silent node has ``errors: {answer: why}``.
 
@@ -228,7 +244,7 @@ def status(name):
         salt-run salt.cmd chef_backend_nodes.status prod with_pillar=True
     """
     settings = cluster(name)
-    shown = plans.status(name, str(settings.version), views(name), settings.gates.max_lag_bytes)
+    shown = plans.status(name, str(settings.version), views(name), settings.gates.max_lag_bytes, time.time())
     return {**shown, "text": plans.status_text(shown), "ok": shown["healthy"]}
 
 
@@ -243,7 +259,7 @@ def plan(name):
     """
     settings = cluster(name)
     seen = views(name)
-    shown = plans.status(name, str(settings.version), seen, settings.gates.max_lag_bytes)
+    shown = plans.status(name, str(settings.version), seen, settings.gates.max_lag_bytes, time.time())
     package = settings.package.source.rpartition("/")[2]
     planned = plans.plan(shown, batches(name), package, index_created(name, seen))
     return {**planned, "text": plans.plan_text(shown, planned), "ok": not planned["refusals"]}

@@ -97,7 +97,7 @@ def replace(jid, record):
 
 
 def amend(jid, changes):
-    """Change some fields of the record, if the orchestration ``jid`` owns it.
+    """Change some fields of the record, if the orchestration ``jid`` owns it; a sign of life as well.
 
     :param jid: job id of the owner.
     :param changes: mapping of fields, see ``chef_backend_record.Record``.
@@ -111,10 +111,40 @@ def amend(jid, changes):
     """
     with _guard():
         found = _read()
-        if found is not None and found.owner.jid == str(jid):
-            found = found.amended(changes)
+        if found is not None and found.owner.jid == str(jid) and found.state == records.OPEN:
+            found = found.amended({**changes, "heartbeat": time.time()})  # by the clock that will judge its age
             _write(RUN_FILE, found)
     return found.to_dict() if found else None
+
+
+def beat(jid):
+    """Take a sign of life of the orchestration ``jid``. Returns True if it owns the record.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be1 chef_backend_record.beat 20261122120000000000
+    """
+    found = amend(jid, {})
+    return bool(found) and found["owner"]["jid"] == str(jid) and found["state"] == records.OPEN
+
+
+def abandon(jid):
+    """Note that the run of the orchestration ``jid`` is given up and failover is on. Returns True if it was open.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be1 chef_backend_record.abandon 20261122120000000000
+    """
+    with _guard():
+        found = _read()
+        if found is None or found.owner.jid != str(jid) or found.state != records.OPEN:
+            return False
+        _write(RUN_FILE, found.amended({"state": records.ABANDONED, "failover": "on"}))
+    return True
 
 
 def finish(jid, record):
@@ -146,6 +176,7 @@ def begun_here():
     If it dies now, the next run knows that this node may be half-upgraded, whatever its services look like.
 
     :returns: True if a record was there to note it in.
+    :raises CommandExecutionError: the run has been given up: this order of it comes too late.
 
     CLI Example:
 
@@ -157,6 +188,8 @@ def begun_here():
         found = _read()
         if found is None:
             return False
+        if found.state == records.ABANDONED:
+            raise CommandExecutionError(f"{__grains__['id']}: {records.given_up(found)}")
         done = tuple(node for node in found.finished if node != __grains__["id"])
         _write(RUN_FILE, found.amended({"node": __grains__["id"], "finished": done}))
     return True

@@ -18,7 +18,6 @@ except ImportError:
     import chef_backend_record as records
     import chef_backend_version as versions
 
-LEASE = 120  # seconds an owner may be silent between two short steps
 LOOK = "chef_backend_run.look"  # in __context__: what the last step saw and left as it was
 LOOK_IS_GOOD = 5  # seconds
 
@@ -76,12 +75,13 @@ def opened(name, cluster, way):
             owner=__salt__["chef_backend_hold.owner"](jid),
             opened=resumed.opened if resumed else time.time(),
             heartbeat=time.time(),
-            lease=LEASE + settings.timeouts.install + settings.timeouts.backup,  # staging and backup follow
+            lease=settings.timeouts.lease,
             node=resumed.node if resumed else None,
             finished=resumed.finished if resumed else (),
         )
         __salt__["chef_backend_hold.take"](record, found)
         _keep(cluster, views, record)
+        _stay_heard_of(record)
         __salt__["chef_backend_progress.follow"](cluster, record.run)
         comment = f"resumed run {record.run}" if resumed else f"opened run {record.run}"
         _tell(record, "open", "end", comment=plan)
@@ -147,8 +147,7 @@ def gates(name, cluster, node, role):
     ret = _result(name)
     try:
         settings = _ask("cluster", cluster)
-        lease = LEASE + settings.timeouts.install + settings.timeouts.upgrade + settings.timeouts.rejoin
-        turn = {"step": f"upgrade {role} {node}", "lease": lease}
+        turn = {"step": f"upgrade {role} {node}", "turn": node}
         _, record = _until_holds(settings, lambda: _node_gates(cluster, settings, node, role, turn))
         if __opts__["test"]:
             ret.update(result=None, comment=f"the gates hold; {node} would be upgraded as the {role}")
@@ -174,7 +173,7 @@ def failover(name, cluster, to):
             ret.update(result=None, comment=f"failover would be {to}")
             return ret
         settings = _ask("cluster", cluster)
-        record = _note(cluster, failover=to, step=f"failover {to}", lease=LEASE)
+        record = _note(cluster, failover=to, step=f"failover {to}", turn=None)
         ret["changes"] = _set_failover(settings, record.backends, to)
         _tell(record, f"failover {to}", "end")
         ret.update(result=True, comment=f"failover is {to}")
@@ -192,7 +191,7 @@ def verified(name, cluster):
             ret.update(result=None, comment=f"would verify that every backend runs {settings.version}")
             return ret
         views = _until_holds(settings, lambda: _verify(cluster, settings), settings.timeouts.rejoin)
-        record = _note(cluster, step="verified", lease=LEASE + settings.timeouts.reconfigure)
+        record = _note(cluster, step="verified")
         _keep(cluster, views, record)
         _tell(record, "verify", "end")
         ret.update(result=True, comment=f"{len(views)} backends run {settings.version}, healthy, failover on")
@@ -219,6 +218,9 @@ def closed(name, cluster):
         if record is None or record.owner.jid != str(__orchestration_jid__):
             ret.update(result=True, comment="this orchestration holds no run: nothing to close")
             return ret
+        __salt__["chef_backend_pulse.stop"](record.owner.jid)
+        if record.state == records.ABANDONED:
+            raise CommandExecutionError(records.given_up(record))
         failed = [str(step.get("name")) for step in __running__.values() if step.get("result") is False]
         settings = _ask("cluster", cluster)
         shown = answers.failover(views)
@@ -226,10 +228,10 @@ def closed(name, cluster):
             _safe_to_fail_over(_ask("views", cluster))
             ret["changes"] = _set_failover(settings, record.backends, "on")
         if failed:
-            _note(cluster, state=records.FAILED, failover="on", lease=LEASE)
+            _note(cluster, state=records.FAILED, failover="on", turn=None)
             ret["comment"] = f"run {record.run} ended at {failed[0]!r}; failover is on; the same command resumes it"
         else:
-            done = record.at(time.time(), state=records.DONE, failover="on", node=None)
+            done = record.at(time.time(), state=records.DONE, failover="on", node=None, turn=None)
             __salt__["chef_backend_hold.finish"](done)
             ret["comment"] = f"run {record.run} is done; failover is on"
         ret["result"] = True
@@ -260,7 +262,6 @@ def _look(cluster, **changes):
     if __opts__["test"]:
         return _ask("views", cluster), None  # no run is open
     jid = str(__orchestration_jid__)
-    changes = {**changes, "heartbeat": time.time()}
     views = _ask("views", cluster, None, jid, changes)
     return views, __salt__["chef_backend_hold.owned"](cluster, jid, views)
 
@@ -274,6 +275,16 @@ def _tell(record, step, how, node=None, comment=None):
     __salt__["chef_backend_progress.tell"](
         step, how, node=node or record.cluster, comment=comment, run=record.run, cluster=record.cluster
     )
+
+
+def _stay_heard_of(record):
+    """From now on the backends look after failover, should this orchestration not be heard of for its lease."""
+    interval = max(1, record.lease // 4)
+    said = __salt__["chef_backend_nodes.ask"](record.backends, "chef_backend_deadman.arm", interval)
+    deaf = [answer["error"] for answer in said.values() if not answer["ok"]]
+    if deaf:
+        raise CommandExecutionError("\n".join(deaf))
+    __salt__["chef_backend_pulse.start"](record.backends, record.owner.jid, interval)
 
 
 def _note(cluster, **changes):

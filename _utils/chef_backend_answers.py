@@ -99,6 +99,8 @@ def owned(views, jid, now):
     for other in found:
         if other.owner.jid != jid:
             raise ValueError(records.held_by(other, now))
+        if other.state == records.ABANDONED:
+            raise ValueError(records.given_up(other))
     if not found:
         silent = [why for view in views.values() for why in view["errors"].values()]
         raise ValueError("; ".join(silent) or "no backend has its record")

@@ -83,6 +83,7 @@ class Timeouts:
     failover: int = 60
     reconfigure: int = 900
     api: int = 120
+    lease: int = 120
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 try:
     from saltext.chef_backend import chef_backend_answers as answers
+    from saltext.chef_backend import chef_backend_record as records
     from saltext.chef_backend import chef_backend_version as versions
 except ImportError:
     import chef_backend_answers as answers
+    import chef_backend_record as records
     import chef_backend_version as versions
 
 UNKNOWN = "unknown"
@@ -38,10 +40,11 @@ def node_rows(views, target):
     return rows
 
 
-def status(cluster, target, views, max_lag_bytes):
+def status(cluster, target, views, max_lag_bytes, now):
     """Return all that ``status`` shows of a cluster.
 
-    :returns: mapping with ``cluster, target, nodes, failover, run, healthy, reasons``.
+    :param now: epoch seconds, by which a run's silence is judged.
+    :returns: mapping with ``cluster, target, nodes, failover, run, advice, healthy, reasons``.
     """
     verdict = answers.verdict(views, max_lag_bytes)
     reasons = [str(reason) for reason in verdict.reasons]
@@ -58,6 +61,7 @@ def status(cluster, target, views, max_lag_bytes):
         "nodes": node_rows(views, target),
         "failover": failover,
         "run": record.to_dict() if record else None,
+        "advice": records.advice(record, now),
         "healthy": verdict.healthy and not reasons,
         "reasons": reasons,
     }
@@ -139,6 +143,7 @@ def status_text(shown):
         f"cluster {shown['cluster']}: {'healthy' if shown['healthy'] else 'NOT HEALTHY'}; failover {shown['failover']}",
         f"run: {run['run']} to {run['target']}, {run['state']}, at {run['step']!r}" if run else "run: none",
     ]
+    lines += [f"  {shown['advice']}"] if shown["advice"] else []
     return "\n".join(lines + [f"  - {reason}" for reason in shown["reasons"]])
 
 

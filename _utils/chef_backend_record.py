@@ -9,6 +9,7 @@ import json
 
 OPEN = "open"  # an orchestration owns the run
 FAILED = "failed"  # it ended before its target was reached; the same command goes on
+ABANDONED = "abandoned"  # its owner was not heard of any more, and a backend has switched failover on
 DONE = "done"
 
 
@@ -44,7 +45,8 @@ class Record:
     lease: int  # seconds after the heartbeat for which the owner is taken for alive
     state: str = OPEN
     step: str = "open"
-    node: str | None = None  # the node inside its upgrade, if one is
+    node: str | None = None  # the node inside its upgrade, if one is; noted by that node itself
+    turn: str | None = None  # the node whose turn it is, from before its gates until failover is switched again
     failover: str = "on"  # as this run last set it
     finished: tuple = ()  # nodes this run upgraded, in order
 
@@ -124,6 +126,7 @@ _FITS = {
     "heartbeat": (_is_time, "a time in seconds"),
     "lease": (_is_time, "a number of seconds"),
     "node": (lambda value: value is None or _is_text(value), "a name or nothing"),
+    "turn": (lambda value: value is None or _is_text(value), "a name or nothing"),
 }
 
 
@@ -152,6 +155,34 @@ def held_by(record, now):
         f"run {record.run} to {record.target} holds {record.cluster}: started by master {record.owner.master} "
         f"(process {record.owner.pid}), {now - record.opened:.0f} s old, "
         f"at step {record.step!r}{f' on {record.node}' if record.node else ''}"
+    )
+
+
+def advice(record, now):
+    """Say what to do about a run that is not under way any more; empty if it is, or if there is none.
+
+    :param now: epoch seconds.
+    """
+    if record is None:
+        return ""
+    if record.state == ABANDONED:
+        return given_up(record)
+    if record.state == FAILED:
+        return f"run {record.run} failed at {record.step!r}: the same command goes on from there"
+    silent = now - record.heartbeat
+    if silent <= record.lease:
+        return ""
+    return (
+        f"run {record.run} has been silent for {silent:.0f} s (lease {record.lease} s) at {record.step!r}: if its "
+        "salt-run is gone, the same command goes on from there"
+    )
+
+
+def given_up(record):
+    """Say that a run has been abandoned, and what to do."""
+    return (
+        f"run {record.run} was not heard of for its lease of {record.lease} s: the backends gave it up and switched "
+        "failover on; the same command goes on from here"
     )
 
 

@@ -25,3 +25,4 @@ chef_backend:
         failover: 60  # the nodes to show that failover was switched; HAProxy to know the leader
         reconfigure: 900
         api: 120
+        lease: 120  # without a sign of life of the run, until the backends switch failover on again

@@ -76,6 +76,7 @@ def fixture_record():
         "state": "open",
         "step": "open",
         "node": None,
+        "turn": None,
         "failover": "on",
         "finished": [],
     }

@@ -100,7 +100,23 @@ def test_only_the_owner_amends(minion, record, other):
     assert minion.call("chef_backend_record.amend", other["owner"]["jid"], {"step": "stolen"}) == record
     assert minion.call("chef_backend_record.read") == record
     amended = minion.call("chef_backend_record.amend", int(record["owner"]["jid"]), {"step": "failover off"})
-    assert amended == {**record, "step": "failover off"} == minion.call("chef_backend_record.read")
+    assert amended == minion.call("chef_backend_record.read")
+    assert amended == {**record, "step": "failover off", "heartbeat": amended["heartbeat"]}
+    assert amended["heartbeat"] > record["heartbeat"]
+
+
+def test_a_run_that_was_given_up_is_amended_no_more_and_its_late_orders_are_refused(minion, record):
+    jid = record["owner"]["jid"]
+    minion.call("chef_backend_record.create", record)
+    assert minion.call("chef_backend_record.abandon", "1") is False
+    assert minion.call("chef_backend_record.beat", jid) is True
+    assert minion.call("chef_backend_record.abandon", jid) is True
+    assert minion.call("chef_backend_record.abandon", jid) is False
+    assert minion.call("chef_backend_record.beat", jid) is False
+    given_up = minion.call("chef_backend_record.read")
+    assert (given_up["state"], given_up["failover"]) == ("abandoned", "on")
+    assert minion.call("chef_backend_record.amend", jid, {"step": "upgrade"}) == given_up
+    assert "the backends gave it up" in told(minion, "chef_backend_record.begun_here")
 
 
 def test_begun_here_notes_this_node_until_finished_here(minion, record):

@@ -35,9 +35,9 @@ class Operator:
         cluster = {key: value for key, value in cluster.items() if value is not None}
         self.lab.write_pillar({"chef_backend": {"clusters": {"prod": cluster}}})
 
-    def upgrades(self, **options):
-        """Type the one command and wait for its end."""
-        return self.lab.salt_run(*ROLLING, pillar(), **options)
+    def upgrades(self, *words):
+        """Type the one command, and what else an operator may add to it, and wait for its end."""
+        return self.lab.salt_run(*ROLLING, pillar(), *words)
 
     def starts_upgrading(self):
         """Type the one command and leave it running."""

@@ -5,14 +5,24 @@ import itertools
 import pytest
 
 from tests.integration.operator import NEW, OLD, Operator
+from tests.lab.clients.crowd import Crowd
+from tests.lab.clients.tally import ACKNOWLEDGED
 
 
 @pytest.fixture(scope="module")
-def done(module_lab):
-    """One rolling upgrade from 2.2.0 to 2.3.16 that everything here looks at."""
+def clients(module_lab):
+    """What clients were told who wrote all the time, and what is stored: filled by the one rolling upgrade."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def done(module_lab, clients):
+    """One rolling upgrade from 2.2.0 to 2.3.16, under load, that everything here looks at."""
     operator = Operator(module_lab)
     operator.wants(NEW)
-    run = operator.upgrades()
+    with Crowd(module_lab) as crowd:
+        run = operator.upgrades()
+        clients += [tally for tallies in crowd.stop() for tally in tallies]
     return operator, run
 
 
@@ -53,6 +63,14 @@ def test_i3_failover_is_off_while_followers_are_upgraded_and_on_at_the_end(done)
         assert operator.failover_at(command.begin) == expected, command
     assert operator.failover_at(float("inf")) == "on"
     assert operator.shown_failover() == "on"
+
+
+def test_i4_no_write_that_a_client_saw_acknowledged_is_lost(done, clients):
+    assert len(clients) == 3, "rows by SQL, and nodes through each of two API servers"
+    for tally in clients:
+        assert tally.count(ACKNOWLEDGED) > 100, tally.writer
+        assert [answer.key for answer in tally.lost] == [], tally.writer
+        assert [answer.key for answer in tally.revived] == [], tally.writer
 
 
 def test_i6_packages_and_backup_come_before_the_exposure(done):

@@ -119,6 +119,14 @@ def test_kill_9_between_two_followers_then_resume(operator):
     assert [t["how"] for t in operator.takeovers()] == ["hand-over"]
 
 
+def test_test_mode_says_what_would_be_and_changes_nothing(operator):
+    run = operator.upgrades("test=True")
+    assert "Upgrade follower be2" in run.stdout
+    assert "would be upgraded as the leader" in run.stdout
+    assert [str(c) for c in operator.changing_commands()] == []
+    assert not list(operator.lab.root("be2").glob("var/lib/salt-chef-backend/*.json")), "no lock, no record"
+
+
 def test_refused_before_anything_changes(operator):
     """One cluster serves all of these: each must leave it as it found it."""
     good = operator.lab.package(NEW)
@@ -130,6 +138,10 @@ def test_refused_before_anything_changes(operator):
 
     operator.wants(NEW, package={"source": f"salt://packages/{other.name}", "sha256": sha256(other)})
     assert_untouched(operator, operator.upgrades(), "holds version 2.0.30, expected 2.3.16")
+
+    (server,) = good.parent.glob("chef-server-core_*.deb")
+    operator.wants(NEW, package={"source": f"salt://packages/{server.name}", "sha256": sha256(server)})
+    assert_untouched(operator, operator.upgrades(), "is a package of chef-server-core, expected chef-backend")
 
     operator.wants("1.4.6")
     assert_untouched(operator, operator.upgrades(), "1.4.6")

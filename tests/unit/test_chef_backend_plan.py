@@ -15,8 +15,8 @@ OFF = printed.cluster_status(
 )
 
 
-def status(seen, target="2.3.16"):
-    return plans.status("prod", target, seen, max_lag_bytes=1024)
+def status(seen, target="2.3.16", now=2100.0):
+    return plans.status("prod", target, seen, max_lag_bytes=1024, now=now)
 
 
 def plan(seen, target="2.3.16"):
@@ -84,6 +84,23 @@ def test_failover_off_is_explained_by_a_run():
     shown = status(views(**everywhere({"cluster_status": OFF, "record": RECORD.to_dict()})))
     assert shown["healthy"] is True
     assert shown["run"] == RECORD.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("state", "now", "told"),
+    [
+        ("open", 2160.0, ""),
+        ("open", 2161.0, "silent for 61 s (lease 60 s) at 'open': if its salt-run is gone, the same command goes on"),
+        ("failed", 2100.0, "run r1 failed at 'open': the same command goes on from there"),
+        ("abandoned", 2100.0, "the backends gave it up and switched failover on; the same command goes on from here"),
+    ],
+)
+def test_a_run_that_is_not_under_way_any_more_is_told_with_what_to_do(state, now, told):
+    shown = status(views(be1={"record": RECORD.to_dict() | {"state": state}}), now=now)
+    assert told in shown["advice"]
+    assert bool(shown["advice"]) == bool(told)
+    assert told in plans.status_text(shown)
+    assert shown["healthy"] is True, "an unfinished run is no illness: the next one may go on"
 
 
 def test_a_record_that_cannot_be_read_is_a_reason():

@@ -1,0 +1,94 @@
+"""The dead man's switch: failover comes on again by itself when the run that switched it off is never heard of again.
+
+It is a job of this minion's own scheduler, so it needs neither the orchestration nor its master.
+"""
+
+import logging
+import time
+
+from salt.exceptions import CommandExecutionError
+
+try:
+    from saltext.chef_backend import chef_backend_deadman as deadman
+    from saltext.chef_backend import chef_backend_record as records
+except ImportError:
+    import chef_backend_deadman as deadman
+    import chef_backend_record as records
+
+JOB = "chef_backend_deadman"
+log = logging.getLogger(__name__)
+
+
+def __virtual__():
+    return True
+
+
+def arm(seconds):
+    """Have this minion look after failover from now on, in this interval; it ends by itself with the run.
+
+    :param seconds: interval.
+    :returns: True.
+    :raises CommandExecutionError: the minion's scheduler does not take the job.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' chef_backend_deadman.arm 30
+    """
+    job = {"function": "chef_backend_deadman.check", "seconds": int(seconds), "maxrunning": 1, "return_job": False}
+    if JOB in __salt__["schedule.list"](return_yaml=False):
+        done = __salt__["schedule.modify"](JOB, run_on_start=False, **job)
+    else:
+        done = __salt__["schedule.add"](JOB, run_on_start=False, persist=True, **job)
+    if not done["result"]:
+        raise CommandExecutionError(f"{__grains__['id']}: the dead man's switch cannot be armed: {done['comment']}")
+    return True
+
+
+def disarm():
+    """End looking after failover. Returns True if the job was there.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' chef_backend_deadman.disarm
+    """
+    return __salt__["schedule.delete"](JOB)["result"]
+
+
+def check():
+    """Switch failover on if its run is gone and that is safe; say loudly why not, if it is not.
+
+    :returns: ``{"action": what was done, "reason": why}``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be1 chef_backend_deadman.check
+    """
+    found = __salt__["chef_backend_record.read"]()
+    record = records.Record.from_dict(found) if found else None
+    decision = deadman.first_look(record, __grains__["id"], time.time())
+    if decision is None:
+        view = __salt__["chef_backend_node.view"](["busy", "cluster_status", "status", "due"])
+        decision = deadman.decide(record, view)
+    if decision.action == deadman.OVER:
+        disarm()
+    elif decision.action == deadman.OFF:
+        log.error("%s: FAILOVER OF %s STAYS OFF: %s", __grains__["id"], record.cluster, decision.reason)
+        _tell(record, "failed", decision.reason)
+    elif decision.action == deadman.ON:
+        __salt__["chef_backend.ensure_failover"]("on")
+        __salt__["chef_backend_record.abandon"](record.owner.jid)
+        log.warning("%s: run %s is abandoned, failover is on: %s", __grains__["id"], record.run, decision.reason)
+        _tell(record, "end", decision.reason)
+    return {"action": decision.action, "reason": decision.reason}
+
+
+def _tell(record, how, reason):
+    __salt__["chef_backend_progress.tell"](
+        "restore failover", how, comment=reason, run=record.run, cluster=record.cluster
+    )

@@ -1,0 +1,90 @@
+"""The orchestration and its master are gone for good: failover comes on by itself, or stays off for a reason (I3)."""
+
+import json
+import os
+import signal
+
+import pytest
+
+from tests.integration.operator import NEW, Operator
+
+LEASE = 8  # seconds; the backends look every quarter of it
+
+
+@pytest.fixture
+def operator(fresh_lab):
+    """An operator at a fresh 2.2.0 cluster who wants 2.3.16, and whose runs are given up after a short lease."""
+    someone = Operator(fresh_lab)
+    bounds = {"ask": 10, "gate": 15, "rejoin": 40, "upgrade": 120, "api": 30, "lease": LEASE}
+    someone.wants(NEW, backup=False, timeouts=bounds)
+    return someone
+
+
+def starts_the_master_again(operator):
+    """A new master for the old keys: what it kept of the run before counts for nothing."""
+    operator.lab.start_master()
+    operator.lab.await_minions(timeout=90)
+
+
+def begins_and_loses_the_master(operator, moment):
+    """Start the upgrade; at that moment salt-run and the master are killed, never to come back."""
+    run = operator.starts_upgrading()
+    operator.waits_for(moment, 120)
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    operator.lab.stop_master(kill=True)
+
+
+def shown_failover(operator, node="be1"):
+    """Read cluster-status on a node: there is no master to ask."""
+    shown = operator.lab.exec(node, "chef-backend-ctl", "cluster-status", check=False).stdout
+    return "off" if "not_blocked" not in shown else "on"
+
+
+def record(operator, node):
+    return json.loads((operator.lab.root(node) / "var/lib/salt-chef-backend/run.json").read_text())
+
+
+def test_i3_between_two_followers_failover_comes_on_by_itself(operator):
+    begins_and_loses_the_master(
+        operator, lambda: any(c.status == 0 for c in operator.commands("chef-backend-ctl upgrade"))
+    )
+    assert shown_failover(operator) == "off"
+    operator.waits_for(lambda: shown_failover(operator) == "on", 90)
+    operator.waits_for(lambda: record(operator, "be2")["state"] == "abandoned")
+
+    starts_the_master_again(operator)
+    assert "the backends gave it up" in operator.lab.salt_run("chef_backend.status", "prod").stdout
+    run = operator.upgrades()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert [c.host for c in operator.commands("chef-backend-ctl upgrade")] == ["be2", "be3", "be1"]
+    assert operator.shown_failover() == "on"
+
+
+def test_i3_a_follower_lost_inside_its_upgrade_keeps_failover_off_and_says_so(operator):
+    operator.lab.put("be2", "/etc/lab/faults.json", '{"upgrade": {"hang": 60, "times": 1}}')
+    begins_and_loses_the_master(operator, lambda: operator.commands("chef-backend-ctl upgrade"))
+    operator.lab.power_off("be2")
+    told = "FAILOVER OF prod STAYS OFF"
+
+    def said(node):
+        return told in (operator.lab.root(node) / "var/log/salt-minion.log").read_text()
+
+    operator.waits_for(lambda: said("be1") and said("be3"), 90)
+    operator.lab.power_on("be2")
+    operator.lab.wait_healthy(60)
+    assert shown_failover(operator) == "off", "be2 has the new files and never finished its upgrade"
+
+    starts_the_master_again(operator)
+    run = operator.upgrades()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert set(operator.versions().values()) == {NEW}
+    assert operator.shown_failover() == "on"
+
+
+def test_a_long_upgrade_of_a_run_that_lives_is_not_given_up(operator):
+    operator.lab.put("be2", "/etc/lab/faults.json", json.dumps({"upgrade": {"hang": 3 * LEASE, "times": 1}}))
+    run = operator.upgrades()
+    assert run.returncode == 0, run.stdout + run.stderr
+    switches = [c.argv[2] for c in operator.commands("chef-backend-ctl set-cluster-failover")]
+    assert switches == ["off", "on", "off", "on"]
