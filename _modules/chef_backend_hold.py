@@ -37,6 +37,20 @@ def owner(jid):
     return records.Owner(jid=jid, master=__opts__["id"], pid=process.pid, started=process.create_time())
 
 
+def gone(held):
+    """Tell why nobody drives a run any more, or None while somebody must be taken to do so.
+
+    :param held: ``chef_backend_record.Record``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_hold.gone '{...}'
+    """
+    return records.owner_is_gone(held, time.time(), master=__opts__["id"], alive=_alive)
+
+
 def may_take(found, target, views):
     """Tell whether a cluster may be taken, and which unfinished run is resumed by that.
 
@@ -54,15 +68,15 @@ def may_take(found, target, views):
     """
     if found is None:
         return None
-    gone = records.owner_is_gone(found, time.time(), master=__opts__["id"], alive=_alive)
-    if gone is None:
+    why = gone(found)
+    if why is None:
         raise CommandExecutionError(f"{records.held_by(found, time.time())}: wait for its end")
     if found.target == target:
         return found
     half_done = sorted(node for node, view in views.items() if view.get("due"))
     if half_done:
         raise CommandExecutionError(
-            f"run {found.run} to {found.target} left {', '.join(half_done)} half-upgraded ({gone}): "
+            f"run {found.run} to {found.target} left {', '.join(half_done)} half-upgraded ({why}): "
             f"finish it first, with version {found.target} in the pillar"
         )
     return None

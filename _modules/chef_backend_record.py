@@ -130,6 +130,27 @@ def beat(jid):
     return bool(found) and found["owner"]["jid"] == str(jid) and found["state"] == records.OPEN
 
 
+def wish(run, word):
+    """Note what the operator wishes of an open run; it heeds that at its next safe point.
+
+    :param run: the run's id.
+    :param word: ``pause``, ``abort``, or None to take a wish back.
+    :returns: True if that run is open here.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be1 chef_backend_record.wish 20261122120000000000 pause
+    """
+    with _guard():
+        found = _read()
+        if found is None or found.run != str(run) or found.state != records.OPEN:
+            return False
+        _write(RUN_FILE, found.amended({"wish": word}))
+    return True
+
+
 def abandon(jid):
     """Note that the run of the orchestration ``jid`` is given up and failover is on. Returns True if it was open.
 

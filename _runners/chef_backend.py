@@ -1,9 +1,11 @@
-"""What the operator types: ``salt-run chef_backend.status`` and ``salt-run chef_backend.plan``.
+"""What the operator types: ``salt-run chef_backend.status``, ``plan``, ``pause``, ``resume`` and ``abort``.
 
-Both only read. A mistake ends in one message and exit status 1.
+The first two only read. A mistake ends in one message and exit status 1.
 """
 
 from salt.exceptions import CommandExecutionError
+
+ORCHESTRATION = "orch.chef_backend_rolling"
 
 
 def __virtual__():
@@ -41,6 +43,66 @@ def plan(cluster, text=True):
         salt-run chef_backend.plan prod
     """
     return _answer(lambda: [_master("chef_backend_nodes.plan", cluster)], text)
+
+
+def pause(cluster):
+    """Have a run end before it touches another node; failover is on meanwhile, ``resume`` goes on with it.
+
+    :param cluster: the cluster's name.
+    :returns: what was done, as text. Exit status 1 if there is no run to pause.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run chef_backend.pause prod
+    """
+    return _steer("pause", cluster)
+
+
+def resume(cluster):
+    """Go on with a run that was paused, failed or was given up: all gates are looked at again. Waits for its end.
+
+    :param cluster: the cluster's name.
+    :returns: what was done, as text. Exit status 1 if there is no run to resume, or it does not reach its end.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run chef_backend.resume prod
+    """
+    return _steer("resume", cluster)
+
+
+def abort(cluster):
+    """End a run before it touches another node, or what a run left that nobody drives; failover is on then.
+
+    :param cluster: the cluster's name.
+    :returns: what was done, as text. Exit status 1 if there is no run, or a node is inside its upgrade.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run chef_backend.abort prod
+    """
+    return _steer("abort", cluster)
+
+
+def _steer(verb, cluster):
+    try:
+        done = _master(f"chef_backend_control.{verb}", cluster)
+    except CommandExecutionError as err:
+        return _bad({"error": str(err)})
+    if not done["ok"]:
+        return _bad({"error": done["text"]})
+    if not done["start"]:
+        return done["text"]
+    ended = __salt__["state.orchestrate"](
+        mods=ORCHESTRATION, pillar={"cluster": cluster}, orchestration_jid=str(__jid__)
+    )
+    return ended if ended.get("retcode") == 0 else _bad({"found": ended})
 
 
 def _names(cluster):

@@ -9,17 +9,23 @@ from salt.exceptions import CommandExecutionError
 
 try:
     from saltext.chef_backend import chef_backend_answers as answers
+    from saltext.chef_backend import chef_backend_gates as checks
     from saltext.chef_backend import chef_backend_outcome as outcome
     from saltext.chef_backend import chef_backend_record as records
     from saltext.chef_backend import chef_backend_version as versions
 except ImportError:
     import chef_backend_answers as answers
+    import chef_backend_gates as checks
     import chef_backend_outcome as outcome
     import chef_backend_record as records
     import chef_backend_version as versions
 
 LOOK = "chef_backend_run.look"  # in __context__: what the last step saw and left as it was
 LOOK_IS_GOOD = 5  # seconds
+
+
+class Wished(CommandExecutionError):
+    """The operator wants the run to end at this safe point: there is nothing to wait for."""
 
 
 def __virtual__():
@@ -43,19 +49,17 @@ def opened(name, cluster, way):
         frontends = _ask("frontends", cluster)
         _all_answer(frontends, settings.timeouts.ask)
         views = _ask("views", cluster)
-        silent = [view["errors"]["answer"] for view in views.values() if "answer" in view["errors"]]
-        if silent:
-            raise CommandExecutionError("\n".join(silent))
+        checks.everybody_answers(views)
         found = answers.record(views)
         resumed = __salt__["chef_backend_hold.may_take"](found, str(settings.version), views)
         if resumed:  # what the dead run left at work on a node must end first
             bound = settings.timeouts.upgrade + settings.timeouts.rejoin
-            views = _until_holds(settings, lambda: _nobody_at_work(_ask("views", cluster)), bound)
+            views = _until_holds(settings, lambda: _views_at_rest(cluster), bound)
             found = resumed = answers.record(views)  # the node may have finished meanwhile
-        _gates_of_cluster(views, settings, resumed.node if resumed else None)
-        _nobody_at_work(views)
-        _right_way(views, settings, way)
-        failover_found = _failover_found(views, resumed)
+        checks.healthy(views, settings.gates.max_lag_bytes, resumed.node if resumed else None)
+        checks.nobody_at_work(views)
+        checks.right_way(views, settings.version, _index_created(cluster, views), way)
+        failover_found = checks.failover_found(views, resumed)
         due, leads = answers.due(views, str(settings.version)), answers.leader(views)
         plan = f"{way} to {settings.version}; due: {', '.join(due) or 'no backend'}; {leads} leads now"
         if __opts__["test"]:
@@ -172,9 +176,8 @@ def failover(name, cluster, to):
         if __opts__["test"]:
             ret.update(result=None, comment=f"failover would be {to}")
             return ret
-        settings = _ask("cluster", cluster)
         record = _note(cluster, failover=to, step=f"failover {to}", turn=None)
-        ret["changes"] = _set_failover(settings, record.backends, to)
+        ret["changes"] = __salt__["chef_backend_control.set_failover"](cluster, to)
         _tell(record, f"failover {to}", "end")
         ret.update(result=True, comment=f"failover is {to}")
     except (CommandExecutionError, ValueError) as err:
@@ -222,14 +225,17 @@ def closed(name, cluster):
         if record.state == records.ABANDONED:
             raise CommandExecutionError(records.given_up(record))
         failed = [str(step.get("name")) for step in __running__.values() if step.get("result") is False]
-        settings = _ask("cluster", cluster)
         shown = answers.failover(views)
         if shown != "on" and not (shown == "unknown" and record.failover == "on"):
-            _safe_to_fail_over(_ask("views", cluster))
-            ret["changes"] = _set_failover(settings, record.backends, "on")
-        if failed:
-            _note(cluster, state=records.FAILED, failover="on", turn=None)
-            ret["comment"] = f"run {record.run} ended at {failed[0]!r}; failover is on; the same command resumes it"
+            ret["changes"] = __salt__["chef_backend_control.restore_failover"](cluster)
+        if failed and record.wish == records.ABORT:
+            ended = record.at(time.time(), state=records.ABORTED, failover="on", turn=None)
+            __salt__["chef_backend_hold.finish"](ended)
+            ret["comment"] = f"run {record.run} is aborted; failover is on; nothing is left open"
+        elif failed:
+            state = records.PAUSED if record.wish == records.PAUSE else records.FAILED
+            _note(cluster, state=state, failover="on", turn=None, wish=None)
+            ret["comment"] = f"run {record.run} {state} at {failed[0]!r}; failover is on; the same command resumes it"
         else:
             done = record.at(time.time(), state=records.DONE, failover="on", node=None, turn=None)
             __salt__["chef_backend_hold.finish"](done)
@@ -263,7 +269,10 @@ def _look(cluster, **changes):
         return _ask("views", cluster), None  # no run is open
     jid = str(__orchestration_jid__)
     views = _ask("views", cluster, None, jid, changes)
-    return views, __salt__["chef_backend_hold.owned"](cluster, jid, views)
+    record = __salt__["chef_backend_hold.owned"](cluster, jid, views)
+    if record.wish:
+        raise Wished(f"{record.wish} was asked for: nothing more is begun")
+    return views, record
 
 
 def _keep(cluster, views, record):
@@ -292,13 +301,6 @@ def _note(cluster, **changes):
     return __salt__["chef_backend_hold.note"](cluster, str(__orchestration_jid__), changes)
 
 
-def _gates_of_cluster(views, settings, resumed_node=None):
-    """Refuse a cluster that is not wholly healthy, but for the node whose half-done upgrade is resumed."""
-    verdict = answers.verdict(views, settings.gates.max_lag_bytes, resumed_node)
-    if not verdict.healthy:
-        raise CommandExecutionError("\n".join(str(reason) for reason in verdict.reasons))
-
-
 def _all_understood(settings):
     """Refuse what the pillar asks for and this orchestration cannot do: a window that is ignored is no window."""
     path = f"chef_backend:clusters:{settings.name}"
@@ -306,51 +308,6 @@ def _all_understood(settings):
         raise CommandExecutionError(f"{path}:window: windows are not followed yet: remove it, start when it is time")
     if settings.hops:
         raise CommandExecutionError(f"{path}:hops: several hops are not followed yet: give one version, then the next")
-
-
-def _nobody_at_work(views):
-    busy = answers.busy(views)
-    if busy:
-        raise CommandExecutionError(f"the cluster is being changed: {'; '.join(busy)}: wait until that has ended")
-    return views
-
-
-def _right_way(views, settings, way):
-    """Refuse a version path that this orchestration is not made for, naming the right one."""
-    target = settings.version
-    created = __salt__["chef_backend_nodes.index_created"](settings.name, views)
-    index = versions.Version.from_text(created) if created else None
-    for node, view in sorted(views.items()):
-        installed = versions.Version.from_text(view["version"])
-        chosen = versions.choose_way(installed, target, index)
-        if chosen.name not in (way, "none"):
-            via = f": go to {chosen.via} first" if chosen.via else ""
-            raise CommandExecutionError(
-                f"{node} runs {installed}; to {target} the way is {chosen.name}, not {way}: {chosen.reason}{via}"
-            )
-
-
-def _failover_found(views, resumed):
-    """Refuse a cluster whose failover somebody switched off; a run of our own that died explains it."""
-    found = answers.failover(views)
-    if found in ("off", "mixed") and not (resumed and resumed.failover == "off"):
-        raise CommandExecutionError(
-            f"failover is {found} and no unfinished run of this target explains it: find out who switched it off, "
-            "then run 'chef-backend-ctl set-cluster-failover on' on a backend"
-        )
-    return found
-
-
-def _settled(views, settle):
-    """Wait out what a service of a backend lacks of the settle time, and refuse: what was seen is old by then.
-
-    A service that is restarted begins its time anew: one that comes up again and again never settles.
-    """
-    found = answers.youngest(views)
-    if found and found[2] < settle:
-        node, service, up = found
-        time.sleep(settle - up)
-        raise CommandExecutionError(f"{service} on {node} has been up for {up} s only (settle time {settle} s)")
 
 
 def _until_holds(settings, check, bound=None):
@@ -362,6 +319,8 @@ def _until_holds(settings, check, bound=None):
     while True:
         try:
             return check()
+        except Wished:
+            raise
         except (CommandExecutionError, ValueError) as err:
             if time.monotonic() - began > bound:
                 raise CommandExecutionError(f"{err} (looked for {bound} s)") from err
@@ -371,44 +330,38 @@ def _until_holds(settings, check, bound=None):
 def _node_gates(cluster, settings, node, role, turn):
     """Hold all that must be true before a node is touched; return views and record, which says whose turn it is."""
     views, record = _look(cluster, **turn)
-    half_done = node if views[node].get("due") else None
-    _gates_of_cluster(views, settings, half_done)
-    _nobody_at_work(views)
-    _settled(views, settings.gates.settle_seconds)
-    leads = answers.leader(views)
-    if (node == leads) != (role == "leader"):
-        raise CommandExecutionError(
-            f"{node} is not the {role}: {leads} leads now. Nothing was done; the same command goes on from here"
-        )
-    late = [other for other in answers.due(views, str(settings.version)) if other != node]
-    if role == "leader" and late and not __opts__["test"]:
-        raise CommandExecutionError(f"the leader is upgraded last, but {', '.join(late)} is still due")
+    checks.healthy(views, settings.gates.max_lag_bytes, node if views[node].get("due") else None)
+    checks.nobody_at_work(views)
+    checks.turn_of(views, str(settings.version), node, role, last=not __opts__["test"])
+    _await_settled(views, settings.gates.settle_seconds)
     return views, record
 
 
 def _verify(cluster, settings):
     views, _ = _look(cluster)
-    _gates_of_cluster(views, settings)
-    late = answers.due(views, str(settings.version))
-    if late:
-        raise CommandExecutionError(f"{', '.join(late)} does not run {settings.version} yet")
-    _settled(views, settings.gates.settle_seconds)
-    if answers.failover(views) not in ("on", "unknown"):
-        raise CommandExecutionError(f"failover is {answers.failover(views)}, expected on")
+    checks.healthy(views, settings.gates.max_lag_bytes)
+    checks.upgraded(views, str(settings.version))
+    _await_settled(views, settings.gates.settle_seconds)
     return views
 
 
-def _set_failover(settings, nodes, state):
-    """Switch failover by the first backend that can: it is the whole cluster's, and switching twice does no harm."""
-    troubles = []
-    for node in nodes:
-        bound = settings.timeouts.failover
-        answer = __salt__["chef_backend_nodes.ask"]([node], "chef_backend.ensure_failover", state, bound)[node]
-        if answer["ok"]:
-            before = answer["value"]["before"]
-            return {} if before == state else {"failover": {"old": before, "new": state}}
-        troubles.append(answer["error"])
-    raise CommandExecutionError("\n".join(troubles))
+def _await_settled(views, settle):
+    """Refuse what was seen before every service has settled, but only when that is due: it is old by then."""
+    youngest = answers.youngest(views)
+    if youngest and youngest[2] < settle:
+        time.sleep(settle - youngest[2])
+    checks.settled(views, settle)
+
+
+def _views_at_rest(cluster):
+    views = _ask("views", cluster)
+    checks.nobody_at_work(views)
+    return views
+
+
+def _index_created(cluster, views):
+    created = __salt__["chef_backend_nodes.index_created"](cluster, views)
+    return versions.Version.from_text(created) if created else None
 
 
 def _all_answer(nodes, timeout):
@@ -416,11 +369,3 @@ def _all_answer(nodes, timeout):
     silent = [answer["error"] for answer in said.values() if not answer["ok"]]
     if silent:
         raise CommandExecutionError("\n".join(silent))
-
-
-def _safe_to_fail_over(views):
-    """Refuse to allow failover while a command is at work, or while no follower could take the lead unharmed."""
-    _nobody_at_work(views)
-    leads = answers.leader(views)
-    if not answers.synced_followers(views[leads]):
-        raise CommandExecutionError(f"{leads} leads and no follower is in sync: a failover now would lose writes")

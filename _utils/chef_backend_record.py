@@ -10,7 +10,10 @@ import json
 OPEN = "open"  # an orchestration owns the run
 FAILED = "failed"  # it ended before its target was reached; the same command goes on
 ABANDONED = "abandoned"  # its owner was not heard of any more, and a backend has switched failover on
+PAUSED = "paused"  # the operator wanted it to end before the next node; the same command goes on
+ABORTED = "aborted"
 DONE = "done"
+PAUSE, ABORT = "pause", "abort"  # what an operator may wish of a run that is under way
 
 
 class RecordError(ValueError):
@@ -48,6 +51,7 @@ class Record:
     node: str | None = None  # the node inside its upgrade, if one is; noted by that node itself
     turn: str | None = None  # the node whose turn it is, from before its gates until failover is switched again
     failover: str = "on"  # as this run last set it
+    wish: str | None = None  # what the operator wants at the next safe point
     finished: tuple = ()  # nodes this run upgraded, in order
 
     @classmethod
@@ -127,6 +131,7 @@ _FITS = {
     "lease": (_is_time, "a number of seconds"),
     "node": (lambda value: value is None or _is_text(value), "a name or nothing"),
     "turn": (lambda value: value is None or _is_text(value), "a name or nothing"),
+    "wish": (lambda value: value in (None, PAUSE, ABORT), "pause, abort or nothing"),
 }
 
 
@@ -167,8 +172,8 @@ def advice(record, now):
         return ""
     if record.state == ABANDONED:
         return given_up(record)
-    if record.state == FAILED:
-        return f"run {record.run} failed at {record.step!r}: the same command goes on from there"
+    if record.state in (FAILED, PAUSED):
+        return f"run {record.run} {record.state} at {record.step!r}: the same command goes on from there"
     silent = now - record.heartbeat
     if silent <= record.lease:
         return ""
@@ -189,8 +194,8 @@ def given_up(record):
 def newest(records):
     """Return what several copies of a record say together, or None if there is none.
 
-    The latest heartbeat counts. What a node notes itself, in its own copy only, counts from any copy of that run:
-    that it is inside its upgrade, and that it has finished it.
+    The latest heartbeat counts. What may stand in one copy only counts from any copy of that run: what a node notes
+    itself, that it is inside its upgrade and that it has finished it, and what the operator wishes.
     """
     copies = sorted((r for r in records if r is not None), key=lambda r: -r.heartbeat)
     if not copies:
@@ -198,4 +203,5 @@ def newest(records):
     copies = [copy for copy in copies if copy.run == copies[0].run]
     finished = tuple(dict.fromkeys(node for copy in reversed(copies) for node in copy.finished))
     inside = (copy.node for copy in copies if copy.node and copy.node not in finished)
-    return dataclasses.replace(copies[0], finished=finished, node=next(inside, None))
+    wish = next((copy.wish for copy in copies if copy.wish), None)
+    return dataclasses.replace(copies[0], finished=finished, node=next(inside, None), wish=wish)

@@ -77,6 +77,7 @@ def fixture_record():
         "step": "open",
         "node": None,
         "turn": None,
+        "wish": None,
         "failover": "on",
         "finished": [],
     }

@@ -1,0 +1,137 @@
+"""Steer a run, on the master: pause and abort it, and switch failover of its cluster."""
+
+import time
+
+from salt.exceptions import CommandExecutionError
+
+try:
+    from saltext.chef_backend import chef_backend_answers as answers
+    from saltext.chef_backend import chef_backend_control as control
+    from saltext.chef_backend import chef_backend_gates as checks
+    from saltext.chef_backend import chef_backend_record as records
+except ImportError:
+    import chef_backend_answers as answers
+    import chef_backend_control as control
+    import chef_backend_gates as checks
+    import chef_backend_record as records
+
+
+def __virtual__():
+    return True
+
+
+def pause(cluster):
+    """Have the cluster's run end before it touches another node; failover is on while it is paused.
+
+    :param cluster: the cluster's name.
+    :returns: ``{"ok": bool, "text": what was done, "start": False}``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_control.pause prod with_pillar=True
+    """
+    record, gone, _ = _found(cluster)
+    return _do(cluster, record, control.pause(record, gone))
+
+
+def resume(cluster):
+    """Tell whether the cluster's run goes on; one that nobody drives has to be started by the caller.
+
+    :param cluster: the cluster's name.
+    :returns: ``{"ok": bool, "text": what was done, "start": whether the orchestration is to be started}``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_control.resume prod with_pillar=True
+    """
+    record, gone, _ = _found(cluster)
+    target = str(__salt__["chef_backend_nodes.cluster"](cluster).version)
+    return _do(cluster, record, control.resume(record, gone, target))
+
+
+def abort(cluster):
+    """End the cluster's run: before it touches another node, or here and now if nobody drives it.
+
+    :param cluster: the cluster's name.
+    :returns: ``{"ok": bool, "text": what was done, "start": False}``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_control.abort prod with_pillar=True
+    """
+    record, gone, half_done = _found(cluster)
+    return _do(cluster, record, control.abort(record, gone, half_done))
+
+
+def set_failover(cluster, to):
+    """Switch failover by the first backend that can: it is the whole cluster's, and switching twice does no harm.
+
+    :param cluster: the cluster's name.
+    :param to: ``on`` or ``off``.
+    :returns: changes, as a state tells them; empty if it was so.
+    :raises CommandExecutionError: no backend could.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_control.set_failover prod on with_pillar=True
+    """
+    troubles, bound = [], __salt__["chef_backend_nodes.cluster"](cluster).timeouts.failover
+    for node in __salt__["chef_backend_nodes.backends"](cluster):
+        answer = __salt__["chef_backend_nodes.ask"]([node], "chef_backend.ensure_failover", to, bound)[node]
+        if answer["ok"]:
+            before = answer["value"]["before"]
+            return {} if before == to else {"failover": {"old": before, "new": to}}
+        troubles.append(answer["error"])
+    raise CommandExecutionError("\n".join(troubles))
+
+
+def restore_failover(cluster):
+    """Switch failover on, if a follower could take the lead unharmed.
+
+    :param cluster: the cluster's name.
+    :returns: changes, as a state tells them.
+    :raises CommandExecutionError: it is not safe now, and why.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_control.restore_failover prod with_pillar=True
+    """
+    try:
+        checks.safe_to_fail_over(__salt__["chef_backend_nodes.views"](cluster))
+    except ValueError as err:
+        raise CommandExecutionError(str(err)) from err
+    return set_failover(cluster, "on")
+
+
+def _found(cluster):
+    """Return the cluster's record, why nobody drives it (None if somebody does), and its half-upgraded nodes."""
+    views = __salt__["chef_backend_nodes.views"](cluster)
+    try:
+        checks.everybody_answers(views)
+        record = answers.record(views)
+    except ValueError as err:
+        raise CommandExecutionError(str(err)) from err
+    gone = __salt__["chef_backend_hold.gone"](record) if record else None
+    return record, gone, sorted(node for node, view in views.items() if view.get("due"))
+
+
+def _do(cluster, record, answer):
+    if answer.action == control.WISH:
+        said = __salt__["chef_backend_nodes.ask"](record.backends, "chef_backend_record.wish", record.run, answer.wish)
+        if not any(told["ok"] and told["value"] for told in said.values()):
+            raise CommandExecutionError(f"run {record.run} has ended meanwhile: nothing was done")
+    if answer.action == control.CLOSE:
+        if record.failover == "off":
+            restore_failover(cluster)
+        __salt__["chef_backend_hold.finish"](record.at(time.time(), state=records.ABORTED, failover="on", turn=None))
+    return {"ok": answer.ok, "text": answer.text, "start": answer.action == control.START}

@@ -1,0 +1,84 @@
+"""What pause, resume and abort do to a run, decided from its record. Each says what it did, or why it did nothing."""
+
+import dataclasses
+
+try:
+    from saltext.chef_backend import chef_backend_record as records
+except ImportError:
+    import chef_backend_record as records
+
+NOTHING = "nothing"
+WISH = "wish"  # the run that is under way is told, and heeds it at its next safe point
+START = "start"  # the orchestration is started again
+CLOSE = "close"  # nobody drives the run: what it left is closed here
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What is to be done, what the operator is told, whether the verb did what was asked, and the wish to note."""
+
+    action: str
+    text: str
+    ok: bool = True
+    wish: str | None = None
+
+
+def pause(record, gone):
+    """Decide what ``pause`` does.
+
+    :param record: the cluster's ``Record``, or None.
+    :param gone: why nobody drives the run any more, or None while somebody does.
+    """
+    if record is None:
+        return Answer(NOTHING, "no run is open: nothing to pause", ok=False)
+    if record.state == records.PAUSED:
+        return Answer(NOTHING, f"run {record.run} is paused already")
+    if gone:
+        text = f"run {record.run} is not under way ({gone}): nothing to pause; resume goes on with it, abort ends it"
+        return Answer(NOTHING, text, ok=False)
+    if record.wish:
+        return Answer(NOTHING, f"run {record.run} is to {record.wish} already, it is at {record.step!r}")
+    text = f"run {record.run} pauses before it touches another node; it is at {record.step!r} now"
+    return Answer(WISH, text, wish=records.PAUSE)
+
+
+def resume(record, gone, target):
+    """Decide what ``resume`` does.
+
+    :param target: version in the pillar, as text: a run is resumed to its own target only.
+    """
+    if record is None:
+        return Answer(NOTHING, "no run is open: nothing to resume", ok=False)
+    if record.target != target:
+        text = (
+            f"run {record.run} goes to {record.target}, the pillar says {target}: correct the pillar, or abort the run"
+        )
+        return Answer(NOTHING, text, ok=False)
+    if gone:
+        return Answer(START, f"run {record.run} goes on from {record.step!r} ({gone})")
+    if record.wish == records.ABORT:
+        return Answer(NOTHING, f"run {record.run} is about to be aborted: wait for its end", ok=False)
+    if record.wish:
+        return Answer(WISH, f"run {record.run} goes on: it was not paused yet", wish=None)
+    return Answer(NOTHING, f"run {record.run} is under way already, at {record.step!r}")
+
+
+def abort(record, gone, half_done):
+    """Decide what ``abort`` does.
+
+    :param half_done: names of nodes whose upgrade has begun and not ended.
+    """
+    if record is None:
+        return Answer(NOTHING, "no run is open: nothing to abort", ok=False)
+    inside = sorted({*half_done, *([record.turn] if record.turn and not gone else [])})
+    if inside:
+        text = (
+            f"{', '.join(inside)} is inside its upgrade: pause the run instead, or resume it, and abort it afterwards"
+        )
+        return Answer(NOTHING, text, ok=False)
+    if gone:
+        return Answer(CLOSE, f"run {record.run} is aborted")
+    if record.wish == records.ABORT:
+        return Answer(NOTHING, f"run {record.run} is to abort already, it is at {record.step!r}")
+    text = f"run {record.run} ends before it touches another node; it is at {record.step!r} now"
+    return Answer(WISH, text, wish=records.ABORT)

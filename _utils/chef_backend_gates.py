@@ -1,0 +1,108 @@
+"""Gates: what must hold before something is touched, judged from what the backends answered.
+
+Each function raises ValueError if its gate does not hold: which node, which value, which bound, what to do.
+"""
+
+try:
+    from saltext.chef_backend import chef_backend_answers as answers
+    from saltext.chef_backend import chef_backend_version as versions
+except ImportError:
+    import chef_backend_answers as answers
+    import chef_backend_version as versions
+
+
+def everybody_answers(views):
+    """Every backend has answered."""
+    silent = [view["errors"]["answer"] for view in views.values() if "answer" in view["errors"]]
+    if silent:
+        raise ValueError("\n".join(silent))
+
+
+def healthy(views, max_lag_bytes, half_done=None):
+    """The cluster is wholly healthy, but for what concerns the node whose half-done upgrade is resumed."""
+    verdict = answers.verdict(views, max_lag_bytes, half_done)
+    if not verdict.healthy:
+        raise ValueError("\n".join(str(reason) for reason in verdict.reasons))
+
+
+def nobody_at_work(views):
+    """No command is changing a backend now."""
+    busy = answers.busy(views)
+    if busy:
+        raise ValueError(f"the cluster is being changed: {'; '.join(busy)}: wait until that has ended")
+
+
+def right_way(views, target, index, way):
+    """Every backend may go to the target this way; otherwise the right one is named.
+
+    :param target: ``Version``.
+    :param index: ``Version`` of the Elasticsearch that created the index, or None where it does not matter.
+    :param way: the way that the orchestration goes.
+    """
+    for node, view in sorted(views.items()):
+        installed = versions.Version.from_text(view["version"])
+        chosen = versions.choose_way(installed, target, index)
+        if chosen.name not in (way, "none"):
+            via = f": go to {chosen.via} first" if chosen.via else ""
+            raise ValueError(
+                f"{node} runs {installed}; to {target} the way is {chosen.name}, not {way}: {chosen.reason}{via}"
+            )
+
+
+def failover_found(views, resumed):
+    """Failover is on, or a run that died explains why it is not. Returns what is shown.
+
+    :param resumed: the record of the run that is resumed, or None.
+    """
+    found = answers.failover(views)
+    if found in ("off", "mixed") and not (resumed and resumed.failover == "off"):
+        raise ValueError(
+            f"failover is {found} and no unfinished run of this target explains it: find out who switched it off, "
+            "then run 'chef-backend-ctl set-cluster-failover on' on a backend"
+        )
+    return found
+
+
+def turn_of(views, target, node, role, last=True):
+    """It is this node's turn: it has the role that it is to be upgraded in, and a leader comes last.
+
+    :param target: version to go to, as text.
+    :param role: ``follower`` or ``leader``.
+    :param last: whether a leader has to come last already; in test mode no follower was upgraded before it.
+    """
+    leads = answers.leader(views)
+    if (node == leads) != (role == "leader"):
+        raise ValueError(
+            f"{node} is not the {role}: {leads} leads now. Nothing was done; the same command goes on from here"
+        )
+    late = [other for other in answers.due(views, target) if other != node]
+    if role == "leader" and last and late:
+        raise ValueError(f"the leader is upgraded last, but {', '.join(late)} is still due")
+
+
+def settled(views, settle):
+    """Every service of every backend has been up for the settle time (seconds).
+
+    A service that is restarted begins its time anew: one that comes up again and again never settles.
+    """
+    found = answers.youngest(views)
+    if found and found[2] < settle:
+        node, service, up = found
+        raise ValueError(f"{service} on {node} has been up for {up} s only (settle time {settle} s)")
+
+
+def upgraded(views, target):
+    """Every backend runs the target, and failover is on, where it can be seen."""
+    late = answers.due(views, target)
+    if late:
+        raise ValueError(f"{', '.join(late)} does not run {target} yet")
+    if answers.failover(views) not in ("on", "unknown"):
+        raise ValueError(f"failover is {answers.failover(views)}, expected on")
+
+
+def safe_to_fail_over(views):
+    """No command is at work, and a follower could take the lead unharmed."""
+    nobody_at_work(views)
+    leads = answers.leader(views)
+    if not answers.synced_followers(views[leads]):
+        raise ValueError(f"{leads} leads and no follower is in sync: a failover now would lose writes")

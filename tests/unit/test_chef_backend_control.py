@@ -1,0 +1,79 @@
+"""What pause, resume and abort answer in every state of a run."""
+
+import dataclasses
+
+import pytest
+
+from saltext.chef_backend import chef_backend_control as control
+from saltext.chef_backend import chef_backend_record as records
+from tests.unit.answered import RECORD
+
+GONE = "process 4711 is no more"
+
+
+def run(**fields):
+    return dataclasses.replace(RECORD, **fields)
+
+
+@pytest.mark.parametrize(
+    ("record", "gone", "action", "ok", "said"),
+    [
+        (None, None, control.NOTHING, False, "no run is open: nothing to pause"),
+        (run(), None, control.WISH, True, "pauses before it touches another node; it is at 'open' now"),
+        (run(turn="be2"), None, control.WISH, True, "pauses before it touches another node"),
+        (run(wish="pause"), None, control.NOTHING, True, "is to pause already"),
+        (run(wish="abort"), None, control.NOTHING, True, "is to abort already"),
+        (run(state=records.PAUSED), "the run ended as paused", control.NOTHING, True, "is paused already"),
+        (run(state=records.FAILED), "the run ended as failed", control.NOTHING, False, "resume goes on with it"),
+        (run(), GONE, control.NOTHING, False, f"is not under way ({GONE})"),
+    ],
+)
+def test_pause(record, gone, action, ok, said):
+    answer = control.pause(record, gone)
+    assert (answer.action, answer.ok) == (action, ok)
+    assert said in answer.text
+    assert answer.wish == (records.PAUSE if action == control.WISH else None)
+
+
+@pytest.mark.parametrize(
+    ("record", "gone", "action", "ok", "said"),
+    [
+        (None, None, control.NOTHING, False, "no run is open: nothing to resume"),
+        (run(), None, control.NOTHING, True, "is under way already, at 'open'"),
+        (run(wish="pause"), None, control.WISH, True, "it was not paused yet"),
+        (run(wish="abort"), None, control.NOTHING, False, "about to be aborted"),
+        (run(state=records.PAUSED), "the run ended as paused", control.START, True, "goes on from 'open'"),
+        (run(), GONE, control.START, True, GONE),
+        (run(target="3.1.1"), GONE, control.NOTHING, False, "goes to 3.1.1, the pillar says 2.3.16"),
+    ],
+)
+def test_resume(record, gone, action, ok, said):
+    answer = control.resume(record, gone, "2.3.16")
+    assert (answer.action, answer.ok, answer.wish) == (action, ok, None)
+    assert said in answer.text
+
+
+@pytest.mark.parametrize(
+    ("record", "gone", "half_done", "action", "ok", "said"),
+    [
+        (None, None, [], control.NOTHING, False, "no run is open: nothing to abort"),
+        (run(), None, [], control.WISH, True, "ends before it touches another node"),
+        (run(wish="pause"), None, [], control.WISH, True, "ends before it touches another node"),
+        (run(wish="abort"), None, [], control.NOTHING, True, "is to abort already"),
+        (run(turn="be2"), None, [], control.NOTHING, False, "be2 is inside its upgrade: pause the run instead"),
+        (run(), GONE, ["be3"], control.NOTHING, False, "be3 is inside its upgrade"),
+        (run(turn="be2"), GONE, [], control.CLOSE, True, "is aborted"),
+        (run(state=records.PAUSED), "the run ended as paused", [], control.CLOSE, True, "is aborted"),
+    ],
+)
+def test_abort(record, gone, half_done, action, ok, said):
+    answer = control.abort(record, gone, half_done)
+    assert (answer.action, answer.ok) == (action, ok)
+    assert said in answer.text
+    assert answer.wish == (records.ABORT if action == control.WISH else None)
+
+
+def test_a_wish_counts_from_any_copy_of_the_record():
+    assert records.newest([RECORD.at(2300.0), run(wish="pause")]).wish == "pause"
+    with pytest.raises(records.RecordError, match="wish is 'stop', not pause, abort or nothing"):
+        RECORD.amended({"wish": "stop"})

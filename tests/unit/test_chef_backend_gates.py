@@ -1,0 +1,78 @@
+"""The gates of a run (I6): each holds on a healthy cluster, and otherwise says node, value, bound and what to do."""
+
+import dataclasses
+
+import pytest
+
+from saltext.chef_backend import chef_backend_gates as gates
+from saltext.chef_backend.chef_backend_version import Version
+from tests.unit import printed
+from tests.unit.answered import RECORD, everywhere, moved, silent, views
+
+OFF = printed.cluster_status(tuple(dataclasses.replace(one, blocked="blocked") for one in printed.MEMBERS))
+NEW = Version.from_text("2.3.16")
+DONE = {"version": "2.3.16"}
+
+
+def test_a_healthy_cluster_passes():
+    seen = views()
+    gates.everybody_answers(seen)
+    gates.healthy(seen, 1024)
+    gates.nobody_at_work(seen)
+    gates.right_way(seen, NEW, None, "rolling")
+    gates.turn_of(seen, "2.3.16", "be2", "follower")
+    gates.turn_of(views(be2=DONE, be3=DONE), "2.3.16", "be1", "leader")
+    gates.settled(seen, 10)
+    gates.upgraded(views(**everywhere(DONE)), "2.3.16")
+    gates.safe_to_fail_over(seen)
+    assert gates.failover_found(seen, None) == "on"
+
+
+def refused(gate, *args, said):
+    with pytest.raises(ValueError) as caught:
+        gate(*args)
+    assert said in str(caught.value)
+
+
+def test_what_does_not_hold_is_refused_in_words():
+    refused(gates.everybody_answers, views() | {"be3": silent("be3")}, said="Minion did not return")
+    down = views(be2={"status": printed.status(down=["etcd"])})
+    refused(gates.healthy, down, 1024, said="be2 has etcd down (expected running)")
+    refused(gates.healthy, views(), 1, said="be3 is 96 bytes behind the leader (limit 1): wait until it has caught up")
+    busy = views(be3={"busy": ["chef-backend-ctl backup"]})
+    refused(gates.nobody_at_work, busy, said="be3: chef-backend-ctl backup: wait until that has ended")
+    young = views(be2={"status": printed.status().replace("1d 5h 0m 41s", "0d 0h 0m 4s ")})
+    refused(gates.settled, young, 10, said="leaderl on be2 has been up for 4 s only (settle time 10 s)")
+
+
+def test_a_half_done_node_is_tolerated_where_it_is_resumed():
+    gates.healthy(views(be2={"status": printed.status(down=["etcd"])}), 1024, "be2")
+
+
+def test_another_way_is_named():
+    refused(
+        gates.right_way, views(**everywhere({"version": "1.4.6"})), NEW, None, "rolling", said="the way is downtime"
+    )
+    refused(gates.right_way, views(**everywhere({"version": "3.1.1"})), NEW, None, "rolling", said="refused")
+
+
+def test_i2_a_leader_comes_last_and_nobody_is_taken_for_what_it_is_not():
+    refused(gates.turn_of, views(), "2.3.16", "be1", "follower", said="be1 is not the follower: be1 leads now")
+    lead_moved = views(**everywhere({"cluster_status": moved("be2")}))
+    refused(gates.turn_of, lead_moved, "2.3.16", "be1", "leader", said="be1 is not the leader: be2 leads now")
+    refused(gates.turn_of, views(be2=DONE), "2.3.16", "be1", "leader", said="last, but be3 is still due")
+    gates.turn_of(views(), "2.3.16", "be1", "leader", False)
+
+
+def test_i3_failover_found_off_needs_a_run_that_explains_it():
+    seen = views(**everywhere({"cluster_status": OFF}))
+    refused(gates.failover_found, seen, None, said="set-cluster-failover on")
+    refused(gates.failover_found, seen, RECORD, said="failover is off and no unfinished run of this target explains it")
+    assert gates.failover_found(seen, dataclasses.replace(RECORD, failover="off")) == "off"
+    refused(gates.upgraded, views(**everywhere(DONE | {"cluster_status": OFF})), "2.3.16", said="failover is off")
+    refused(gates.upgraded, views(be1=DONE), "2.3.16", said="be2, be3 does not run 2.3.16 yet")
+
+
+def test_i4_failover_without_a_follower_in_sync_would_lose_writes():
+    alone = printed.status(printed.cells(postgresql="leader: 1; offline: 0; syncing: 2; synced: 0"))
+    refused(gates.safe_to_fail_over, views(be1={"status": alone}), said="be1 leads and no follower is in sync")
