@@ -223,7 +223,8 @@ def closed(name, cluster):
             return ret
         __salt__["chef_backend_pulse.stop"](record.owner.jid)
         if record.state == records.ABANDONED:
-            raise CommandExecutionError(records.given_up(record))
+            ret["comment"] = records.given_up(record)
+            return ret
         failed = [str(step.get("name")) for step in __running__.values() if step.get("result") is False]
         shown = answers.failover(views)
         if shown != "on" and not (shown == "unknown" and record.failover == "on"):
@@ -333,6 +334,8 @@ def _node_gates(cluster, settings, node, role, turn):
     checks.healthy(views, settings.gates.max_lag_bytes, node if views[node].get("due") else None)
     checks.nobody_at_work(views)
     checks.turn_of(views, str(settings.version), node, role, last=not __opts__["test"])
+    if not __opts__["test"]:
+        checks.failover_is(views, "off" if role == "follower" else "on")
     _await_settled(views, settings.gates.settle_seconds)
     return views, record
 
@@ -341,6 +344,7 @@ def _verify(cluster, settings):
     views, _ = _look(cluster)
     checks.healthy(views, settings.gates.max_lag_bytes)
     checks.upgraded(views, str(settings.version))
+    checks.failover_is(views, "on")
     _await_settled(views, settings.gates.settle_seconds)
     return views
 

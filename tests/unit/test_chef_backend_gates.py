@@ -69,8 +69,21 @@ def test_i3_failover_found_off_needs_a_run_that_explains_it():
     refused(gates.failover_found, seen, None, said="set-cluster-failover on")
     refused(gates.failover_found, seen, RECORD, said="failover is off and no unfinished run of this target explains it")
     assert gates.failover_found(seen, dataclasses.replace(RECORD, failover="off")) == "off"
-    refused(gates.upgraded, views(**everywhere(DONE | {"cluster_status": OFF})), "2.3.16", said="failover is off")
     refused(gates.upgraded, views(be1=DONE), "2.3.16", said="be2, be3 does not run 2.3.16 yet")
+
+
+def test_i3_failover_is_off_for_a_follower_and_on_for_the_hand_over():
+    on, off = views(), views(**everywhere({"cluster_status": OFF}))
+    gates.failover_is(on, "on")
+    gates.failover_is(off, "off")
+    refused(gates.failover_is, on, "off", said="failover is on, expected off: find out who else switches it")
+    refused(gates.failover_is, off, "on", said="failover is off, expected on")
+    mixed = views(be2={"cluster_status": OFF})
+    refused(gates.failover_is, mixed, "off", said="failover is mixed")
+    columns = tuple(column for column in printed.COLUMNS if column not in ("Blocked", "Eligible"))
+    early = views(**everywhere({"cluster_status": printed.cluster_status(columns=columns)}))
+    gates.failover_is(early, "off")
+    gates.failover_is(early, "on")
 
 
 def test_i4_failover_without_a_follower_in_sync_would_lose_writes():
