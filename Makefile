@@ -4,12 +4,13 @@ PYTHON ?= python3
 VENV := .cache/venv
 PY := $(VENV)/bin/python
 
-.PHONY: help venv demo test test-lab unit lint bench lab-shell clean
+.PHONY: help venv demo test test-lab test-faults unit lint bench lab-shell clean
 
 help:
 	@echo "make demo       lab up, a rolling upgrade under load, a report of what it did   (root)"
 	@echo "make test       lint, unit, functional; as root also integration, in the lab"
 	@echo "make test-lab   the lab's own tests: elections, hand-over, crash, rejoin        (root, many minutes)"
+	@echo "make test-faults more faults of an upgrade than make test has time for   (root)"
 	@echo "make unit       unit tests only"
 	@echo "make lint       ruff, yamllint, salt-lint, CLI examples"
 	@echo "make bench      the orchestration against a bare shell loop, on equal labs      (root)"
@@ -35,6 +36,9 @@ test: venv
 
 test-lab: root venv
 	@$(PY) -m tests.lab run -- $(PY) -m pytest -q tests/integration/test_lab_*.py
+
+test-faults: root venv
+	@$(PY) -m tests.lab run -- $(PY) -m pytest -q tests/integration -m campaign
 
 unit: venv
 	@$(PY) -m pytest -q tests/unit

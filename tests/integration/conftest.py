@@ -14,6 +14,7 @@ SNAPSHOT = "fresh"
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "campaign: one more fault of many; `make test-faults`, not `make test`")
     config.addinivalue_line("markers", "spoils: the test leaves more behind than a cluster to be mended")
 
 

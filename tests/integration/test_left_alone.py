@@ -61,6 +61,7 @@ def test_i3_between_two_followers_failover_comes_on_by_itself(operator):
     assert operator.shown_failover() == "on"
 
 
+@pytest.mark.campaign
 def test_i3_a_follower_lost_inside_its_upgrade_keeps_failover_off_and_says_so(operator):
     operator.lab.put("be2", "/etc/lab/faults.json", '{"upgrade": {"hang": 60, "times": 1}}')
     begins_and_loses_the_master(operator, lambda: operator.commands("chef-backend-ctl upgrade"))
@@ -82,6 +83,7 @@ def test_i3_a_follower_lost_inside_its_upgrade_keeps_failover_off_and_says_so(op
     assert operator.shown_failover() == "on"
 
 
+@pytest.mark.campaign
 def test_a_long_upgrade_of_a_run_that_lives_is_not_given_up(operator):
     operator.lab.put("be2", "/etc/lab/faults.json", json.dumps({"upgrade": {"hang": 3 * LEASE, "times": 1}}))
     run = operator.upgrades()

@@ -50,6 +50,7 @@ def test_pause_at_the_next_safe_point_then_resume(operator):
     assert "nothing to resume" in types(operator, "resume", status=1)
 
 
+@pytest.mark.campaign
 def test_abort_leaves_nothing_open(operator):
     operator.lab.put("be2", "/etc/lab/faults.json", '{"upgrade": {"exit": 1, "times": 1}}')
     assert operator.upgrades().returncode != 0
