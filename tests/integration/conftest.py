@@ -13,11 +13,6 @@ VERSION = "2.2.0"
 SNAPSHOT = "fresh"
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "campaign: one more fault of many; `make test-faults`, not `make test`")
-    config.addinivalue_line("markers", "spoils: the test leaves more behind than a cluster to be mended")
-
-
 class House:
     """The one lab, and in which state its last borrower left it: fresh, used, or spoiled."""
 
