@@ -32,7 +32,7 @@ def pause(cluster):
 
         salt-run salt.cmd chef_backend_control.pause prod with_pillar=True
     """
-    record, gone, _ = _found(cluster)
+    record, gone, _ = _found(cluster, "record")
     return _do(cluster, record, control.pause(record, gone))
 
 
@@ -48,7 +48,7 @@ def resume(cluster):
 
         salt-run salt.cmd chef_backend_control.resume prod with_pillar=True
     """
-    record, gone, _ = _found(cluster)
+    record, gone, _ = _found(cluster, "record")
     target = str(__salt__["chef_backend_nodes.cluster"](cluster).version)
     return _do(cluster, record, control.resume(record, gone, target))
 
@@ -65,8 +65,8 @@ def abort(cluster):
 
         salt-run salt.cmd chef_backend_control.abort prod with_pillar=True
     """
-    record, gone, half_done = _found(cluster)
-    return _do(cluster, record, control.abort(record, gone, half_done))
+    record, gone, views = _found(cluster, "record", "status", "due")
+    return _do(cluster, record, control.abort(record, gone, answers.half_done(views)))
 
 
 def set_failover(cluster, to):
@@ -107,22 +107,22 @@ def restore_failover(cluster):
         salt-run salt.cmd chef_backend_control.restore_failover prod with_pillar=True
     """
     try:
-        checks.safe_to_fail_over(__salt__["chef_backend_nodes.views"](cluster))
+        checks.safe_to_fail_over(__salt__["chef_backend_nodes.views"](cluster, ["busy", "cluster_status", "status"]))
     except ValueError as err:
         raise CommandExecutionError(str(err)) from err
     return set_failover(cluster, "on")
 
 
-def _found(cluster):
-    """Return the cluster's record, why nobody drives it (None if somebody does), and its half-upgraded nodes."""
-    views = __salt__["chef_backend_nodes.views"](cluster)
+def _found(cluster, *parts):
+    """Return the cluster's record, why nobody drives it (None if somebody does), and the views with these parts."""
+    views = __salt__["chef_backend_nodes.views"](cluster, parts)
     try:
         checks.everybody_answers(views)
         record = answers.record(views)
     except ValueError as err:
         raise CommandExecutionError(str(err)) from err
     gone = __salt__["chef_backend_hold.gone"](record) if record else None
-    return record, gone, sorted(node for node, view in views.items() if view.get("due"))
+    return record, gone, views
 
 
 def _do(cluster, record, answer):

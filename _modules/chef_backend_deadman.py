@@ -36,11 +36,16 @@ def arm(seconds):
 
         salt '*' chef_backend_deadman.arm 30
     """
-    job = {"function": "chef_backend_deadman.check", "seconds": int(seconds), "maxrunning": 1, "return_job": False}
-    if JOB in __salt__["schedule.list"](return_yaml=False):
-        done = __salt__["schedule.modify"](JOB, run_on_start=False, **job)
-    else:
-        done = __salt__["schedule.add"](JOB, run_on_start=False, persist=True, **job)
+    verb = "modify" if JOB in __salt__["schedule.list"](return_yaml=False) else "add"
+    done = __salt__[f"schedule.{verb}"](
+        JOB,
+        function="chef_backend_deadman.check",
+        seconds=int(seconds),
+        maxrunning=1,
+        return_job=False,
+        run_on_start=False,
+        persist=True,  # a restarted minion goes on looking
+    )
     if not done["result"]:
         raise CommandExecutionError(f"{__grains__['id']}: the dead man's switch cannot be armed: {done['comment']}")
     return True

@@ -73,7 +73,7 @@ def may_take(found, target, views):
         raise CommandExecutionError(f"{records.held_by(found, time.time())}: wait for its end")
     if found.target == target:
         return found
-    half_done = sorted(node for node, view in views.items() if view.get("due"))
+    half_done = answers.half_done(views)
     if half_done:
         raise CommandExecutionError(
             f"run {found.run} to {found.target} left {', '.join(half_done)} half-upgraded ({why}): "

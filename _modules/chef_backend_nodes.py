@@ -1,7 +1,7 @@
 """Asked on the master: who leads now, who follows, what is due, what every node says.
 
 The runbooks call these when a step runs, never earlier: render time is minutes before, and clusters move.
-All of them only read.
+All of them only read, but that ``views`` may note something in the record of the run that asks.
 """
 
 import time

@@ -109,11 +109,7 @@ def amend(jid, changes):
 
         salt be1 chef_backend_record.amend 20261122120000000000 '{"step": "failover off"}'
     """
-    with _guard():
-        found = _read()
-        if found is not None and found.owner.jid == str(jid) and found.state == records.OPEN:
-            found = found.amended({**changes, "heartbeat": time.time()})  # by the clock that will judge its age
-            _write(RUN_FILE, found)
+    found, _ = _amend_open("jid", jid, {**changes, "heartbeat": time.time()})  # by the clock that will judge its age
     return found.to_dict() if found else None
 
 
@@ -126,8 +122,7 @@ def beat(jid):
 
         salt be1 chef_backend_record.beat 20261122120000000000
     """
-    found = amend(jid, {})
-    return bool(found) and found["owner"]["jid"] == str(jid) and found["state"] == records.OPEN
+    return _amend_open("jid", jid, {"heartbeat": time.time()})[1]
 
 
 def wish(run, word):
@@ -143,12 +138,7 @@ def wish(run, word):
 
         salt be1 chef_backend_record.wish 20261122120000000000 pause
     """
-    with _guard():
-        found = _read()
-        if found is None or found.run != str(run) or found.state != records.OPEN:
-            return False
-        _write(RUN_FILE, found.amended({"wish": word}))
-    return True
+    return _amend_open("run", run, {"wish": word})[1]
 
 
 def abandon(jid):
@@ -160,12 +150,7 @@ def abandon(jid):
 
         salt be1 chef_backend_record.abandon 20261122120000000000
     """
-    with _guard():
-        found = _read()
-        if found is None or found.owner.jid != str(jid) or found.state != records.OPEN:
-            return False
-        _write(RUN_FILE, found.amended({"state": records.ABANDONED, "failover": "on"}))
-    return True
+    return _amend_open("jid", jid, {"state": records.ABANDONED, "failover": "on"})[1]
 
 
 def finish(jid, record):
@@ -264,6 +249,24 @@ def _guard():
     with open(os.path.join(FOLDER, ".guard"), "a", encoding="utf-8") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         yield
+
+
+def _amend_open(by, wanted, changes):
+    """Change fields of the record, if it is open and of this run; return what stands there now, and whether it was.
+
+    :param by: what tells whose it is: ``run``, its id, or ``jid``, the orchestration that owns it.
+    """
+    with _guard():
+        found = _read()
+        ours = (
+            found is not None
+            and found.state == records.OPEN
+            and str(wanted) == {"run": found.run, "jid": found.owner.jid}[by]
+        )
+        if ours:
+            found = found.amended(changes)
+            _write(RUN_FILE, found)
+    return found, ours
 
 
 def _read(name=RUN_FILE):

@@ -47,7 +47,7 @@ def opened(name, cluster, way):
         settings = _ask("cluster", cluster)
         _all_understood(settings)
         frontends = _ask("frontends", cluster)
-        _all_answer(frontends, settings.timeouts.ask)
+        _all_do(frontends, "chef_server.version", timeout=settings.timeouts.ask)
         views = _ask("views", cluster)
         checks.everybody_answers(views)
         found = answers.record(views)
@@ -114,7 +114,8 @@ def phase(name, cluster, mods, needed=None):
             _keep(cluster, views, record)
             ret.update(result=True, comment="nothing is due")
             return ret
-        followers = [node for node in sorted(views) if node != answers.leader(views)]
+        leads = answers.leader(views)
+        followers = [node for node in sorted(views) if node != leads]
         pillar = {
             "cluster": cluster,
             "run": record.run if record else None,
@@ -290,10 +291,7 @@ def _tell(record, step, how, node=None, comment=None):
 def _stay_heard_of(record):
     """From now on the backends look after failover, should this orchestration not be heard of for its lease."""
     interval = max(1, record.lease // 4)
-    said = __salt__["chef_backend_nodes.ask"](record.backends, "chef_backend_deadman.arm", interval)
-    deaf = [answer["error"] for answer in said.values() if not answer["ok"]]
-    if deaf:
-        raise CommandExecutionError("\n".join(deaf))
+    _all_do(record.backends, "chef_backend_deadman.arm", interval)
     __salt__["chef_backend_pulse.start"](record.backends, record.owner.jid, interval)
 
 
@@ -351,10 +349,11 @@ def _verify(cluster, settings):
 
 def _await_settled(views, settle):
     """Refuse what was seen before every service has settled, but only when that is due: it is old by then."""
-    youngest = answers.youngest(views)
-    if youngest and youngest[2] < settle:
-        time.sleep(settle - youngest[2])
-    checks.settled(views, settle)
+    try:
+        checks.settled(views, settle)
+    except checks.Unsettled as err:
+        time.sleep(err.left)
+        raise
 
 
 def _views_at_rest(cluster):
@@ -368,8 +367,9 @@ def _index_created(cluster, views):
     return versions.Version.from_text(created) if created else None
 
 
-def _all_answer(nodes, timeout):
-    said = __salt__["chef_backend_nodes.ask"](nodes, "chef_server.version", timeout=timeout)
-    silent = [answer["error"] for answer in said.values() if not answer["ok"]]
-    if silent:
-        raise CommandExecutionError("\n".join(silent))
+def _all_do(nodes, function, *args, **options):
+    """Ask some nodes; each of them must answer, and without an error."""
+    said = __salt__["chef_backend_nodes.ask"](nodes, function, *args, **options)
+    troubles = [answer["error"] for answer in said.values() if not answer["ok"]]
+    if troubles:
+        raise CommandExecutionError("\n".join(troubles))

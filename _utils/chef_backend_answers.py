@@ -81,6 +81,11 @@ def due(views, target):
     return sorted(late, key=lambda node: (not views[node].get("due"), node))
 
 
+def half_done(views):
+    """Return the nodes whose upgrade has begun and not ended, sorted."""
+    return sorted(node for node, view in views.items() if view.get("due"))
+
+
 def record(views):
     """Return the record of a run that the backends hold, their copies taken together, or None.
 

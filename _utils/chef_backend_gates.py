@@ -11,6 +11,14 @@ except ImportError:
     import chef_backend_version as versions
 
 
+class Unsettled(ValueError):
+    """A service has not been up for the settle time: ``left`` seconds are missing."""
+
+    def __init__(self, text, left):
+        super().__init__(text)
+        self.left = left
+
+
 def everybody_answers(views):
     """Every backend has answered."""
     silent = [view["errors"]["answer"] for view in views.values() if "answer" in view["errors"]]
@@ -91,11 +99,13 @@ def settled(views, settle):
     """Every service of every backend has been up for the settle time (seconds).
 
     A service that is restarted begins its time anew: one that comes up again and again never settles.
+
+    :raises Unsettled: how long is left.
     """
     found = answers.youngest(views)
     if found and found[2] < settle:
         node, service, up = found
-        raise ValueError(f"{service} on {node} has been up for {up} s only (settle time {settle} s)")
+        raise Unsettled(f"{service} on {node} has been up for {up} s only (settle time {settle} s)", settle - up)
 
 
 def upgraded(views, target):

@@ -6,6 +6,7 @@ They run inside a world: `python -m tests.lab run -- python -m pytest tests/inte
 import pytest
 
 from tests.integration.lab_people import the_leader
+from tests.integration.operator import NEW, Operator
 from tests.lab.common import LabError, wait_until
 from tests.lab.hosts import Lab
 
@@ -85,6 +86,14 @@ def lab(house, request):
 def fresh_lab(house):
     """The lab as it was booted, for one test."""
     return house.fresh()
+
+
+@pytest.fixture
+def operator(fresh_lab):
+    """An operator at a fresh 2.2.0 cluster who wants 2.3.16."""
+    someone = Operator(fresh_lab)
+    someone.wants(NEW, backup=False)
+    return someone
 
 
 @pytest.fixture(scope="module")

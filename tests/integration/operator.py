@@ -35,6 +35,10 @@ class Operator:
         cluster = {key: value for key, value in cluster.items() if value is not None}
         self.lab.write_pillar({"chef_backend": {"clusters": {"prod": cluster}}})
 
+    def orders_fault(self, host, fault):
+        """Have a host fail as its stand-ins know how to (a mapping, see ``product/common/faults.py``)."""
+        self.lab.put(host, "/etc/lab/faults.json", json.dumps(fault))
+
     def upgrades(self, *words):
         """Type the one command, and what else an operator may add to it, and wait for its end."""
         return self.lab.salt_run(*ROLLING, pillar(), *words)
@@ -57,6 +61,10 @@ class Operator:
     def hosts_installing(self):
         """Return the hosts on which packages changed since then, in order, each once: apt calls dpkg twice."""
         return list(dict.fromkeys(command.host for command in self.commands("dpkg")))
+
+    def hosts_upgrading(self):
+        """Return the hosts of every ``upgrade`` since then, in order, as often as it was run."""
+        return [command.host for command in self.commands("chef-backend-ctl upgrade")]
 
     def changing_commands(self):
         """Return all commands since then but those that only read."""
@@ -91,6 +99,13 @@ class Operator:
         while not condition():
             assert time.monotonic() < end, "the condition did not hold in time"
             time.sleep(0.05)
+
+
+def assert_finished(operator, run):
+    """The command ended with status 0, every backend runs the target, failover is on."""
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert set(operator.versions().values()) == {NEW}
+    assert operator.shown_failover() == "on"
 
 
 def pillar(cluster="prod"):

@@ -48,7 +48,7 @@ def test_i1_never_are_two_backends_in_upgrade_at_once(done):
 
 def test_i2_the_leader_is_upgraded_last_after_one_hand_over_to_an_upgraded_node(done):
     operator, _ = done
-    order = [c.host for c in operator.commands("chef-backend-ctl upgrade")]
+    order = operator.hosts_upgrading()
     assert order == ["be2", "be3", "be1"]
     assert [c.host for c in operator.commands("chef-backend-ctl upgrade --failover")] == ["be1"]
     takeovers = operator.takeovers()

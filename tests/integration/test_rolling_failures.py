@@ -3,21 +3,7 @@
 import os
 import signal
 
-import pytest
-
-from tests.integration.operator import NEW, Operator, sha256
-
-
-@pytest.fixture
-def operator(fresh_lab):
-    """An operator at a fresh 2.2.0 cluster who wants 2.3.16."""
-    someone = Operator(fresh_lab)
-    someone.wants(NEW, backup=False)
-    return someone
-
-
-def fault(operator, host, text):
-    operator.lab.put(host, "/etc/lab/faults.json", text)
+from tests.integration.operator import NEW, assert_finished, sha256
 
 
 def output(run):
@@ -32,48 +18,42 @@ def assert_untouched(operator, run, *words):
     assert [str(c) for c in operator.changing_commands()] == []
 
 
-def assert_finished(operator, run):
-    assert run.returncode == 0, output(run)
-    assert set(operator.versions().values()) == {NEW}
-    assert operator.shown_failover() == "on"
-
-
 def test_a_followers_upgrade_fails_and_the_same_command_goes_on(operator):
-    fault(operator, "be2", '{"upgrade": {"exit": 1, "output": "cannot migrate the frobnicator", "times": 1}}')
+    operator.orders_fault("be2", {"upgrade": {"exit": 1, "output": "cannot migrate the frobnicator", "times": 1}})
     run = operator.upgrades()
     assert run.returncode != 0
     for word in ("be2: chef-backend-ctl upgrade ended with status 1", "cannot migrate the frobnicator"):
         assert word in run.stdout, run.stdout
-    assert [c.host for c in operator.commands("chef-backend-ctl upgrade")] == ["be2"]
+    assert operator.hosts_upgrading() == ["be2"]
     assert operator.hosts_installing() == ["be2"]  # later nodes were left alone
     assert operator.shown_failover() == "on"
 
     operator.forgets_the_past()
     assert_finished(operator, operator.upgrades())
     assert operator.hosts_installing() == ["be3", "be1"]
-    assert [c.host for c in operator.commands("chef-backend-ctl upgrade")] == ["be2", "be3", "be1"]
+    assert operator.hosts_upgrading() == ["be2", "be3", "be1"]
 
 
 def test_a_follower_does_not_rejoin(operator):
     operator.wants(NEW, backup=False, timeouts={"ask": 10, "gate": 10, "rejoin": 15, "upgrade": 120, "api": 30})
-    fault(operator, "be2", '{"no_rejoin": true}')
+    operator.orders_fault("be2", {"no_rejoin": True})
     run = operator.upgrades()
     assert run.returncode != 0
     assert "be2" in run.stdout
-    assert [c.host for c in operator.commands("chef-backend-ctl upgrade")] == ["be2"]
+    assert operator.hosts_upgrading() == ["be2"]
     assert operator.hosts_installing() == ["be2"]
 
 
 def test_the_leader_moves_by_itself_before_its_turn(operator):
     """While the backup is taken failover is still on: the lead moves then, and the run goes on with what is."""
     operator.wants(NEW)
-    fault(operator, "be2", '{"backup": {"hang": 4}}')
+    operator.orders_fault("be2", {"backup": {"hang": 4}})
     run = operator.starts_upgrading()
     operator.waits_for(lambda: operator.commands("chef-backend-ctl backup"))
     operator.lab.exec("be1", "chef-backend-ctl", "promote", "be3")
     stdout, stderr = run.communicate(timeout=240)
     assert run.returncode == 0, stdout + stderr
-    order = [c.host for c in operator.commands("chef-backend-ctl upgrade")]
+    order = operator.hosts_upgrading()
     assert order == ["be1", "be2", "be3"]
     assert [c.host for c in operator.commands("chef-backend-ctl upgrade --failover")] == ["be3"]
     assert operator.shown_failover() == "on"
@@ -95,7 +75,7 @@ def test_failover_found_off_at_the_start_is_refused(operator):
 
 
 def test_a_second_run_is_refused_while_the_first_goes_on(operator):
-    fault(operator, "be2", '{"upgrade": {"hang": 8, "times": 1}}')
+    operator.orders_fault("be2", {"upgrade": {"hang": 8, "times": 1}})
     first = operator.starts_upgrading()
     operator.waits_for(lambda: operator.commands("chef-backend-ctl upgrade"))
     second = operator.upgrades()
@@ -103,7 +83,7 @@ def test_a_second_run_is_refused_while_the_first_goes_on(operator):
     assert "holds prod" in second.stdout, second.stdout
     stdout, stderr = first.communicate(timeout=240)
     assert first.returncode == 0, stdout + stderr
-    assert [c.host for c in operator.commands("chef-backend-ctl upgrade")] == ["be2", "be3", "be1"]
+    assert operator.hosts_upgrading() == ["be2", "be3", "be1"]
     assert_finished(operator, operator.upgrades())
 
 
@@ -112,10 +92,10 @@ def test_kill_9_between_two_followers_then_resume(operator):
     operator.waits_for(lambda: any(c.status == 0 for c in operator.commands("chef-backend-ctl upgrade")), 120)
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
-    before = [c.host for c in operator.commands("chef-backend-ctl upgrade")]
+    before = operator.hosts_upgrading()
     assert before == ["be2"]
     assert_finished(operator, operator.upgrades())
-    assert [c.host for c in operator.commands("chef-backend-ctl upgrade")] == ["be2", "be3", "be1"]
+    assert operator.hosts_upgrading() == ["be2", "be3", "be1"]
     assert [t["how"] for t in operator.takeovers()] == ["hand-over"]
 
 

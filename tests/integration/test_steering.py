@@ -2,15 +2,7 @@
 
 import pytest
 
-from tests.integration.operator import NEW, Operator
-
-
-@pytest.fixture
-def operator(fresh_lab):
-    """An operator at a fresh 2.2.0 cluster who wants 2.3.16."""
-    someone = Operator(fresh_lab)
-    someone.wants(NEW, backup=False)
-    return someone
+from tests.integration.operator import NEW
 
 
 def types(operator, verb, status=0):
@@ -20,16 +12,12 @@ def types(operator, verb, status=0):
     return done.stdout
 
 
-def upgraded(operator):
-    return [c.host for c in operator.commands("chef-backend-ctl upgrade")]
-
-
 def test_pause_at_the_next_safe_point_then_resume(operator):
     assert "nothing to pause" in types(operator, "pause", status=1)
     assert "nothing to resume" in types(operator, "resume", status=1)
     assert "nothing to abort" in types(operator, "abort", status=1)
 
-    operator.lab.put("be2", "/etc/lab/faults.json", '{"upgrade": {"hang": 8, "times": 1}}')
+    operator.orders_fault("be2", {"upgrade": {"hang": 8, "times": 1}})
     run = operator.starts_upgrading()
     operator.waits_for(lambda: operator.commands("chef-backend-ctl upgrade"))
     assert "be2 is inside its upgrade" in types(operator, "abort", status=1)
@@ -37,14 +25,14 @@ def test_pause_at_the_next_safe_point_then_resume(operator):
     stdout, stderr = run.communicate(timeout=120)
     assert run.returncode != 0, "a paused run has not reached its end"
     assert "pause was asked for: nothing more is begun" in stdout, stdout + stderr
-    assert upgraded(operator) == ["be2"]
+    assert operator.hosts_upgrading() == ["be2"]
     assert [c.status for c in operator.commands("chef-backend-ctl upgrade")] == [0], "never inside a node's upgrade"
     assert operator.shown_failover() == "on"
     assert "paused" in types(operator, "status")
     assert "is paused already" in types(operator, "pause")
 
     types(operator, "resume")
-    assert upgraded(operator) == ["be2", "be3", "be1"]
+    assert operator.hosts_upgrading() == ["be2", "be3", "be1"]
     assert set(operator.versions().values()) == {NEW}
     assert operator.shown_failover() == "on"
     assert "nothing to resume" in types(operator, "resume", status=1)
@@ -52,15 +40,15 @@ def test_pause_at_the_next_safe_point_then_resume(operator):
 
 @pytest.mark.campaign
 def test_abort_leaves_nothing_open(operator):
-    operator.lab.put("be2", "/etc/lab/faults.json", '{"upgrade": {"exit": 1, "times": 1}}')
+    operator.orders_fault("be2", {"upgrade": {"exit": 1, "times": 1}})
     assert operator.upgrades().returncode != 0
     assert "be2 is inside its upgrade" in types(operator, "abort", status=1), "it has to be finished first"
-    operator.lab.put("be3", "/etc/lab/faults.json", '{"upgrade": {"hang": 8, "times": 1}}')
+    operator.orders_fault("be3", {"upgrade": {"hang": 8, "times": 1}})
     run = operator.starts_upgrading()
-    operator.waits_for(lambda: upgraded(operator) == ["be2", "be2", "be3"])
+    operator.waits_for(lambda: operator.hosts_upgrading() == ["be2", "be2", "be3"])
     types(operator, "pause")
     run.communicate(timeout=120)
     assert "is aborted" in types(operator, "abort")
     assert "run: none" in types(operator, "status")
     assert operator.shown_failover() == "on"
-    assert upgraded(operator) == ["be2", "be2", "be3"], "the leader was left alone"
+    assert operator.hosts_upgrading() == ["be2", "be2", "be3"], "the leader was left alone"

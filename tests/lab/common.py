@@ -16,6 +16,11 @@ RUN = CACHE / "run"
 HOST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+#: Seconds until a cluster that does not become healthy, or minions that do not answer, are an error: on a busy machine
+#: a start takes long.
+PATIENCE = 240
+
+
 class LabError(Exception):
     """Something the lab was asked for cannot be had; the text says what, where and what to do."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.lab import health, network, power, salt, snapshot
 from tests.lab import stack as products
-from tests.lab.common import CHECKOUT, RUN, CommandFailed, LabError
+from tests.lab.common import CHECKOUT, PATIENCE, RUN, CommandFailed, LabError
 from tests.lab.world import require_inside
 
 STATE = RUN / "lab.json"
@@ -186,11 +186,11 @@ class Lab:
         """Make a mapping the pillar of orchestrations and runners."""
         salt.write_pillar(mapping)
 
-    def start_minions(self, timeout: float = 240) -> None:
+    def start_minions(self) -> None:
         """Have every host run a minion, now and after each power-on, and wait for their answers."""
         if self.minions:
             together(lambda host: self.exec(host, "lab-service", "/etc/sv/salt-minion"), self.hosts)
-            self.await_minions(timeout=timeout)
+            self.await_minions(timeout=PATIENCE)
 
     def start_master(self) -> None:
         """Start the salt-master again after stop_master."""

@@ -9,10 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.lab import network, power, salt
-from tests.lab.common import RUN, LabError, command
+from tests.lab.common import PATIENCE, RUN, LabError, command
 
-#: Seconds until a restored cluster that is not healthy is an error: on a busy machine a start takes long.
-PATIENCE = 240
 FAULTS = "etc/lab/faults.json"
 
 

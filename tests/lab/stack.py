@@ -6,12 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.lab import packages, salt
-from tests.lab.common import LabError
+from tests.lab.common import PATIENCE, LabError
 
 SECRETS = "/etc/chef-backend/chef-backend-secrets.json"
 SETTINGS = "/etc/opscode/chef-server.rb"
-#: Seconds until a cluster that does not become healthy, or minions that do not answer, are an error.
-PATIENCE = 240
 _BUILDING = threading.Lock()
 
 
@@ -34,7 +32,7 @@ def set_up(lab) -> None:
         list(pool.map(lambda host: _install(lab, host), lab.hosts))
         _form_cluster(lab)
         # Not before: five starting minions keep two processors busy for seconds, which elections do not like.
-        minions = pool.submit(lab.start_minions, PATIENCE)
+        minions = pool.submit(lab.start_minions)
         _join_frontends(lab)
         lab.wait_healthy(PATIENCE)
         minions.result()
