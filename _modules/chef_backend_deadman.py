@@ -85,6 +85,9 @@ def check():
     elif decision.action == deadman.OFF:
         log.error("%s: FAILOVER OF %s STAYS OFF: %s", __grains__["id"], record.cluster, decision.reason)
         _tell(record, "failed", decision.reason)
+    elif decision.action == deadman.DOWN:
+        log.error("%s: %s IS DOWN: %s", __grains__["id"], record.cluster, decision.reason)
+        _tell(record, "failed", decision.reason)
     elif decision.action == deadman.ON:
         __salt__["chef_backend.ensure_failover"]("on")
         __salt__["chef_backend_record.abandon"](record.owner.jid)

@@ -13,11 +13,13 @@ from salt.exceptions import CommandExecutionError, SaltException
 try:
     from saltext.chef_backend import chef_backend_answers as answers
     from saltext.chef_backend import chef_backend_config as config
+    from saltext.chef_backend import chef_backend_downtime as downtime
     from saltext.chef_backend import chef_backend_plan as plans
     from saltext.chef_backend import chef_backend_version as versions
 except ImportError:
     import chef_backend_answers as answers
     import chef_backend_config as config
+    import chef_backend_downtime as downtime
     import chef_backend_plan as plans
     import chef_backend_version as versions
 
@@ -193,12 +195,13 @@ def index_created(name, seen):
 
 
 def due(name, among="all", seen=None):
-    """Return the nodes which do not run the target version yet, in the order of their upgrade.
+    """Return the nodes on which something is still due, in the order of their turns.
 
     A node that is not wholly upgraded comes first. Raises CommandExecutionError if a node's version or the
     leader cannot be told: what is unknown is not "done".
 
-    :param among: ``followers``, ``leader`` or ``all``.
+    :param among: ``followers``, ``leader`` or ``all``: who does not run the target version yet. In the way with
+        downtime ``install``, ``down`` or ``up``: who lacks the package, has to go down, has to come up upgraded.
     :param seen: ``{node: view}``, as of :func:`views`; asked if not given.
     :returns: list of minion ids.
 
@@ -213,6 +216,10 @@ def due(name, among="all", seen=None):
     unknown = [text for node in nodes if not seen[node].get("version") for text in seen[node]["errors"].values()]
     if unknown:
         raise CommandExecutionError("; ".join(unknown))
+    if among == "install":
+        return downtime.to_install(seen, str(cluster(name).version))
+    if among in ("down", "up"):
+        return _due_in_downtime(seen, nodes, among)
     if among == "all" or not nodes:
         return nodes
     leads = _leader(seen)
@@ -301,6 +308,17 @@ def _minions(target):
         matched = salt.utils.minions.CkMinions(__opts__).check_minions(target, "compound")
         return sorted(matched["minions"])
     return sorted(target)
+
+
+def _due_in_downtime(seen, nodes, among):
+    order = {"down": downtime.to_take_down, "up": downtime.to_upgrade}[among]
+    try:
+        record = answers.record(seen)
+        if not nodes and not (record and record.down):
+            return []  # nothing is to be upgraded, so nothing has to go down for it
+        return order(seen, record, answers.leader_of_record(seen))
+    except ValueError as err:
+        raise CommandExecutionError(str(err)) from err
 
 
 def _leader(seen):

@@ -191,13 +191,33 @@ def begun_here():
         salt be2 chef_backend_record.begun_here
     """
     with _guard():
-        found = _read()
+        found = _alive()
         if found is None:
             return False
-        if found.state == records.ABANDONED:
-            raise CommandExecutionError(f"{__grains__['id']}: {records.given_up(found)}")
         done = tuple(node for node in found.finished if node != __grains__["id"])
         _write(RUN_FILE, found.amended({"node": __grains__["id"], "finished": done}))
+    return True
+
+
+def down_here():
+    """Note in this node's copy that this run takes it down, before it does; raises if the run has been given up.
+
+    :returns: True if a record was there to note it in.
+    :raises CommandExecutionError: the run has been given up: this order of it comes too late.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be2 chef_backend_record.down_here
+    """
+    node = __grains__["id"]
+    with _guard():
+        found = _alive()
+        if found is None:
+            return False
+        down = (*(other for other in found.down if other != node), node)
+        _write(RUN_FILE, found.amended({"node": None, "down": down}))
     return True
 
 
@@ -221,6 +241,19 @@ def finished_here():
             return False
         _write(RUN_FILE, found.at(time.time(), node=None, finished=(*found.finished, node)))
     return True
+
+
+def is_finished_here():
+    """Tell whether the open run has upgraded this node already.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be2 chef_backend_record.is_finished_here
+    """
+    found = _read()
+    return found is not None and __grains__["id"] in found.finished
 
 
 def withdraw(jid):
@@ -267,6 +300,14 @@ def _amend_open(by, wanted, changes):
             found = found.amended(changes)
             _write(RUN_FILE, found)
     return found, ours
+
+
+def _alive():
+    """Return the record, or None. Raises CommandExecutionError if its run has been given up."""
+    found = _read()
+    if found is not None and found.state == records.ABANDONED:
+        raise CommandExecutionError(f"{__grains__['id']}: {records.given_up(found)}")
+    return found
 
 
 def _read(name=RUN_FILE):

@@ -44,9 +44,7 @@ def run(*args, timeout=60, env=None):
         salt fe1 chef_server.run show-config
     """
     argv = [CTL, *(str(arg) for arg in args)]
-    done = __salt__["cmd.run_all"](
-        argv, python_shell=False, timeout=timeout, env=env, output_encoding="utf-8", ignore_retcode=True
-    )
+    done = _run_all(argv, timeout, env=env)
     if done["retcode"] != 0:
         raise CommandExecutionError(command.failure(__grains__["id"], argv, done, timeout))
     return done["stdout"]
@@ -122,7 +120,11 @@ def stop(timeout=300):
 
 
 def status(timeout=60):
-    """Return what ``chef-server-ctl status`` prints.
+    """Return what ``chef-server-ctl status`` prints: runit's lines of this frontend's services.
+
+    Its exit status is another where a service is down; read the text.
+
+    :raises CommandExecutionError: if nothing was printed at all.
 
     CLI Example:
 
@@ -130,7 +132,11 @@ def status(timeout=60):
 
         salt fe1 chef_server.status
     """
-    return run("status", timeout=timeout)
+    argv = [CTL, "status"]
+    done = _run_all(argv, timeout)
+    if not done["stdout"].strip():
+        raise CommandExecutionError(command.failure(__grains__["id"], argv, done, timeout))
+    return done["stdout"]
 
 
 def cleanup(timeout=900):
@@ -283,6 +289,12 @@ def note_reconfigured(backend_version):
         os.fsync(file.fileno())
     os.replace(NOTE + ".new", NOTE)
     return True
+
+
+def _run_all(argv, timeout, **options):
+    return __salt__["cmd.run_all"](
+        argv, python_shell=False, timeout=timeout, output_encoding="utf-8", ignore_retcode=True, **options
+    )
 
 
 def _until_none(trouble, timeout, what):

@@ -108,16 +108,46 @@ def installed(name, source, sha256):
     return ret
 
 
-def upgraded(name, handover=False, timeout=3600):
+def down_for_upgrade(name, timeout=600):
+    """This node is out of the cluster and its services are stopped, until it is upgraded.
+
+    :param name: free text.
+    :param timeout: bound in seconds.
+    """
+    with _result(name) as ret:
+        running = _running()
+        if not running:
+            return _done(ret, "no service of this node runs")
+        changes = {"services": {"old": ", ".join(running), "new": "down"}}
+        if __opts__["test"]:
+            return _would(ret, "would run down-for-upgrade", "services", ", ".join(running), "down")
+        __salt__["chef_backend_record.down_here"]()
+        with _told("down for upgrade"):
+            __salt__["chef_backend.down_for_upgrade"](timeout=timeout)
+            still = _running()
+            if still:
+                raise CommandExecutionError(
+                    f"{__grains__['id']}: down-for-upgrade ended with status 0, but {', '.join(still)} runs"
+                )
+            ret["changes"] = changes
+        return _done(ret, "down for the upgrade: no service runs")
+    return ret
+
+
+def upgraded(name, handover=False, down=False, timeout=3600):
     """This node's data and services are at the installed version.
 
     :param name: the version; it must be installed.
     :param handover: the node leads: hand the lead over to a follower first. Without it, a leader is refused.
+    :param down: the whole cluster is down for the upgrade: nobody leads, and this node need not have rejoined
+        afterwards, as its leader may come up later.
     :param timeout: bound in seconds.
     """
     with _result(name) as ret:
         here = __salt__["chef_backend.version"]()
         due = __salt__["chef_backend_node.upgrade_due"]() if here == name else f"{here} is installed"
+        if down and not due and not __salt__["chef_backend_record.is_finished_here"]():
+            due = "it went down for the upgrade"
         if due is None:
             return _done(ret, f"this node runs chef-backend {name}")
         if __opts__["test"]:
@@ -125,7 +155,7 @@ def upgraded(name, handover=False, timeout=3600):
             return _would(ret, f"{words}: {due}", "runs", "the version before", name)
         if here != name:
             raise CommandExecutionError(f"{__grains__['id']}: {here} is installed, expected {name}: install it first")
-        leads = __salt__["chef_backend.is_leader"]()
+        leads = not down and __salt__["chef_backend.is_leader"]()
         if leads and not handover:
             raise CommandExecutionError(
                 f"{__grains__['id']} leads: its upgrade needs a hand-over. Nothing was done; run the same command "
@@ -140,6 +170,8 @@ def upgraded(name, handover=False, timeout=3600):
                 raise CommandExecutionError(f"{__grains__['id']}: upgrade ended with status 0, but {late}")
             if leads and __salt__["chef_backend.is_leader"]():
                 raise CommandExecutionError(f"{__grains__['id']}: upgrade --failover ended with status 0, but it leads")
+            if down:
+                __salt__["chef_backend_record.finished_here"]()
             if leads:
                 ret["changes"]["leader"] = {"old": __grains__["id"], "new": __salt__["chef_backend.leader"]()}
         return _done(ret, f"this node runs chef-backend {name}{' and handed the lead over' if leads else ''}")
@@ -228,6 +260,12 @@ def _package_trouble(path, sha256, version, package):
     if inside != version:
         return f"{path} holds version {inside}, expected {version}: correct package or version in the pillar"
     return None
+
+
+def _running():
+    """Return the names of this node's services that run."""
+    status = parse.Status.from_text(__salt__["chef_backend.status"]())
+    return [service.name for service in status.services if service.state == "running"]
 
 
 def _look():

@@ -9,24 +9,18 @@ from salt.exceptions import CommandExecutionError
 
 try:
     from saltext.chef_backend import chef_backend_answers as answers
+    from saltext.chef_backend import chef_backend_downtime as downtime
     from saltext.chef_backend import chef_backend_gates as checks
     from saltext.chef_backend import chef_backend_outcome as outcome
     from saltext.chef_backend import chef_backend_record as records
     from saltext.chef_backend import chef_backend_version as versions
 except ImportError:
     import chef_backend_answers as answers
+    import chef_backend_downtime as downtime
     import chef_backend_gates as checks
     import chef_backend_outcome as outcome
     import chef_backend_record as records
     import chef_backend_version as versions
-
-LOOK = "chef_backend_run.look"  # in __context__: what the last step saw and left as it was
-LOOK_IS_GOOD = 5  # seconds
-
-
-class Wished(CommandExecutionError):
-    """The operator wants the run to end at this safe point: there is nothing to wait for."""
-
 
 def __virtual__():
     return True
@@ -40,7 +34,7 @@ def opened(name, cluster, way):
 
     :param name: free text.
     :param cluster: the cluster's name in the pillar.
-    :param way: the way this orchestration goes: ``rolling``.
+    :param way: the way this orchestration goes: ``rolling`` or ``downtime``.
     """
     ret = _result(name)
     try:
@@ -53,15 +47,21 @@ def opened(name, cluster, way):
         found = answers.record(views)
         resumed = __salt__["chef_backend_hold.may_take"](found, str(settings.version), views)
         if resumed:  # what the dead run left at work on a node must end first
+            checks.same_way(resumed, way)
             bound = settings.timeouts.upgrade + settings.timeouts.rejoin
-            views = _until_holds(settings, lambda: _views_at_rest(cluster), bound)
+            views = _until_holds(lambda: _views_at_rest(cluster), bound)
             found = resumed = answers.record(views)  # the node may have finished meanwhile
-        checks.healthy(views, settings.gates.max_lag_bytes, resumed.node if resumed else None)
         checks.nobody_at_work(views)
-        checks.right_way(views, settings.version, _index_created(cluster, views), way)
-        failover_found = checks.failover_found(views, resumed)
-        due, leads = answers.due(views, str(settings.version)), answers.leader(views)
+        if resumed and resumed.down:  # by this run: nobody leads, and health cannot be asked for
+            failover_found = resumed.failover
+        else:
+            checks.healthy(views, settings.gates.max_lag_bytes, resumed.node if resumed else None)
+            checks.right_way(views, settings.version, _index_created(cluster, views), way)
+            failover_found = checks.failover_found(views, resumed)
+        due, leads = answers.due(views, str(settings.version)), answers.leader_of_record(views)
         plan = f"{way} to {settings.version}; due: {', '.join(due) or 'no backend'}; {leads} leads now"
+        if resumed and resumed.down:
+            plan = f"{way} to {settings.version}; the cluster is down: {', '.join(resumed.down)}; {leads} led"
         if __opts__["test"]:
             ret.update(result=None, comment=f"would open a run: {plan}")
             return ret
@@ -82,6 +82,7 @@ def opened(name, cluster, way):
             lease=settings.timeouts.lease,
             node=resumed.node if resumed else None,
             finished=resumed.finished if resumed else (),
+            down=resumed.down if resumed else (),
         )
         __salt__["chef_backend_hold.take"](record, found)
         _keep(cluster, views, record)
@@ -103,7 +104,7 @@ def phase(name, cluster, mods, needed=None):
 
     :param name: free text.
     :param mods: the SLS.
-    :param needed: ``followers``, ``leader`` or ``all``: whose being due makes the phase needed.
+    :param needed: whose being due makes the phase needed, as of ``chef_backend_nodes.due``; always, if not given.
     """
     ret = _result(name)
     try:
@@ -114,7 +115,7 @@ def phase(name, cluster, mods, needed=None):
             _keep(cluster, views, record)
             ret.update(result=True, comment="nothing is due")
             return ret
-        leads = answers.leader(views)
+        leads = answers.leader_of_record(views)
         followers = [node for node in sorted(views) if node != leads]
         pillar = {
             "cluster": cluster,
@@ -153,7 +154,7 @@ def gates(name, cluster, node, role):
     try:
         settings = _ask("cluster", cluster)
         turn = {"step": f"upgrade {role} {node}", "turn": node}
-        _, record = _until_holds(settings, lambda: _node_gates(cluster, settings, node, role, turn))
+        _, record = _until_holds(lambda: _node_gates(cluster, settings, node, role, turn), settings.timeouts.gate)
         if __opts__["test"]:
             ret.update(result=None, comment=f"the gates hold; {node} would be upgraded as the {role}")
             return ret
@@ -194,8 +195,8 @@ def verified(name, cluster):
         if __opts__["test"]:
             ret.update(result=None, comment=f"would verify that every backend runs {settings.version}")
             return ret
-        views = _until_holds(settings, lambda: _verify(cluster, settings), settings.timeouts.rejoin)
-        record = _note(cluster, step="verified")
+        views = _until_holds(lambda: _verify(cluster, settings), settings.timeouts.rejoin)
+        record = _note(cluster, step="verified", down=[])
         _keep(cluster, views, record)
         _tell(record, "verify", "end")
         ret.update(result=True, comment=f"{len(views)} backends run {settings.version}, healthy, failover on")
@@ -217,7 +218,8 @@ def closed(name, cluster):
         if any(tag.endswith("_|-opened") and step["result"] is False for tag, step in __running__.items()):
             ret.update(result=True, comment="no run was opened: nothing to close")
             return ret
-        views = _ask("views", cluster, ["record", "cluster_status"])
+        settings = _ask("cluster", cluster)
+        views = _ask("views", cluster, ["record", "cluster_status", "status"])
         record = answers.record(views)
         if record is None or record.owner.jid != str(__orchestration_jid__):
             ret.update(result=True, comment="this orchestration holds no run: nothing to close")
@@ -227,9 +229,16 @@ def closed(name, cluster):
             ret["comment"] = records.given_up(record)
             return ret
         failed = [str(step.get("name")) for step in __running__.values() if step.get("result") is False]
+        if record.down:  # by this run: nothing of it can be restored but by going on
+            _note(cluster, state=records.FAILED, turn=None, wish=None)
+            ret["comment"] = downtime.advice(views, record)
+            _tell(record, "close", "failed", comment=ret["comment"])
+            return ret
         shown = answers.failover(views)
-        if shown != "on" and not (shown == "unknown" and record.failover == "on"):
+        if shown != "on" and not (shown == "unknown" and record.failover != "off"):
             ret["changes"] = __salt__["chef_backend_control.restore_failover"](cluster)
+        if failed and records.frontends_may_serve(record):
+            ret["changes"].update(_let_clients_in(record, settings.timeouts))
         if failed and record.wish == records.ABORT:
             ended = record.at(time.time(), state=records.ABORTED, failover="on", turn=None)
             __salt__["chef_backend_hold.finish"](ended)
@@ -258,28 +267,16 @@ def _ask(what, cluster, *args):
 
 
 def _look(cluster, **changes):
-    """Ask all backends; return their views and the record, which must still be this orchestration's.
-
-    What the step before saw, and left as it was, need not be asked again.
-
-    :param changes: fields of the record to change first, in the same round.
-    """
-    kept = __context__.pop(LOOK, None)
-    if kept and not changes and kept["cluster"] == cluster and time.monotonic() - kept["at"] < LOOK_IS_GOOD:
-        return kept["views"], kept["record"]
-    if __opts__["test"]:
-        return _ask("views", cluster), None  # no run is open
-    jid = str(__orchestration_jid__)
-    views = _ask("views", cluster, None, jid, changes)
-    record = __salt__["chef_backend_hold.owned"](cluster, jid, views)
-    if record.wish:
-        raise Wished(f"{record.wish} was asked for: nothing more is begun")
-    return views, record
+    jid = None if __opts__["test"] else str(__orchestration_jid__)
+    return __salt__["chef_backend_step.look"](cluster, jid, changes)
 
 
 def _keep(cluster, views, record):
-    """Leave what was seen to the next step, as nothing was done since."""
-    __context__[LOOK] = {"cluster": cluster, "views": views, "record": record, "at": time.monotonic()}
+    __salt__["chef_backend_step.keep"](cluster, views, record)
+
+
+def _until_holds(check, bound):
+    return __salt__["chef_backend_step.until_holds"](check, bound)
 
 
 def _tell(record, step, how, node=None, comment=None):
@@ -293,6 +290,16 @@ def _stay_heard_of(record):
     interval = max(1, record.lease // 4)
     _all_do(record.backends, "chef_backend_deadman.arm", interval)
     __salt__["chef_backend_pulse.start"](record.backends, record.owner.jid, interval)
+
+
+def _let_clients_in(record, timeouts):
+    """Bring the frontends back that the run took out of service, as no backend was touched; returns changes."""
+    bound = timeouts.reconfigure
+    said = __salt__["chef_backend_nodes.ask"](record.frontends, "chef_server_service.bring_back", bound)
+    troubles = [answer["error"] for answer in said.values() if not answer["ok"]]
+    if troubles:
+        raise CommandExecutionError("\n".join(troubles))
+    return {node: {"old": "out of service", "new": "in service"} for node, back in said.items() if back["value"]}
 
 
 def _note(cluster, **changes):
@@ -309,23 +316,6 @@ def _all_understood(settings):
         raise CommandExecutionError(f"{path}:hops: several hops are not followed yet: give one version, then the next")
 
 
-def _until_holds(settings, check, bound=None):
-    """Return what ``check`` returns as soon as it raises no more, within a bound in seconds.
-
-    What nodes show lags behind by some seconds; a gate that looks once would stop good runs.
-    """
-    began, bound = time.monotonic(), bound or settings.timeouts.gate
-    while True:
-        try:
-            return check()
-        except Wished:
-            raise
-        except (CommandExecutionError, ValueError) as err:
-            if time.monotonic() - began > bound:
-                raise CommandExecutionError(f"{err} (looked for {bound} s)") from err
-        time.sleep(0.3)
-
-
 def _node_gates(cluster, settings, node, role, turn):
     """Hold all that must be true before a node is touched; return views and record, which says whose turn it is."""
     views, record = _look(cluster, **turn)
@@ -334,7 +324,7 @@ def _node_gates(cluster, settings, node, role, turn):
     checks.turn_of(views, str(settings.version), node, role, last=not __opts__["test"])
     if not __opts__["test"]:
         checks.failover_is(views, "off" if role == "follower" else "on")
-    _await_settled(views, settings.gates.settle_seconds)
+    checks.settled(views, settings.gates.settle_seconds)
     return views, record
 
 
@@ -343,17 +333,8 @@ def _verify(cluster, settings):
     checks.healthy(views, settings.gates.max_lag_bytes)
     checks.upgraded(views, str(settings.version))
     checks.failover_is(views, "on")
-    _await_settled(views, settings.gates.settle_seconds)
+    checks.settled(views, settings.gates.settle_seconds)
     return views
-
-
-def _await_settled(views, settle):
-    """Refuse what was seen before every service has settled, but only when that is due: it is old by then."""
-    try:
-        checks.settled(views, settle)
-    except checks.Unsettled as err:
-        time.sleep(err.left)
-        raise
 
 
 def _views_at_rest(cluster):

@@ -10,7 +10,8 @@ def __virtual__():
 def reconfigured(name, backend_version, api, leader_timeout=60, timeout=900, api_timeout=120):
     """This frontend was reconfigured for a Chef Backend version, and its API answers.
 
-    Before: its HAProxy must send to exactly one leader, else ``reconfigure`` would work on a wrong database.
+    Before: its HAProxy must send to exactly one leader, else ``reconfigure`` would work on a wrong database. Out of
+    service its API refuses, and stopped its HAProxy tells nothing: then :func:`in_service` looks at them.
 
     :param name: free text.
     :param backend_version: the version the backends have been upgraded to.
@@ -22,7 +23,10 @@ def reconfigured(name, backend_version, api, leader_timeout=60, timeout=900, api
     ret = {"name": name, "result": False, "changes": {}, "comment": ""}
     tell = __salt__["chef_backend_progress.tell"]
     try:
-        before = __salt__["chef_server.reconfigured_for"]()
+        before, out = __salt__["chef_server.reconfigured_for"](), __salt__["chef_server_service.out"]()
+        if before == backend_version and out:
+            ret.update(result=True, comment=f"reconfigured for {backend_version}; out of service: {out}")
+            return ret
         if before == backend_version:
             __salt__["chef_server.wait_for_leader"](timeout=leader_timeout)
             __salt__["chef_server.wait_for_api"](api, timeout=api_timeout)
@@ -33,15 +37,68 @@ def reconfigured(name, backend_version, api, leader_timeout=60, timeout=900, api
             ret.update(result=None, changes=changes, comment="would run chef-server-ctl reconfigure")
             return ret
         tell("reconfigure", "begin")
-        __salt__["chef_server.wait_for_leader"](timeout=leader_timeout)
+        if out != "stopped":
+            __salt__["chef_server.wait_for_leader"](timeout=leader_timeout)
         __salt__["chef_server.reconfigure"](timeout=timeout)
         ret["changes"] = changes
         waited = __salt__["chef_server.wait_for_leader"](timeout=leader_timeout)
-        waited += __salt__["chef_server.wait_for_api"](api, timeout=api_timeout)
+        if not out:
+            waited += __salt__["chef_server.wait_for_api"](api, timeout=api_timeout)
         __salt__["chef_server.note_reconfigured"](backend_version)
         tell("reconfigure", "end")
-        ret.update(result=True, comment=f"reconfigured; one leader in HAProxy and API answers after {waited} s")
+        seen = f"out of service: {out}" if out else "API answers"
+        ret.update(result=True, comment=f"reconfigured; one leader in HAProxy, {seen}, after {waited} s")
     except CommandExecutionError as err:
         ret["comment"] = str(err)
         tell("reconfigure", "failed")
+    return ret
+
+
+def out_of_service(name, timeout=300):
+    """Clients are refused by this frontend: maintenance mode since 14.6.32, before that its services are stopped.
+
+    No command tells whether maintenance mode is on: what counts is that ctl accepted it, as noted on this frontend.
+
+    :param name: free text.
+    :param timeout: bound in seconds.
+    """
+    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
+    try:
+        how = __salt__["chef_server_service.out"]()
+        if how:
+            ret.update(result=True, comment=f"out of service: {how}")
+            return ret
+        changes = {"clients": {"old": "served", "new": "refused"}}
+        if __opts__["test"]:
+            ret.update(result=None, changes=changes, comment="would take this frontend out of service")
+            return ret
+        how = __salt__["chef_server_service.take_out"](timeout=timeout)
+        ret.update(result=True, changes=changes, comment=f"out of service: {how}")
+    except (CommandExecutionError, ValueError, OSError) as err:
+        ret["comment"] = str(err)
+    return ret
+
+
+def in_service(name, api, leader_timeout=60, timeout=300, api_timeout=120):
+    """This frontend serves its clients: it is back if it was out of service, and its API answers.
+
+    :param name: free text.
+    :param api: URL of its status page.
+    :param leader_timeout: bound in seconds for HAProxy to know one leader.
+    :param timeout: bound in seconds for its services to start.
+    :param api_timeout: bound in seconds for the API to answer.
+    """
+    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
+    try:
+        changes = {"clients": {"old": "refused", "new": "served"}} if __salt__["chef_server_service.out"]() else {}
+        if changes and __opts__["test"]:
+            ret.update(result=None, changes=changes, comment="would bring this frontend back into service")
+            return ret
+        __salt__["chef_server_service.bring_back"](timeout=timeout)
+        ret["changes"] = changes
+        waited = __salt__["chef_server.wait_for_leader"](timeout=leader_timeout)
+        waited += __salt__["chef_server.wait_for_api"](api, timeout=api_timeout)
+        ret.update(result=True, comment=f"in service; one leader in HAProxy and API answers after {waited} s")
+    except (CommandExecutionError, OSError) as err:
+        ret["comment"] = str(err)
     return ret

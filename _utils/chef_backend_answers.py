@@ -64,6 +64,12 @@ def leader(views):
     return minions[0]
 
 
+def leader_of_record(views):
+    """Return who leads; while a run has the cluster down, who led before. Raises ValueError if that cannot be told."""
+    found = record(views)
+    return found.leader if found and found.down else leader(views)
+
+
 def failover(views):
     """Return ``on``, ``off``, ``mixed`` or ``unknown``: what all answering backends show."""
     shown = set()

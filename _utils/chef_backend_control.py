@@ -36,6 +36,9 @@ def pause(record, gone):
     if gone:
         text = f"run {record.run} is not under way ({gone}): nothing to pause; resume goes on with it, abort ends it"
         return Answer(NOTHING, text, ok=False)
+    if record.down:
+        text = f"run {record.run} has the cluster down: there is no safe point before it is up"
+        return Answer(NOTHING, text, ok=False)
     if record.wish:
         return Answer(NOTHING, f"run {record.run} is to {record.wish} already, it is at {record.step!r}")
     text = f"run {record.run} pauses before it touches another node; it is at {record.step!r} now"
@@ -70,6 +73,9 @@ def abort(record, gone, half_done):
     """
     if record is None:
         return Answer(NOTHING, "no run is open: nothing to abort", ok=False)
+    if record.down:
+        text = f"run {record.run} has the cluster down: resume it, and abort it when the cluster is up"
+        return Answer(NOTHING, text, ok=False)
     inside = sorted({*half_done, *([record.turn] if record.turn and not gone else [])})
     if inside:
         text = (

@@ -21,6 +21,7 @@ except ImportError:
 REST = "rest"  # nothing to do now; look again later
 OVER = "over"  # nothing to do any more
 OFF = "keep off"  # failover stays off, and that has to be said loudly
+DOWN = "keep down"  # the run has the cluster down, and that has to be said loudly
 ON = "switch on"
 
 
@@ -46,6 +47,8 @@ def first_look(record, me, now):
     silent = now - record.heartbeat
     if silent <= record.lease:
         return Decision(REST, f"run {record.run} was heard of {silent:.0f} s ago")
+    if record.down:
+        return Decision(DOWN, f"run {record.run} fell silent with the cluster down: run the same command again")
     if record.turn and record.turn != me:
         return Decision(OFF, f"{record.turn} was in its upgrade when run {record.run} fell silent: it has to decide")
     return None

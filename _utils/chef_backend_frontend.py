@@ -1,14 +1,29 @@
-"""Read what a frontend's HAProxy says of the backends (``show stat``)."""
+"""A frontend: what its HAProxy says of the backends (``show stat``), what its services say, how it leaves service."""
 
 import csv
 import dataclasses
+import re
 
 try:
     from saltext.chef_backend.chef_backend_parse import ParseError, lines_of
+    from saltext.chef_backend.chef_backend_version import Version
 except ImportError:
     from chef_backend_parse import ParseError, lines_of
+    from chef_backend_version import Version
 
 PROXIES = ("chef_backend_postgresql", "chef_backend_elasticsearch")
+FIRST_WITH_MAINTENANCE = Version(14, 6, 32)
+MAINTENANCE, STOPPED = "maintenance", "stopped"
+
+
+def out_of_service_by(version):
+    """Return how a frontend of a version (Version) is taken out of service: ``maintenance`` or ``stopped``."""
+    return MAINTENANCE if version >= FIRST_WITH_MAINTENANCE else STOPPED
+
+
+def running(text):
+    """Return the names of the services that run, from what ``chef-server-ctl status`` printed (runit's lines)."""
+    return tuple(re.findall(r"^run: ([\w-]+): ", text, re.MULTILINE))
 
 
 @dataclasses.dataclass(frozen=True)

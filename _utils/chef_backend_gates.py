@@ -19,6 +19,16 @@ class Unsettled(ValueError):
         self.left = left
 
 
+class Wished(ValueError):
+    """The operator wants the run to end at this safe point: there is nothing to wait for."""
+
+
+def not_ended_by_wish(record):
+    """Nobody has asked for a pause or for the end of the run. While it has the cluster down there is no safe point."""
+    if record.wish and not record.down:
+        raise Wished(f"{record.wish} was asked for: nothing more is begun")
+
+
 def everybody_answers(views):
     """Every backend has answered."""
     silent = [view["errors"]["answer"] for view in views.values() if "answer" in view["errors"]]
@@ -40,6 +50,19 @@ def nobody_at_work(views):
         raise ValueError(f"the cluster is being changed: {'; '.join(busy)}: wait until that has ended")
 
 
+def same_way(resumed, way):
+    """A run is resumed by the orchestration of its own way.
+
+    :param resumed: the record of the run that is resumed.
+    :param way: the way that the orchestration goes.
+    """
+    if resumed.way != way:
+        raise ValueError(
+            f"run {resumed.run} to {resumed.target} is unfinished, on the way {resumed.way}: go on with "
+            f"orch.chef_backend_{resumed.way}, not with {way}"
+        )
+
+
 def right_way(views, target, index, way):
     """Every backend may go to the target this way; otherwise the right one is named.
 
@@ -51,9 +74,10 @@ def right_way(views, target, index, way):
         installed = versions.Version.from_text(view["version"])
         chosen = versions.choose_way(installed, target, index)
         if chosen.name not in (way, "none"):
+            right = f"; use orch.chef_backend_{chosen.name}" if chosen.name != "refused" else ""
             via = f": go to {chosen.via} first" if chosen.via else ""
             raise ValueError(
-                f"{node} runs {installed}; to {target} the way is {chosen.name}, not {way}: {chosen.reason}{via}"
+                f"{node} runs {installed}; to {target} the way is {chosen.name}, not {way}: {chosen.reason}{via}{right}"
             )
 
 

@@ -38,7 +38,7 @@ class Record:
     cluster: str
     way: str
     target: str
-    leader: str  # who led when the run was opened
+    leader: str  # who led when the run was opened, or, in the way with downtime, before the first node went down
     failover_found: str
     backends: tuple
     frontends: tuple
@@ -53,6 +53,7 @@ class Record:
     failover: str = "on"  # as this run last set it
     wish: str | None = None  # what the operator wants at the next safe point
     finished: tuple = ()  # nodes this run upgraded, in order
+    down: tuple = ()  # nodes that this run took down, in order; empty again when the cluster was seen whole
 
     @classmethod
     def from_dict(cls, data):
@@ -73,7 +74,7 @@ class Record:
                 problems.append(f"{name} is {data[name]!r}, not {expected}")
         if problems:
             raise RecordError("not a record: " + ", ".join(problems))
-        lists = {name: tuple(data[name]) for name in ("backends", "frontends", "finished") if name in data}
+        lists = {name: tuple(data[name]) for name in _LISTS if name in data}
         return cls(**{**data, **lists, "owner": Owner(**data["owner"]), "lease": int(data["lease"])})
 
     @classmethod
@@ -120,12 +121,14 @@ def _is_owner(value):
     return _is_text(value["jid"]) and _is_text(value["master"]) and _is_time(value["started"])
 
 
+_LISTS = ("backends", "frontends", "finished", "down")
 # what a field holds, and how to call it; all others are text
 _FITS = {
     "owner": (_is_owner, "a mapping of jid, master, pid and started"),
     "backends": (_are_names, "a list of names"),
     "frontends": (_are_names, "a list of names"),
     "finished": (_are_names, "a list of names"),
+    "down": (_are_names, "a list of names"),
     "opened": (_is_time, "a time in seconds"),
     "heartbeat": (_is_time, "a time in seconds"),
     "lease": (_is_time, "a number of seconds"),
@@ -133,6 +136,11 @@ _FITS = {
     "turn": (lambda value: value is None or _is_text(value), "a name or nothing"),
     "wish": (lambda value: value in (None, PAUSE, ABORT), "pause, abort or nothing"),
 }
+
+
+def frontends_may_serve(record):
+    """Whether no backend has been touched yet by a run that ends here, so that clients find all as it was."""
+    return not record.down and not record.finished and (record.way == "downtime" or record.node is None)
 
 
 def owner_is_gone(record, now, *, master, alive):
@@ -195,13 +203,14 @@ def newest(records):
     """Return what several copies of a record say together, or None if there is none.
 
     The latest heartbeat counts. What may stand in one copy only counts from any copy of that run: what a node notes
-    itself, that it is inside its upgrade and that it has finished it, and what the operator wishes.
+    itself, that it went down, is inside its upgrade or has finished it, and what the operator wishes.
     """
     copies = sorted((r for r in records if r is not None), key=lambda r: -r.heartbeat)
     if not copies:
         return None
     copies = [copy for copy in copies if copy.run == copies[0].run]
     finished = tuple(dict.fromkeys(node for copy in reversed(copies) for node in copy.finished))
+    down = tuple(dict.fromkeys(node for copy in reversed(copies) for node in copy.down))
     inside = (copy.node for copy in copies if copy.node and copy.node not in finished)
     wish = next((copy.wish for copy in copies if copy.wish), None)
-    return dataclasses.replace(copies[0], finished=finished, node=next(inside, None), wish=wish)
+    return dataclasses.replace(copies[0], finished=finished, down=down, node=next(inside, None), wish=wish)

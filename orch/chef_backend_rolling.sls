@@ -16,7 +16,7 @@ Stage the package on every backend, and back up:
   chef_backend_run.phase:
     - cluster: {{ cluster }}
     - failhard: False
-    - mods: orch.rolling.prepare
+    - mods: orch.common.prepare
     - needed: all
     - require:
       - chef_backend_run: Open the run
@@ -59,7 +59,7 @@ Reconfigure the frontends:
   chef_backend_run.phase:
     - cluster: {{ cluster }}
     - failhard: False
-    - mods: orch.rolling.frontends
+    - mods: orch.common.frontends
     - require:
       - chef_backend_run: Verify the cluster
 

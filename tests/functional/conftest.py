@@ -10,6 +10,7 @@ import yaml
 
 from tests.functional.minion import REPO, Minion, move_tree
 from tests.functional.recorded import Recorded
+from tests.functional.runbook import Answers, Runbook, render, unknown_parameters
 
 RECORDINGS = (Path(__file__).parent / "recordings", Path(__file__).parents[1] / "unit" / "samples")
 
@@ -80,6 +81,7 @@ def fixture_record():
         "wish": None,
         "failover": "on",
         "finished": [],
+        "down": [],
     }
 
 
@@ -108,3 +110,21 @@ def fixture_master_minion(shared):
         return lambda function, *args: modules[function](*args)
 
     return with_settings
+
+
+@pytest.fixture(name="runbook")
+def fixture_runbook(shared):
+    """Return a function that renders and compiles an SLS, and finds nothing wrong with it."""
+
+    def compiled(sls, pillar=None, due=(), backup_on=(), **answers):
+        given = {"cluster": "prod"} if pillar is None else pillar
+        given = {**given, "due": list(due), "backup_on": list(backup_on)}
+        high = render(shared.opts, sls, given, Answers(**answers))
+        book = Runbook(shared.compiler, sls, high)
+        assert book.problems == []
+        assert unknown_parameters(shared.compiler, book) == []
+        missing = [(step, name) for step in book.ids for name in book.requires(step) if name not in book.steps]
+        assert missing == [], "a requisite names no step"
+        return book
+
+    return compiled

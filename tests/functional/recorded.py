@@ -13,6 +13,7 @@ PROGRAMS = ("chef-backend-ctl", "chef-server-ctl", "psql", "runuser", "dpkg", "d
 READING = {  # what a state may call in test mode
     ("chef-backend-ctl", "cluster-status"),
     ("chef-backend-ctl", "status"),
+    ("chef-server-ctl", "status"),
     ("psql", "-d"),
     ("runuser", "-u"),
     ("dpkg", "-I"),

@@ -11,6 +11,29 @@ from tests.functional.minion import REPO
 RESERVED = set(salt.state.STATE_INTERNAL_KEYWORDS)
 
 
+HOSTILE = [  # what ends a quote, a line or a template comes first
+    "prod'",
+    'prod"',
+    "prod\n\nEvil:\n  cmd.run:\n    - name: id",
+    "prod'\n    - failhard: True\nEvil:\n  test.nop: []",
+    "{{ salt['cmd.run']('id') }}",
+    "{% raw %}",
+    "prod # not a comment",
+    "prod: [",
+    "*",
+    "a" * 2000,
+    "\u2028 \x85",
+    "on",
+    "1e3",
+    "~",
+]
+
+
+def same(found, given):
+    """Tell whether a text came through; YAML folds some of Unicode's line ends even in quotes, and nothing else."""
+    return isinstance(found, str) and found.split() == given.split()
+
+
 class Answers(dict):
     """What the modules asked by a runbook answer, and what they were asked."""
 
@@ -19,6 +42,7 @@ class Answers(dict):
         self.asked = []
         node = node or {}
         self._give("backends", lambda cluster: ["be1", "be2", "be3"])
+        self._give("frontends", lambda cluster: [frontend for batch in batches for frontend in batch])
         self._give("batches", lambda cluster: [list(batch) for batch in batches])
         self._give("node_pillar", lambda cluster: {**NODE, "cluster": cluster, **node})
 

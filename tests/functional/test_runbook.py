@@ -4,24 +4,8 @@ import json
 
 import pytest
 
-from tests.functional.runbook import NODE, Answers, Runbook, render, unknown_parameters
+from tests.functional.runbook import HOSTILE, NODE, Answers, render, same
 
-HOSTILE = [  # what ends a quote, a line or a template comes first
-    "prod'",
-    'prod"',
-    "prod\n\nEvil:\n  cmd.run:\n    - name: id",
-    "prod'\n    - failhard: True\nEvil:\n  test.nop: []",
-    "{{ salt['cmd.run']('id') }}",
-    "{% raw %}",
-    "prod # not a comment",
-    "prod: [",
-    "*",
-    "a" * 2000,
-    "\u2028 \x85",
-    "on",
-    "1e3",
-    "~",
-]
 OPEN = "Open the run"
 CLOSE = "Close the run"
 STEPS = [
@@ -35,32 +19,20 @@ STEPS = [
 ]
 ROLLING = "orch.chef_backend_rolling"
 FOLLOWERS, LEADER = "orch.rolling.followers", "orch.rolling.leader"
-PREPARE, FRONTENDS = "orch.rolling.prepare", "orch.rolling.frontends"
-PHASES = [PREPARE, FOLLOWERS, LEADER, FRONTENDS]
-NODE_SLS = ["orch.node.staged", "orch.node.upgraded", "orch.node.backed_up", "orch.node.reconfigured"]
-
-
-def same(found, given):
-    """Tell whether a text came through; YAML folds some of Unicode's line ends even in quotes, and nothing else."""
-    return isinstance(found, str) and found.split() == given.split()
-
-
-@pytest.fixture(name="runbook")
-def fixture_runbook(shared):
-    """Return a function that renders and compiles an SLS, and finds nothing wrong with it."""
-
-    def compiled(sls, pillar=None, due=(), backup_on=(), **answers):
-        given = {"cluster": "prod"} if pillar is None else pillar
-        given = {**given, "due": list(due), "backup_on": list(backup_on)} if sls in PHASES else given
-        high = render(shared.opts, sls, given, Answers(**answers))
-        book = Runbook(shared.compiler, sls, high)
-        assert book.problems == []
-        assert unknown_parameters(shared.compiler, book) == []
-        missing = [(step, name) for step in book.ids for name in book.requires(step) if name not in book.steps]
-        assert missing == [], "a requisite names no step"
-        return book
-
-    return compiled
+PREPARE, FRONTENDS, OUT = "orch.common.prepare", "orch.common.frontends", "orch.common.frontends_out"
+INSTALL, DOWN, UP = "orch.downtime.install", "orch.downtime.down", "orch.downtime.up"
+PHASES = [PREPARE, FOLLOWERS, LEADER, FRONTENDS, OUT, INSTALL, DOWN, UP]
+NODE_SLS = [
+    "orch.node.staged",
+    "orch.node.installed",
+    "orch.node.upgraded",
+    "orch.node.backed_up",
+    "orch.node.down",
+    "orch.node.upgraded_from_down",
+    "orch.node.out_of_service",
+    "orch.node.reconfigured",
+]
+UNVERSIONED = ["orch.node.backed_up", "orch.node.down", "orch.node.out_of_service"]
 
 
 class TestRolling:
@@ -227,8 +199,8 @@ def test_a_nested_runbook_cannot_be_injected_by_the_pillar(runbook, sls, cluster
 def test_on_a_node_every_value_reaches_its_state(runbook, sls):
     book = runbook(sls, {**NODE, "handover": True})
     words = json.dumps([{k: v for k, v in step.items() if not k.startswith("__")} for step in book.steps.values()])
-    assert ("2.3.16" in words) == (sls != "orch.node.backed_up")
-    assert len(book.ids) == (3 if sls == "orch.node.upgraded" else 1)
+    assert ("2.3.16" in words) == (sls not in UNVERSIONED)
+    assert len(book.ids) == {"orch.node.upgraded": 3, "orch.node.reconfigured": 2}.get(sls, 1)
 
 
 def test_on_a_node_upgrade_follows_install_and_rejoin_follows_upgrade(runbook):

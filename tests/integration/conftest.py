@@ -15,18 +15,32 @@ SNAPSHOT = "fresh"
 
 
 class House:
-    """The one lab, and in which state its last borrower left it: fresh, used, or spoiled."""
+    """The one lab, and in which state its last borrower left it: fresh, used, or spoiled.
 
-    def __init__(self, lab):
-        self.lab = lab
-        self.state = "fresh"
+    minions: whether it has Salt. It is booted when it is first asked for, and anew when it is asked for otherwise.
+    """
 
-    def fresh(self):
-        """Return the lab as at the snapshot, to be changed at will."""
-        if self.state != "fresh":
+    def __init__(self, minions):
+        self.minions = minions
+        self.lab, self.kind, self.state = None, None, None
+
+    def fresh(self, **kind):
+        """Return the lab as it was booted, to be changed at will; ``kind``: what `Lab.boot` is given, if not 2.2.0."""
+        kind = {"backends": VERSION} | kind
+        if self.kind != kind:
+            self.close()
+            self.lab, self.kind = Lab.boot(minions=self.minions, **kind), kind
+            self.lab.save(SNAPSHOT)
+        elif self.state != "fresh":
             self.lab.restore(SNAPSHOT)
         self.state = "spoiled"
         return self.lab
+
+    def close(self):
+        """Take the lab down, if there is one."""
+        if self.lab is not None:
+            self.lab.down()
+        self.lab = self.kind = None
 
     def mended(self, *, spoil=False):
         """Return the lab healthy, as a person would bring it about; leader, data and versions stay as they are.
@@ -34,8 +48,8 @@ class House:
         Much quicker than putting everything back, for tests that break a cluster's health and nothing else;
         ``spoil``: the borrower breaks more.
         """
-        if self.state == "spoiled":
-            self.lab.restore(SNAPSHOT)
+        if self.kind != {"backends": VERSION} or self.state == "spoiled":
+            self.fresh()
         elif self.state == "used":
             try:
                 self._mend()
@@ -67,13 +81,11 @@ class House:
 @pytest.fixture(scope="session")
 def house(request):
     """The lab at chef-backend 2.2.0 with its snapshot; without Salt when only tests of the lab itself run."""
-    needs_salt = any(not item.path.name.startswith("test_lab_") for item in request.session.items)
-    lab = Lab.boot(backends=VERSION, minions=needs_salt)
+    someone = House(minions=any(not item.path.name.startswith("test_lab_") for item in request.session.items))
     try:
-        lab.save(SNAPSHOT)
-        yield House(lab)
+        yield someone
     finally:
-        lab.down()
+        someone.close()
 
 
 @pytest.fixture

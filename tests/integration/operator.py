@@ -11,14 +11,14 @@ OLD, NEW = "2.2.0", "2.3.16"
 READING = {
     "status", "cluster-status", "version", "show-config", "service-list", "help",
 }  # fmt: skip
-ROLLING = ("state.orchestrate", "orch.chef_backend_rolling")
 
 
 class Operator:
     """What a person does at an upgrade, in words. The journal is looked at from its own first moment on."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, way="rolling"):
         self.lab = lab
+        self.command = ("state.orchestrate", f"orch.chef_backend_{way}")
         self.since = time.time()
 
     def wants(self, version, **settings):
@@ -41,12 +41,12 @@ class Operator:
 
     def upgrades(self, *words):
         """Type the one command, and what else an operator may add to it, and wait for its end."""
-        return self.lab.salt_run(*ROLLING, pillar(), *words)
+        return self.lab.salt_run(*self.command, pillar(), *words)
 
     def starts_upgrading(self):
         """Type the one command and leave it running."""
         captured = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return self.lab.salt_run_popen(*ROLLING, pillar(), **captured)
+        return self.lab.salt_run_popen(*self.command, pillar(), **captured)
 
     def forgets_the_past(self):
         """Look only at what the journal sees from now on."""

@@ -240,11 +240,14 @@ class Lab:
         snapshot.restore(self, name)
 
     def down(self) -> None:
-        """Switch everything off; the disks go with the world."""
+        """Switch everything off and leave the world as empty as it was, but for the journals: another lab may boot."""
         salt.stop_master()
         for host in self.hosts:
             if power.is_on(host):
                 power.switch_off(host)
+            power.wipe(host)
+        snapshot.forget()
+        salt.forget()
         STATE.unlink(missing_ok=True)
 
 

@@ -10,7 +10,7 @@ import time
 
 import psycopg2
 
-from . import node, paths, postgres
+from . import faults, node, paths, postgres
 from .cluster import Post
 from .etcd import Conflict, Unavailable
 from .following import Following, is_of_another_past
@@ -126,7 +126,7 @@ class Leaderl:
     def may_lead(self, last: str | None) -> bool:
         """Whether this node may stand at all; `last`: who served last, None in a new cluster."""
         here = self.here
-        if not postgres.exists() or paths.UNSYNCED.exists():
+        if faults.read().get("never_leads") or not postgres.exists() or paths.UNSYNCED.exists():
             return False
         if time.monotonic() < self.leading.stands_again:
             return False

@@ -1,7 +1,7 @@
 """Faults that a test orders for one host, in /etc/lab/faults.json.
 
     {"upgrade": {"exit": 1, "output": "disk full", "times": 1, "hang": 3},
-     "no_rejoin": true, "upgrade_seconds": 20}
+     "no_rejoin": true, "never_leads": true, "upgrade_seconds": 20}
 
 A key that is a subcommand: the command waits `hang` seconds; with `exit` or `output` it then prints the
 output and ends with that status (0 when only output is given), without `exit` and `output` it goes on.

@@ -1,0 +1,94 @@
+"""What every step of a run does before it acts, on the master: look at the cluster, hold the record, await a gate."""
+
+import time
+
+from salt.exceptions import CommandExecutionError
+
+try:
+    from saltext.chef_backend import chef_backend_gates as checks
+except ImportError:
+    import chef_backend_gates as checks
+
+LOOK = "chef_backend_step.look"  # in __context__: what the last step saw and left as it was
+LOOK_IS_GOOD = 5  # seconds
+
+
+def __virtual__():
+    return True
+
+
+def look(cluster, jid, changes=None):
+    """Ask all backends; return their views and the record, which must still be this orchestration's.
+
+    What the step before saw, and left as it was, is not asked again.
+
+    :param cluster: the cluster's name.
+    :param jid: job id of the orchestration; None in test mode, in which no run is open.
+    :param changes: mapping of fields of the record to change first, in the same round.
+    :returns: ``{node: view}`` and ``chef_backend_record.Record``, or None in test mode.
+    :raises CommandExecutionError: the record is not this orchestration's.
+    :raises ValueError: the operator wants the run to end before anything more is begun.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_step.look prod 20261122120000000000 with_pillar=True
+    """
+    kept = __context__.pop(LOOK, None)
+    if kept and not changes and kept["cluster"] == cluster and time.monotonic() - kept["at"] < LOOK_IS_GOOD:
+        return kept["views"], kept["record"]
+    ask = __salt__["chef_backend_nodes.views"]
+    if jid is None:
+        return ask(cluster), None
+    views = ask(cluster, None, jid, changes or {})
+    record = __salt__["chef_backend_hold.owned"](cluster, jid, views)
+    checks.not_ended_by_wish(record)
+    return views, record
+
+
+def keep(cluster, views, record):
+    """Leave what was seen to the next step, as nothing was done since.
+
+    :param cluster: the cluster's name.
+    :param views: ``{node: view}``.
+    :param record: ``chef_backend_record.Record``, or None in test mode.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_step.keep prod '{}' null
+    """
+    __context__[LOOK] = {"cluster": cluster, "views": views, "record": record, "at": time.monotonic()}
+
+
+def until_holds(check, bound):
+    """Return what ``check`` returns as soon as it raises no more.
+
+    What nodes show lags behind by some seconds; a gate that looks once would stop good runs.
+
+    :param check: function without parameters; raises CommandExecutionError or ValueError while the gate does not hold.
+    :param bound: seconds.
+    :raises CommandExecutionError: what did not hold when the bound was passed, or at once what cannot change.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_step.until_holds null 60
+    """
+    began = time.monotonic()
+    while True:
+        try:
+            return check()
+        except checks.Unsettled as err:
+            time.sleep(err.left)  # not looked at again before it may hold: what was seen then is fresh
+            late = err
+        except checks.Wished:
+            raise
+        except (CommandExecutionError, ValueError) as err:
+            late = err
+        if time.monotonic() - began > bound:
+            raise CommandExecutionError(f"{late} (looked for {bound} s)") from late
+        time.sleep(0.3)

@@ -1,0 +1,95 @@
+"""Take this frontend out of service while its backends cannot serve it, and bring it back.
+
+Clients are to see a clean refusal meanwhile, not half an answer: maintenance mode where the version has it, else its
+services are stopped. What was done is noted in a file, as no command tells whether maintenance mode is on.
+"""
+
+import os
+
+from salt.exceptions import CommandExecutionError
+
+try:
+    from saltext.chef_backend import chef_backend_frontend as frontend
+    from saltext.chef_backend import chef_backend_version as versions
+except ImportError:
+    import chef_backend_frontend as frontend
+    import chef_backend_version as versions
+
+NOTE = "/var/lib/salt-chef-backend/out-of-service"
+
+
+def __virtual__():
+    return True
+
+
+def out():
+    """Return how this frontend was taken out of service, ``maintenance`` or ``stopped``, or None if it was not.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt fe1 chef_server_service.out
+    """
+    try:
+        with open(NOTE, encoding="utf-8") as file:
+            return file.read().strip()
+    except FileNotFoundError:
+        return None
+
+
+def take_out(timeout=300):
+    """Take this frontend out of service: maintenance mode since 14.6.32, before that all its services stop.
+
+    :param timeout: bound in seconds.
+    :returns: ``maintenance`` or ``stopped``.
+    :raises CommandExecutionError: the command fails, or a service goes on.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt fe1 chef_server_service.take_out
+    """
+    how = frontend.out_of_service_by(versions.Version.from_text(__salt__["chef_server.version"]()))
+    _note(how)  # before it is done: what dies in between is brought back all the same
+    if how == frontend.MAINTENANCE:
+        __salt__["chef_server.maintenance"]("on", timeout=timeout)
+        return how
+    __salt__["chef_server.stop"](timeout=timeout)
+    still = frontend.running(__salt__["chef_server.status"]())
+    if still:
+        raise CommandExecutionError(f"{__grains__['id']}: stop ended with status 0, but {', '.join(still)} runs")
+    return how
+
+
+def bring_back(timeout=300):
+    """Bring this frontend back into service, if it was taken out; its API is for the caller to look at.
+
+    :param timeout: bound in seconds.
+    :returns: True if it was out of service.
+    :raises CommandExecutionError: the command fails; the frontend counts as out of service still.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt fe1 chef_server_service.bring_back
+    """
+    how = out()
+    if how is None:
+        return False
+    if how == frontend.MAINTENANCE:
+        __salt__["chef_server.maintenance"]("off", timeout=timeout)
+    __salt__["chef_server.start"](timeout=timeout)
+    os.unlink(NOTE)
+    return True
+
+
+def _note(how):
+    os.makedirs(os.path.dirname(NOTE), mode=0o700, exist_ok=True)
+    with open(NOTE + ".new", "w", encoding="utf-8") as file:
+        file.write(f"{how}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(NOTE + ".new", NOTE)

@@ -1,0 +1,93 @@
+"""States of a run in the way with full downtime, on the master: whose turn it is to go down, and to come up again."""
+
+from salt.exceptions import CommandExecutionError
+
+try:
+    from saltext.chef_backend import chef_backend_downtime as downtime
+    from saltext.chef_backend import chef_backend_gates as checks
+except ImportError:
+    import chef_backend_downtime as downtime
+    import chef_backend_gates as checks
+
+
+def __virtual__():
+    return True
+
+
+def may_go_down(name, cluster, node):
+    """The frontends refuse their clients, and it is this node's turn to go down: the leader's first.
+
+    Before the first node goes down every backend has noted who led, for nobody can tell afterwards.
+
+    :param name: free text.
+    :param cluster: the cluster's name in the pillar.
+    :param node: minion id of the backend.
+    """
+    return _gate(name, cluster, node, _may_go_down, f"{node} would go down")
+
+
+def may_come_up(name, cluster, node):
+    """The whole cluster is down or upgraded, and it is this node's turn to be upgraded: the leader's of record last.
+
+    :param name: free text.
+    :param cluster: the cluster's name in the pillar.
+    :param node: minion id of the backend.
+    """
+    return _gate(name, cluster, node, _may_come_up, f"{node} would be upgraded")
+
+
+def _gate(name, cluster, node, check, would):
+    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
+    try:
+        settings = __salt__["chef_backend_nodes.cluster"](cluster)
+        if __opts__["test"]:
+            ret.update(result=None, comment=would)
+            return ret
+        record = __salt__["chef_backend_step.until_holds"](lambda: check(settings, node), settings.timeouts.gate)
+        __salt__["chef_backend_progress.tell"](
+            "gates", "end", node=node, comment=record.step, run=record.run, cluster=cluster
+        )
+        ret.update(result=True, comment=f"the gates hold; {record.leader} led")
+    except (CommandExecutionError, ValueError) as err:
+        ret["comment"] = str(err)
+    return ret
+
+
+def _may_go_down(settings, node):
+    views, record = _look(settings.name)
+    checks.everybody_answers(views)
+    checks.nobody_at_work(views)
+    turn = {"step": f"take {node} down", "turn": node}
+    if record.down:
+        downtime.may_go_next(views, record, node)
+        _, record = _look(settings.name, turn)
+        return record
+    checks.healthy(views, settings.gates.max_lag_bytes)
+    downtime.may_go_first(views, node)
+    _frontends_are_out(record.frontends, settings.timeouts.ask)
+    views, record = _look(settings.name, {**turn, "leader": node})
+    downtime.leader_is_known(views, node)
+    return record
+
+
+def _may_come_up(settings, node):
+    views, record = _look(settings.name)
+    checks.everybody_answers(views)
+    checks.nobody_at_work(views)
+    downtime.may_come_up(views, record, str(settings.version), node)
+    _, record = _look(settings.name, {"step": f"upgrade {node}", "turn": node})
+    return record
+
+
+def _look(cluster, changes=None):
+    return __salt__["chef_backend_step.look"](cluster, str(__orchestration_jid__), changes)
+
+
+def _frontends_are_out(frontends, timeout):
+    """Every frontend has been taken out of service, or else clients would get half an answer."""
+    said = __salt__["chef_backend_nodes.ask"](frontends, "chef_server_service.out", timeout=timeout)
+    serving = [
+        answer["error"] or f"{node} still serves clients" for node, answer in said.items() if not answer["value"]
+    ]
+    if serving:
+        raise ValueError("; ".join(serving))
