@@ -34,7 +34,7 @@ def cluster(name):
     """Return a cluster's settings from the pillar, checked, with all defaults.
 
     :param name: the cluster's name, a key of ``chef_backend:clusters``.
-    :returns: ``chef_backend_config.Cluster``.
+    :returns: ``chef_backend_config.Cluster``; inside one hop of several, with the version and package of that.
     :raises CommandExecutionError: every mistake in the pillar, one a line.
 
     CLI Example:
@@ -44,7 +44,9 @@ def cluster(name):
         salt-run salt.cmd chef_backend_nodes.cluster prod with_pillar=True
     """
     try:
-        return config.cluster_from_pillar(dict(__pillar__), name)
+        settings = config.cluster_from_pillar(dict(__pillar__), name)
+        hop = __pillar__.get("hop")
+        return config.at_hop(settings, hop) if hop else settings
     except config.ConfigError as err:
         raise CommandExecutionError("\n".join(err.problems)) from err
 
@@ -226,6 +228,23 @@ def due(name, among="all", seen=None):
     return [node for node in nodes if (node == leads) == (among == "leader")]
 
 
+def stops(name):
+    """Return the versions on the way to the target, in their order, as text; an empty list if the pillar is wrong.
+
+    A runbook is rendered before its first step, and what is wrong with the pillar is that step's to say.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_nodes.stops prod with_pillar=True
+    """
+    try:
+        return [str(version) for version in cluster(name).stops]
+    except CommandExecutionError:
+        return []
+
+
 def names():
     """Return the names of the clusters in the pillar.
 
@@ -267,8 +286,9 @@ def plan(name):
     settings = cluster(name)
     seen = views(name)
     shown = plans.status(name, str(settings.version), seen, settings.gates.max_lag_bytes, time.time())
-    package = settings.package.source.rpartition("/")[2]
-    planned = plans.plan(shown, batches(name), package, index_created(name, seen))
+    stops = [*((hop.version, hop.package) for hop in settings.hops), (settings.version, settings.package)]
+    packages = {str(version): package.source.rpartition("/")[2] for version, package in stops}
+    planned = plans.plan(shown, batches(name), packages, index_created(name, seen))
     return {**planned, "text": plans.plan_text(shown, planned), "ok": not planned["refusals"]}
 
 

@@ -6,8 +6,10 @@ from salt.exceptions import CommandExecutionError
 
 try:
     from saltext.chef_backend import chef_backend_gates as checks
+    from saltext.chef_backend import chef_backend_outcome as outcome
 except ImportError:
     import chef_backend_gates as checks
+    import chef_backend_outcome as outcome
 
 LOOK = "chef_backend_step.look"  # in __context__: what the last step saw and left as it was
 LOOK_IS_GOOD = 5  # seconds
@@ -61,6 +63,34 @@ def keep(cluster, views, record):
         salt-run salt.cmd chef_backend_step.keep prod '{}' null
     """
     __context__[LOOK] = {"cluster": cluster, "views": views, "record": record, "at": time.monotonic()}
+
+
+def nested(mods, pillar, jid, test=False):
+    """Run an SLS as an orchestration of its own, rendered now; return what a state tells of it.
+
+    :param mods: the SLS.
+    :param pillar: its pillar.
+    :param jid: job id of the orchestration that it belongs to.
+    :param test: say only what would be.
+    :returns: mapping with ``result``, ``changes`` and ``comment``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_step.nested orch.rolling.leader '{"cluster": "prod"}' 20261122120000000000
+    """
+    done = __salt__["saltutil.runner"](
+        "state.orchestrate", __orchestration_jid__=jid, mods=mods, pillar=pillar, test=test, full_return=True
+    )
+    steps, troubles = outcome.read(done.get("return"))
+    changes = {step["__id__"]: outcome.changes(step) for step in steps if outcome.changes(step)}
+    if troubles:
+        return {"result": False, "changes": changes, "comment": "\n".join(troubles)}
+    if test:
+        said = "; ".join(f"{step['__id__']}: {step['comment']}" for step in steps)
+        return {"result": None, "changes": changes, "comment": said}
+    return {"result": True, "changes": changes, "comment": f"{len(steps)} steps done"}
 
 
 def until_holds(check, bound):

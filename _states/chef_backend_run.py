@@ -11,14 +11,12 @@ try:
     from saltext.chef_backend import chef_backend_answers as answers
     from saltext.chef_backend import chef_backend_downtime as downtime
     from saltext.chef_backend import chef_backend_gates as checks
-    from saltext.chef_backend import chef_backend_outcome as outcome
     from saltext.chef_backend import chef_backend_record as records
     from saltext.chef_backend import chef_backend_version as versions
 except ImportError:
     import chef_backend_answers as answers
     import chef_backend_downtime as downtime
     import chef_backend_gates as checks
-    import chef_backend_outcome as outcome
     import chef_backend_record as records
     import chef_backend_version as versions
 
@@ -41,7 +39,7 @@ def opened(name, cluster, way):
         settings = _ask("cluster", cluster)
         _all_understood(settings)
         frontends = _ask("frontends", cluster)
-        _all_do(frontends, "chef_server.version", timeout=settings.timeouts.ask)
+        _frontends_are_new_enough(frontends, settings)
         views = _ask("views", cluster)
         checks.everybody_answers(views)
         found = answers.record(views)
@@ -67,7 +65,7 @@ def opened(name, cluster, way):
             return ret
         jid = str(__orchestration_jid__)
         record = records.Record(
-            run=resumed.run if resumed else jid,
+            run=resumed.run if resumed else _run_id(jid),
             cluster=cluster,
             way=way,
             target=str(settings.version),
@@ -122,26 +120,13 @@ def phase(name, cluster, mods, needed=None):
             "run": record.run if record else None,
             "due": due,
             "backup_on": followers[:1] if settings.backup else [],
+            "hop": __pillar__.get("hop"),
         }
     except (CommandExecutionError, ValueError) as err:
         ret["comment"] = str(err)
         return ret
-    done = __salt__["saltutil.runner"](
-        "state.orchestrate",
-        __orchestration_jid__=__orchestration_jid__,
-        mods=mods,
-        pillar=pillar,
-        test=bool(__opts__["test"]),
-        full_return=True,
-    )
-    steps, troubles = outcome.read(done.get("return"))
-    ret["changes"] = {step["__id__"]: outcome.changes(step) for step in steps if outcome.changes(step)}
-    if troubles:
-        ret["comment"] = "\n".join(troubles)
-    elif __opts__["test"]:
-        ret.update(result=None, comment="; ".join(f"{s['__id__']}: {s['comment']}" for s in steps))
-    else:
-        ret.update(result=True, comment=f"{len(steps)} steps done")
+    jid = str(__orchestration_jid__)
+    ret.update(__salt__["chef_backend_step.nested"](mods, pillar, jid, test=bool(__opts__["test"])))
     return ret
 
 
@@ -258,6 +243,12 @@ def closed(name, cluster):
     return ret
 
 
+def _run_id(jid):
+    """Each hop is a run of its own, of one orchestration."""
+    hop = __pillar__.get("hop")
+    return f"{jid}-{hop}" if hop else jid
+
+
 def _result(name):
     return {"name": name, "result": False, "changes": {}, "comment": ""}
 
@@ -294,11 +285,8 @@ def _stay_heard_of(record):
 
 def _let_clients_in(record, timeouts):
     """Bring the frontends back that the run took out of service, as no backend was touched; returns changes."""
-    bound = timeouts.reconfigure
-    said = __salt__["chef_backend_nodes.ask"](record.frontends, "chef_server_service.bring_back", bound)
-    troubles = [answer["error"] for answer in said.values() if not answer["ok"]]
-    if troubles:
-        raise CommandExecutionError("\n".join(troubles))
+    said = _all_do(record.frontends, "chef_server_service.bring_back", timeouts.reconfigure)
+    return said
     return {node: {"old": "out of service", "new": "in service"} for node, back in said.items() if back["value"]}
 
 
@@ -313,7 +301,13 @@ def _all_understood(settings):
     if settings.window:
         raise CommandExecutionError(f"{path}:window: windows are not followed yet: remove it, start when it is time")
     if settings.hops:
-        raise CommandExecutionError(f"{path}:hops: several hops are not followed yet: give one version, then the next")
+        shown = " -> ".join(map(str, settings.stops))
+        raise CommandExecutionError(f"{path}:hops: {shown} is more than one hop: use orch.chef_backend_upgrade")
+
+
+def _frontends_are_new_enough(frontends, settings):
+    said = _all_do(frontends, "chef_server.version", timeout=settings.timeouts.ask)
+    checks.frontends_new_enough({node: answer["value"] for node, answer in said.items()}, settings)
 
 
 def _node_gates(cluster, settings, node, role, turn):
@@ -354,3 +348,4 @@ def _all_do(nodes, function, *args, **options):
     troubles = [answer["error"] for answer in said.values() if not answer["ok"]]
     if troubles:
         raise CommandExecutionError("\n".join(troubles))
+    return said

@@ -97,11 +97,30 @@ class Cluster:
     frontends: tuple | str | None = None
     frontend_batch: int | str = 1
     frontend_api: str = "http://127.0.0.1/_status"
+    frontend_least_version: Version | None = None  # which one a backend needs is not documented: the site says it
     hops: tuple = ()
     backup: bool = True
     window: Window | None = None
     gates: Gates = Gates()
     timeouts: Timeouts = Timeouts()
+
+    @property
+    def stops(self):
+        """The versions on the way, in their order; the last is the target."""
+        return (*(hop.version for hop in self.hops), self.version)
+
+
+def at_hop(cluster, version):
+    """Return a cluster's settings for one hop only: its version and package, and no hops.
+
+    :param cluster: Cluster.
+    :param version: the hop's version, as text.
+    :raises ConfigError: no hop of the cluster goes there.
+    """
+    hops = {str(hop.version): hop for hop in (*cluster.hops, Hop(cluster.version, cluster.package))}
+    if version not in hops:
+        raise ConfigError([f"{ROOT}:{cluster.name}: no hop to {version!r}, expected one of {', '.join(hops)}"])
+    return dataclasses.replace(cluster, version=hops[version].version, package=hops[version].package, hops=())
 
 
 def cluster_names(pillar):
@@ -148,6 +167,7 @@ def cluster_from_pillar(pillar, name):
         "backup": reader.value("backup", True, lambda v: isinstance(v, bool), "true or false"),
         "frontend_batch": reader.value("frontend_batch", 1, _is_batch, "a number of frontends or a percentage"),
         "frontend_api": reader.value("frontend_api", Cluster.frontend_api, _fits(API), "a URL such as its default"),
+        "frontend_least_version": reader.version("frontend_least_version", required=False),
         "window": reader.window("window"),
         "gates": reader.numbers("gates", Gates, {"max_lag_bytes": "bytes", "settle_seconds": "seconds"}),
         "timeouts": reader.numbers("timeouts", Timeouts, {}),
@@ -255,8 +275,10 @@ class _Reader:
             self.problem(key, found, "each minion once", "remove the double one")
         return tuple(found)
 
-    def version(self, key):
+    def version(self, key, required=True):
         found = self.data.get(key)
+        if found is None and not required:
+            return None
         try:
             return Version.from_text(found)
         except ValueError:

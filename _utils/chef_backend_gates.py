@@ -5,9 +5,11 @@ Each function raises ValueError if its gate does not hold: which node, which val
 
 try:
     from saltext.chef_backend import chef_backend_answers as answers
+    from saltext.chef_backend import chef_backend_hops as hops
     from saltext.chef_backend import chef_backend_version as versions
 except ImportError:
     import chef_backend_answers as answers
+    import chef_backend_hops as hops
     import chef_backend_version as versions
 
 
@@ -64,12 +66,13 @@ def same_way(resumed, way):
 
 
 def right_way(views, target, index, way):
-    """Every backend may go to the target this way; otherwise the right one is named.
+    """The backends run one version, or that and the target, and may go this way; otherwise the right one is named.
 
     :param target: ``Version``.
     :param index: ``Version`` of the Elasticsearch that created the index, or None where it does not matter.
     :param way: the way that the orchestration goes.
     """
+    hops.start({node: versions.Version.from_text(view["version"]) for node, view in views.items()}, (target,))
     for node, view in sorted(views.items()):
         installed = versions.Version.from_text(view["version"])
         chosen = versions.choose_way(installed, target, index)
@@ -79,6 +82,22 @@ def right_way(views, target, index, way):
             raise ValueError(
                 f"{node} runs {installed}; to {target} the way is {chosen.name}, not {way}: {chosen.reason}{via}{right}"
             )
+
+
+def frontends_new_enough(installed, settings):
+    """No frontend is older than the site says that it must be to talk to the target.
+
+    :param installed: ``{node: version as text}``.
+    :param settings: ``chef_backend_config.Cluster``.
+    """
+    least = settings.frontend_least_version
+    late = [node for node, text in sorted(installed.items()) if least and versions.Version.from_text(text) < least]
+    if late:
+        shown = ", ".join(f"{node} runs {installed[node]}" for node in late)
+        raise ValueError(
+            f"{shown}, and {settings.version} needs {least} on the frontends (frontend_least_version): upgrade them "
+            "first, with orch.chef_server_upgrade"
+        )
 
 
 def failover_found(views, resumed):

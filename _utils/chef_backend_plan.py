@@ -2,10 +2,12 @@
 
 try:
     from saltext.chef_backend import chef_backend_answers as answers
+    from saltext.chef_backend import chef_backend_hops as hops
     from saltext.chef_backend import chef_backend_record as records
     from saltext.chef_backend import chef_backend_version as versions
 except ImportError:
     import chef_backend_answers as answers
+    import chef_backend_hops as hops
     import chef_backend_record as records
     import chef_backend_version as versions
 
@@ -67,57 +69,82 @@ def status(cluster, target, views, max_lag_bytes, now):
     }
 
 
-def plan(shown, frontends, package, index_created=None):
+def plan(shown, frontends, packages, index_created=None):
     """Return what an upgrade would do, in its order, from what ``status`` shows.
 
     :param shown: as returned by :func:`status`.
     :param frontends: batches of frontends, a list of lists of minion ids.
-    :param package: the package's file name.
+    :param packages: ``{version: file name}`` of the packages, in the order of the hops; the last is the target's.
     :param index_created: version of the Elasticsearch that created the index, as text, where the way depends on it.
-    :returns: mapping with ``way, reason, order, commands, frontends, refusals``; no commands where the way is not
-        rolling.
+    :returns: mapping with ``way`` and ``reason`` of the first hop, ``hops``, ``order``, ``commands`` (of the first
+        hop), ``frontends``, ``refusals``.
     """
-    target = versions.Version.from_text(shown["target"])
+    stops = tuple(versions.Version.from_text(version) for version in packages)
     index = versions.Version.from_text(index_created) if index_created else None
-    ways, refusals = {}, list(shown["reasons"])
-    for row in shown["nodes"]:
-        if row["version"] == UNKNOWN:
-            refusals.append(f"{row['node']}: its version is unknown")
-            continue
-        try:
-            ways[row["node"]] = versions.choose_way(versions.Version.from_text(row["version"]), target, index)
-        except ValueError as err:
-            refusals.append(f"{row['node']}: {err}")
-    names = {way.name for way in ways.values()} - {"none"}
-    if len(names) > 1 or "refused" in names:
-        refusals += [f"{node}: {way.reason}" for node, way in ways.items() if way.name != "none"]
-    known = len(ways) == len(shown["nodes"])  # unknown is never "nothing to do"
-    way = next(iter(names)) if len(names) == 1 else "none" if not names and known else "refused"
+    chain, troubles = _hops(shown["nodes"], stops, index)
+    refusals = [*shown["reasons"], *troubles, *hops.refusals(chain)]
+    first = chain[0] if chain else None
+    if troubles:  # unknown is never "nothing to do"
+        way, reason = "refused", troubles[0]
+    elif hops.refusals(chain):
+        way, reason = "refused", hops.refusals(chain)[0]
+    else:
+        way, reason = (first.way.name, first.way.reason) if first else ("none", f"{stops[-1]} is installed")
     due = [row for row in shown["nodes"] if row["due"]]
-    order = [r["node"] for r in due if r["role"] != "leader"] + [r["node"] for r in due if r["role"] == "leader"]
-    leads = {row["node"] for row in shown["nodes"] if row["role"] == "leader"}
+    leads = [row["node"] for row in due if row["role"] == "leader"]
+    order = [row["node"] for row in due if row["node"] not in leads] + leads
+    package = packages[str(first.to if first else stops[-1])]
     return {
         "way": way,
-        "reason": "; ".join(sorted({way.reason for way in ways.values()})),
+        "reason": reason,
+        "hops": [str(hop) for hop in chain],
         "order": order,
-        "commands": _commands(order, leads, package) if way in ("rolling", "none") else [],
+        "commands": [] if way == "refused" else _commands(way, order, leads, package),
         "frontends": frontends,
         "refusals": refusals,
     }
 
 
-def _commands(order, leads, package):
-    """Return ``[node, command]`` pairs of a rolling upgrade."""
-    followers, leaders = [n for n in order if n not in leads], [n for n in order if n in leads]
+def _hops(rows, stops, index):
+    """Return the chain of hops of these nodes, and what is unknown or contradicts itself in their versions."""
+    installed, troubles = {}, []
+    for row in rows:
+        try:
+            if row["version"] == UNKNOWN:
+                raise ValueError("its version is unknown")
+            installed[row["node"]] = versions.Version.from_text(row["version"])
+        except ValueError as err:
+            troubles.append(f"{row['node']}: {err}")
+    if troubles:
+        return (), troubles
+    try:
+        return hops.chain(hops.start(installed, stops), stops, index), []
+    except ValueError as err:
+        return (), [str(err)]
+
+
+def _commands(way, order, leads, package):
+    """Return ``[node, command]`` pairs of the first hop."""
+    followers = [node for node in order if node not in leads]
+    if way == "downtime":
+        down = [*leads, *followers]
+        return [
+            *([node, f"install {package}"] for node in sorted(order)),
+            *([node, "chef-backend-ctl down-for-upgrade"] for node in down),
+            *([node, "chef-backend-ctl upgrade"] for node in order),
+        ]
     commands = []
     if followers:
         commands.append(["any", "chef-backend-ctl set-cluster-failover off"])
         for node in followers:
             commands += [[node, f"install {package}"], [node, "chef-backend-ctl upgrade"]]
         commands.append(["any", "chef-backend-ctl set-cluster-failover on"])
-    for node in leaders:
+    for node in leads:
         commands += [[node, f"install {package}"], [node, "chef-backend-ctl upgrade --failover"]]
         commands += [["any", f"chef-backend-ctl set-cluster-failover {state}"] for state in ("off", "on")]
+    if way == "reindex":
+        for step in ("stop elasticsearch", "delete the index files", "start elasticsearch"):
+            commands.append(["all", step])
     return commands
 
 
@@ -150,6 +177,8 @@ def status_text(shown):
 def plan_text(shown, planned):
     """Return ``plan`` for a terminal."""
     lines = [status_text(shown), "", f"way: {planned['way']} ({planned['reason']})"]
+    if len(planned["hops"]) > 1:
+        lines += [f"hop {number}: {hop}" for number, hop in enumerate(planned["hops"], 1)]
     if planned["order"]:
         lines.append(f"order: {', '.join(planned['order'])}")
     lines += [f"  {node:<8} {command}" for node, command in planned["commands"]]

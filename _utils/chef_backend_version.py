@@ -50,7 +50,7 @@ LAST_OLD_INDEX = Version(5, 4, 1)  # 3.x cannot read an index that this Elastics
 
 def asks_for_index(installed, target):
     """Whether the way from an installed version (text, or None) to a target (Version) depends on the index's age."""
-    return bool(installed) and installed.startswith("2.") and target.major == 3
+    return bool(installed) and not installed.startswith("3.") and target.major == 3
 
 
 def choose_way(installed, target, index_created=None):

@@ -37,10 +37,11 @@ def same(found, given):
 class Answers(dict):
     """What the modules asked by a runbook answer, and what they were asked."""
 
-    def __init__(self, batches=(), node=None):
+    def __init__(self, batches=(), node=None, stops=()):
         super().__init__()
         self.asked = []
         node = node or {}
+        self._give("stops", lambda cluster: list(stops))
         self._give("backends", lambda cluster: ["be1", "be2", "be3"])
         self._give("frontends", lambda cluster: [frontend for batch in batches for frontend in batch])
         self._give("batches", lambda cluster: [list(batch) for batch in batches])

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from saltext.chef_backend import chef_backend_config as config
 from saltext.chef_backend import chef_backend_gates as gates
 from saltext.chef_backend.chef_backend_version import Version
 from tests.unit import printed
@@ -57,6 +58,29 @@ def test_another_way_is_named():
         gates.right_way, views(**everywhere({"version": "1.4.6"})), NEW, None, "rolling", said="the way is downtime"
     )
     refused(gates.right_way, views(**everywhere({"version": "3.1.1"})), NEW, None, "rolling", said="refused")
+    old = views(**everywhere({"version": "1.4.6"}))
+    refused(gates.right_way, old, NEW, None, "rolling", said="use orch.chef_backend_downtime")
+
+
+def test_a_cluster_of_three_different_versions_is_refused():
+    three = views(be1={"version": "2.1.0"}, be3={"version": "2.3.16"})
+    refused(gates.right_way, three, NEW, None, "rolling", said="be1 2.1.0, be2 2.2.0, be3 2.3.16")
+    gates.right_way(views(be2=DONE), NEW, None, "rolling")
+
+
+def test_a_run_is_resumed_on_its_own_way():
+    down = dataclasses.replace(RECORD, way="downtime")
+    gates.same_way(down, "downtime")
+    refused(gates.same_way, down, "rolling", said="go on with orch.chef_backend_downtime, not with rolling")
+
+
+def test_a_frontend_older_than_the_site_allows_is_refused():
+    settings = config.Cluster("prod", ("be1", "be2", "be3"), NEW, config.Package("/x.deb", "0"))
+    gates.frontends_new_enough({"fe1": "12.17.5"}, settings)
+    strict = dataclasses.replace(settings, frontend_least_version=Version(14, 0, 0))
+    gates.frontends_new_enough({"fe1": "14.0.0"}, strict)
+    said = "fe1 runs 12.17.5, and 2.3.16 needs 14.0.0 on the frontends"
+    refused(gates.frontends_new_enough, {"fe1": "12.17.5", "fe2": "14.0.0"}, strict, said=said)
 
 
 def test_i2_a_leader_comes_last_and_nobody_is_taken_for_what_it_is_not():

@@ -19,8 +19,9 @@ def status(seen, target="2.3.16", now=2100.0):
     return plans.status("prod", target, seen, max_lag_bytes=1024, now=now)
 
 
-def plan(seen, target="2.3.16"):
-    return plans.plan(status(seen, target), [["fe1"], ["fe2"]], DEB)
+def plan(seen, target="2.3.16", **more):
+    packages = {**more.get("hops", {}), target: DEB}
+    return plans.plan(status(seen, target), [["fe1"], ["fe2"]], packages, more.get("index"))
 
 
 # status
@@ -168,10 +169,18 @@ def test_nothing_is_planned_on_a_cluster_that_is_upgraded():
 @pytest.mark.parametrize(
     ("seen", "target", "refusal"),
     [
-        (views(), "2.0.30", "be1: 2.2.0 is newer than 2.0.30: there is no way back"),
-        (views(), "4.0.0", "be2: no way to 4.0.0 is documented"),
-        (views(**everywhere({"version": "2.0.30"})), "3.1.1", "be3: 2.0.30 does not go to 3.1.1 directly"),
-        (views(be2={"version": "1.4.6"}), "2.3.16", "be2: 1.4.6 to 2.3.16 needs the whole cluster down"),
+        (views(), "2.0.30", "2.2.0 to 2.0.30: refused (2.2.0 is newer than 2.0.30: there is no way back"),
+        (views(), "4.0.0", "2.2.0 to 4.0.0: refused (no way to 4.0.0 is documented"),
+        (
+            views(**everywhere({"version": "2.0.30"})),
+            "3.1.1",
+            "2.0.30 to 3.1.1: refused (2.0.30 does not go to 3.1.1 directly; go to 2.3.16 first: add it to hops",
+        ),
+        (
+            views(be2={"version": "1.4.6"}),
+            "2.3.16",
+            "the backends run different versions (be1 2.2.0, be2 1.4.6, be3 2.2.0)",
+        ),
         (views(be2={"version": "3.0.0-rc.1"}), "3.1.1", "be2: '3.0.0-rc.1' is not a version"),
         (views() | {"be3": silent("be3")}, "2.3.16", "be3: its version is unknown"),
         (views(be2={"status": printed.status(down=["etcd"])}), "2.3.16", "be2 has etcd down"),
@@ -189,11 +198,44 @@ def test_unknown_is_never_nothing_to_do(version):
     assert planned["way"] == "refused"
 
 
-@pytest.mark.parametrize(("installed", "target"), [("1.4.6", "2.3.16"), ("2.0.30", "3.1.1"), ("2.2.0", "2.0.30")])
-def test_no_rolling_commands_are_shown_for_another_way(installed, target):
+@pytest.mark.parametrize(("installed", "target"), [("2.0.30", "3.1.1"), ("2.2.0", "2.0.30")])
+def test_no_commands_are_shown_for_a_way_that_is_refused(installed, target):
     planned = plan(views(**everywhere({"version": installed})), target)
-    assert planned["way"] in ("downtime", "refused")
-    assert planned["commands"] == []
+    assert (planned["way"], planned["commands"]) == ("refused", [])
+
+
+def test_the_way_with_downtime_takes_the_leader_down_first_and_upgrades_it_last():
+    planned = plan(views(**everywhere({"version": "1.4.6", "cluster_status": moved("be2")})))
+    assert planned["way"] == "downtime"
+    assert planned["commands"] == [
+        ["be1", f"install {DEB}"],
+        ["be2", f"install {DEB}"],
+        ["be3", f"install {DEB}"],
+        ["be2", "chef-backend-ctl down-for-upgrade"],
+        ["be1", "chef-backend-ctl down-for-upgrade"],
+        ["be3", "chef-backend-ctl down-for-upgrade"],
+        ["be1", "chef-backend-ctl upgrade"],
+        ["be3", "chef-backend-ctl upgrade"],
+        ["be2", "chef-backend-ctl upgrade"],
+    ]
+
+
+def test_several_hops_are_shown_with_their_ways_and_the_commands_of_the_first():
+    seen = views(**everywhere({"version": "2.0.30"}))
+    planned = plan(seen, "3.1.1", hops={"2.3.16": "first.deb"}, index="5.4.1")
+    assert (planned["way"], planned["refusals"]) == ("rolling", [])
+    assert ["be2", "install first.deb"] in planned["commands"]
+    text = plans.plan_text(status(seen, "3.1.1"), planned)
+    assert "hop 1: 2.0.30 to 2.3.16: rolling" in text
+    assert "hop 2: 2.3.16 to 3.1.1: reindex (the index was created by Elasticsearch 5.4.1" in text
+
+
+def test_a_reindex_ends_with_elasticsearch_stopped_emptied_and_started_everywhere():
+    planned = plan(views(), "3.1.1", index="5.4.1")
+    assert planned["way"] == "reindex"
+    assert [command for node, command in planned["commands"] if node == "all"] == [
+        "stop elasticsearch", "delete the index files", "start elasticsearch",
+    ]  # fmt: skip
 
 
 def test_plan_for_a_terminal():
@@ -205,7 +247,7 @@ def test_plan_for_a_terminal():
     assert text.index("upgrade --failover") < text.index("fe1      chef-server-ctl reconfigure")
     assert "refused" not in text
     refused = plans.plan_text(status(views(), "2.0.30"), plan(views(), "2.0.30"))
-    assert "an upgrade would be refused now:\n  - be1: 2.2.0 is newer" in refused
+    assert "an upgrade would be refused now:\n  - 2.2.0 to 2.0.30: refused (2.2.0 is newer" in refused
 
 
 INSTALLED = st.sampled_from(["1.4.6", "2.0.30", "2.2.0", "2.3.16", "3.1.1", None])
@@ -228,10 +270,10 @@ def test_failover_is_on_at_the_end_the_leader_is_last_and_no_refused_way_is_call
     assert leads not in planned["order"][:-1]
     assert set(planned["order"]) == {node for node in printed.NODES if seen[node]["version"] != target}
     upgraded = [node for node, command in planned["commands"] if command.startswith("chef-backend-ctl upgrade")]
-    assert upgraded == (planned["order"] if planned["way"] in ("rolling", "none") else [])
+    assert upgraded == ([] if planned["way"] == "refused" else planned["order"])
     goal = versions.Version.from_text(target)
     ways = {versions.choose_way(versions.Version.from_text(v), goal).name for v in installed if v} - {"none"}
-    if len(ways) > 1 or "refused" in ways:
+    if len(ways) > 1 or "refused" in ways or len(set(installed) - {target}) > 1:
         assert planned["way"] == "refused"
         assert planned["refusals"]
     if None in installed:

@@ -171,7 +171,13 @@ def test_every_release_from_1_on_reaches_every_newer_one_the_documents_name():
 
 @pytest.mark.parametrize(
     ("installed", "target", "asks"),
-    [("2.2.0", "3.1.1", True), ("2.2.0", "2.3.16", False), ("3.0.0", "3.1.1", False), (None, "3.1.1", False)],
+    [
+        ("2.2.0", "3.1.1", True),
+        ("1.4.6", "3.1.1", True),
+        ("2.2.0", "2.3.16", False),
+        ("3.0.0", "3.1.1", False),
+        (None, "3.1.1", False),
+    ],
 )
-def test_only_the_way_from_2_to_3_depends_on_who_created_the_index(installed, target, asks):
+def test_only_the_way_to_3_depends_on_who_created_the_index(installed, target, asks):
     assert asks_for_index(installed, Version.from_text(target)) is asks

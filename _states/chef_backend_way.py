@@ -1,0 +1,94 @@
+"""States that choose the way of an upgrade and go it, hop by hop, on the master."""
+
+from salt.exceptions import CommandExecutionError
+
+try:
+    from saltext.chef_backend import chef_backend_answers as answers
+    from saltext.chef_backend import chef_backend_gates as checks
+    from saltext.chef_backend import chef_backend_hops as hops
+    from saltext.chef_backend import chef_backend_version as versions
+except ImportError:
+    import chef_backend_answers as answers
+    import chef_backend_gates as checks
+    import chef_backend_hops as hops
+    import chef_backend_version as versions
+
+
+def __virtual__():
+    return True
+
+
+def chosen(name, cluster):
+    """Every hop to the target goes a way that is supported; it is said which. Nothing is touched.
+
+    :param name: free text.
+    :param cluster: the cluster's name in the pillar.
+    """
+    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
+    try:
+        settings = __salt__["chef_backend_nodes.cluster"](cluster)
+        unfinished, chain = _look(settings)
+        refused = hops.refusals(chain)
+        if refused:
+            raise CommandExecutionError("\n".join(refused))
+        shown = [str(hop) for hop in chain] or [f"{settings.version} is installed"]
+        if unfinished:
+            shown.insert(0, f"run {unfinished.run} to {unfinished.target} goes on first, {unfinished.way}")
+        ret.update(result=True, comment="\n".join(shown))
+    except (CommandExecutionError, ValueError) as err:
+        ret["comment"] = str(err)
+    return ret
+
+
+def hop(name, cluster, version):
+    """The cluster is at this version, or beyond: else it is upgraded to it now, the way that fits.
+
+    :param name: free text.
+    :param cluster: the cluster's name in the pillar.
+    :param version: one of the versions on the way to the target.
+    """
+    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
+    try:
+        settings = __salt__["chef_backend_nodes.cluster"](cluster)
+        unfinished, chain = _look(settings)
+        ahead = [str(one.to) for one in chain]
+        if unfinished and unfinished.target == version:
+            way = unfinished.way
+        elif version in ahead[1:] and __opts__["test"]:  # the hop before it has not been made
+            ret.update(result=None, comment=f"would go on: {chain[ahead.index(version)]}")
+            return ret
+        elif version in ahead:
+            way = chain[ahead.index(version)].way.name
+        elif version == str(settings.version):
+            way = "rolling"  # nothing is to be upgraded; that all is well is looked at all the same
+        else:
+            ret.update(result=True, comment=f"the cluster is beyond {version}")
+            return ret
+    except (CommandExecutionError, ValueError) as err:
+        ret["comment"] = str(err)
+        return ret
+    pillar = {"cluster": cluster, "hop": version}
+    ret.update(
+        __salt__["chef_backend_step.nested"](
+            f"orch.chef_backend_{way}", pillar, str(__orchestration_jid__), test=bool(__opts__["test"])
+        )
+    )
+    ret["comment"] = f"{way}: {ret['comment']}"
+    return ret
+
+
+def _look(settings):
+    """Return the record of an unfinished run to one of the stops, or None, and the hops that are ahead.
+
+    While a run has the cluster down, nothing can be asked that a choice depends on: there is none but to go on with it.
+    """
+    views = __salt__["chef_backend_nodes.views"](settings.name)
+    checks.everybody_answers(views)
+    found = answers.record(views)
+    unfinished = found if found and found.target in map(str, settings.stops) else None
+    if unfinished and unfinished.down:
+        return unfinished, ()
+    installed = {node: versions.Version.from_text(view["version"]) for node, view in views.items()}
+    created = __salt__["chef_backend_nodes.index_created"](settings.name, views)
+    index = versions.Version.from_text(created) if created else None
+    return unfinished, hops.chain(hops.start(installed, settings.stops), settings.stops, index)
