@@ -204,6 +204,7 @@ def due(name, among="all", seen=None):
 
     :param among: ``followers``, ``leader`` or ``all``: who does not run the target version yet. In the way with
         downtime ``install``, ``down`` or ``up``: who lacks the package, has to go down, has to come up upgraded.
+        In the way with a re-index ``reindex`` or ``index``: all, where that is due at all, or due and not done yet.
     :param seen: ``{node: view}``, as of :func:`views`; asked if not given.
     :returns: list of minion ids.
 
@@ -222,6 +223,10 @@ def due(name, among="all", seen=None):
         return downtime.to_install(seen, str(cluster(name).version))
     if among in ("down", "up"):
         return _due_in_downtime(seen, nodes, among)
+    if among in ("reindex", "index"):
+        record = _told(answers.record, seen)
+        wanted = record.reindex if record else bool(nodes)
+        return sorted(seen) if wanted and (among == "reindex" or not _index_is_readable(name, seen)) else []
     if among == "all" or not nodes:
         return nodes
     leads = _leader(seen)
@@ -309,6 +314,8 @@ def node_pillar(name):
         "sha256": settings.package.sha256,
         "timeouts": config.plain(settings.timeouts),
         "api": settings.frontend_api,
+        "search": __pillar__.get("search", True),
+        "organisation": settings.reindex_organisation,
         "run": __pillar__.get("run"),
     }
 
@@ -330,19 +337,28 @@ def _minions(target):
     return sorted(target)
 
 
+def _index_is_readable(name, seen):
+    """Whether the leader's Elasticsearch tells that the index can be read by the target; if it tells nothing, no."""
+    settings = cluster(name)
+    answer = ask([_leader(seen)], "chef_backend.index_created", timeout=settings.timeouts.ask).popitem()[1]
+    return answer["ok"] and versions.reads_index(settings.version, versions.Version.from_text(answer["value"]))
+
+
 def _due_in_downtime(seen, nodes, among):
     order = {"down": downtime.to_take_down, "up": downtime.to_upgrade}[among]
-    try:
-        record = answers.record(seen)
-        if not nodes and not (record and record.down):
-            return []  # nothing is to be upgraded, so nothing has to go down for it
-        return order(seen, record, answers.leader_of_record(seen))
-    except ValueError as err:
-        raise CommandExecutionError(str(err)) from err
+    record = _told(answers.record, seen)
+    if not nodes and not (record and record.down):
+        return []  # nothing is to be upgraded, so nothing has to go down for it
+    return _told(order, seen, record, _told(answers.leader_of_record, seen))
 
 
 def _leader(seen):
+    return _told(answers.leader, seen)
+
+
+def _told(function, *args):
+    """Call a pure function; what it cannot tell is an error of this module's."""
     try:
-        return answers.leader(seen)
+        return function(*args)
     except ValueError as err:
         raise CommandExecutionError(str(err)) from err

@@ -19,7 +19,7 @@ def __virtual__():
     return True
 
 
-def look(cluster, jid, changes=None):
+def look(cluster, jid, changes=None, only=None):
     """Ask all backends; return their views and the record, which must still be this orchestration's.
 
     What the step before saw, and left as it was, is not asked again.
@@ -27,6 +27,7 @@ def look(cluster, jid, changes=None):
     :param cluster: the cluster's name.
     :param jid: job id of the orchestration; None in test mode, in which no run is open.
     :param changes: mapping of fields of the record to change first, in the same round.
+    :param only: names of the parts to ask for; all if not given. ``record`` must be one of them.
     :returns: ``{node: view}`` and ``chef_backend_record.Record``, or None in test mode.
     :raises CommandExecutionError: the record is not this orchestration's.
     :raises ValueError: the operator wants the run to end before anything more is begun.
@@ -38,12 +39,13 @@ def look(cluster, jid, changes=None):
         salt-run salt.cmd chef_backend_step.look prod 20261122120000000000 with_pillar=True
     """
     kept = __context__.pop(LOOK, None)
-    if kept and not changes and kept["cluster"] == cluster and time.monotonic() - kept["at"] < LOOK_IS_GOOD:
+    same = kept and not changes and not only and kept["cluster"] == cluster
+    if same and time.monotonic() - kept["at"] < LOOK_IS_GOOD:
         return kept["views"], kept["record"]
     ask = __salt__["chef_backend_nodes.views"]
     if jid is None:
         return ask(cluster), None
-    views = ask(cluster, None, jid, changes or {})
+    views = ask(cluster, only, jid, changes or {})
     record = __salt__["chef_backend_hold.owned"](cluster, jid, views)
     checks.not_ended_by_wish(record)
     return views, record

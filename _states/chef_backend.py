@@ -178,22 +178,23 @@ def upgraded(name, handover=False, down=False, timeout=3600):
     return ret
 
 
-def stable(name, timeout=1800):
+def stable(name, search=True, timeout=1800):
     """This node sees a wholly healthy cluster, itself in it. That it stays so is for the next gates to see.
 
     :param name: free text.
+    :param search: whether Elasticsearch has to be well.
     :param timeout: bound in seconds.
     """
     with _result(name) as ret:
         if __opts__["test"]:
-            verdict = _look()
+            verdict = _look(search)
             if verdict.healthy:
                 return _done(ret, "the cluster is healthy, seen from this node")
             ret.update(result=None, comment=f"would wait until it is: {_reasons(verdict)}")
             return ret
         began = time.monotonic()
         with _told("rejoin"):
-            while not (verdict := _look()).healthy:
+            while not (verdict := _look(search)).healthy:
                 if time.monotonic() - began > timeout:
                     raise CommandExecutionError(
                         f"{__grains__['id']} has not rejoined within {timeout} s: {_reasons(verdict)}"
@@ -268,14 +269,14 @@ def _running():
     return [service.name for service in status.services if service.state == "running"]
 
 
-def _look():
+def _look(search):
     """Judge the cluster as this node sees it now. What cannot be read is unknown, and not healthy."""
     try:
         cluster = parse.ClusterStatus.from_table(__salt__["chef_backend.cluster_status"]())
         status = parse.Status.from_text(__salt__["chef_backend.status"]())
     except (CommandExecutionError, parse.ParseError) as err:
         return health.Verdict(healthy=False, reasons=(str(err),))
-    return health.judge(cluster, status)
+    return health.judge(cluster, status, search=search)
 
 
 def _reasons(verdict):

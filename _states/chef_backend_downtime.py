@@ -9,6 +9,9 @@ except ImportError:
     import chef_backend_downtime as downtime
     import chef_backend_gates as checks
 
+# what the table of the cluster shows is not asked for: with no quorum it takes long, and shows nothing
+WHILE_DOWN = ("record", "version", "busy", "status")
+
 
 def __virtual__():
     return True
@@ -54,18 +57,19 @@ def _gate(name, cluster, node, check, would):
 
 
 def _may_go_down(settings, node):
+    turn = {"step": f"take {node} down", "turn": node}
     views, record = _look(settings.name)
     checks.everybody_answers(views)
     checks.nobody_at_work(views)
-    turn = {"step": f"take {node} down", "turn": node}
     if record.down:
         downtime.may_go_next(views, record, node)
-        _, record = _look(settings.name, turn)
+        _, record = _look(settings.name, turn, ["record"])
         return record
+    views, record = _look(settings.name, turn, None)
     checks.healthy(views, settings.gates.max_lag_bytes)
     downtime.may_go_first(views, node)
     _frontends_are_out(record.frontends, settings.timeouts.ask)
-    views, record = _look(settings.name, {**turn, "leader": node})
+    views, record = _look(settings.name, {"leader": node}, ["record"])
     downtime.leader_is_known(views, node)
     return record
 
@@ -75,12 +79,12 @@ def _may_come_up(settings, node):
     checks.everybody_answers(views)
     checks.nobody_at_work(views)
     downtime.may_come_up(views, record, str(settings.version), node)
-    _, record = _look(settings.name, {"step": f"upgrade {node}", "turn": node})
+    _, record = _look(settings.name, {"step": f"upgrade {node}", "turn": node}, ["record"])
     return record
 
 
-def _look(cluster, changes=None):
-    return __salt__["chef_backend_step.look"](cluster, str(__orchestration_jid__), changes)
+def _look(cluster, changes=None, only=WHILE_DOWN):
+    return __salt__["chef_backend_step.look"](cluster, str(__orchestration_jid__), changes, only)
 
 
 def _frontends_are_out(frontends, timeout):

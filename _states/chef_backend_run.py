@@ -32,13 +32,14 @@ def opened(name, cluster, way):
 
     :param name: free text.
     :param cluster: the cluster's name in the pillar.
-    :param way: the way this orchestration goes: ``rolling`` or ``downtime``.
+    :param way: the way this orchestration goes: ``rolling``, ``downtime`` or ``reindex``.
     """
     ret = _result(name)
     try:
         settings = _ask("cluster", cluster)
         _all_understood(settings)
         frontends = _ask("frontends", cluster)
+        checks.reindex_is_prepared(way, settings, frontends)
         _frontends_are_new_enough(frontends, settings)
         views = _ask("views", cluster)
         checks.everybody_answers(views)
@@ -53,8 +54,10 @@ def opened(name, cluster, way):
         if resumed and resumed.down:  # by this run: nobody leads, and health cannot be asked for
             failover_found = resumed.failover
         else:
-            checks.healthy(views, settings.gates.max_lag_bytes, resumed.node if resumed else None)
-            checks.right_way(views, settings.version, _index_created(cluster, views), way)
+            search = not (resumed and resumed.reindex)
+            checks.healthy(views, settings.gates.max_lag_bytes, resumed.node if resumed else None, search)
+            if search:  # the Elasticsearch that refuses an old index cannot be asked who created it
+                checks.right_way(views, settings.version, _index_created(cluster, views), way)
             failover_found = checks.failover_found(views, resumed)
         due, leads = answers.due(views, str(settings.version)), answers.leader_of_record(views)
         plan = f"{way} to {settings.version}; due: {', '.join(due) or 'no backend'}; {leads} leads now"
@@ -81,6 +84,7 @@ def opened(name, cluster, way):
             node=resumed.node if resumed else None,
             finished=resumed.finished if resumed else (),
             down=resumed.down if resumed else (),
+            reindex=resumed.reindex if resumed else way == "reindex" and bool(due),
         )
         __salt__["chef_backend_hold.take"](record, found)
         _keep(cluster, views, record)
@@ -121,6 +125,7 @@ def phase(name, cluster, mods, needed=None):
             "due": due,
             "backup_on": followers[:1] if settings.backup else [],
             "hop": __pillar__.get("hop"),
+            "search": not (record and record.reindex),
         }
     except (CommandExecutionError, ValueError) as err:
         ret["comment"] = str(err)
@@ -232,6 +237,8 @@ def closed(name, cluster):
             state = records.PAUSED if record.wish == records.PAUSE else records.FAILED
             _note(cluster, state=state, failover="on", turn=None, wish=None)
             ret["comment"] = f"run {record.run} {state} at {failed[0]!r}; failover is on; the same command resumes it"
+            if record.way in ("downtime", "reindex") and not records.frontends_may_serve(record):
+                ret["comment"] += "; a frontend that is out of service stays so until then"
         else:
             done = record.at(time.time(), state=records.DONE, failover="on", node=None, turn=None)
             __salt__["chef_backend_hold.finish"](done)
@@ -313,7 +320,8 @@ def _frontends_are_new_enough(frontends, settings):
 def _node_gates(cluster, settings, node, role, turn):
     """Hold all that must be true before a node is touched; return views and record, which says whose turn it is."""
     views, record = _look(cluster, **turn)
-    checks.healthy(views, settings.gates.max_lag_bytes, node if views[node].get("due") else None)
+    search = not (record and record.reindex)
+    checks.healthy(views, settings.gates.max_lag_bytes, node if views[node].get("due") else None, search)
     checks.nobody_at_work(views)
     checks.turn_of(views, str(settings.version), node, role, last=not __opts__["test"])
     if not __opts__["test"]:

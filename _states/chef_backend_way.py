@@ -80,13 +80,13 @@ def hop(name, cluster, version):
 def _look(settings):
     """Return the record of an unfinished run to one of the stops, or None, and the hops that are ahead.
 
-    While a run has the cluster down, nothing can be asked that a choice depends on: there is none but to go on with it.
+    While a run has the cluster or its search down, what a choice depends on cannot be asked: the run goes on.
     """
     views = __salt__["chef_backend_nodes.views"](settings.name)
     checks.everybody_answers(views)
     found = answers.record(views)
     unfinished = found if found and found.target in map(str, settings.stops) else None
-    if unfinished and unfinished.down:
+    if unfinished and (unfinished.down or unfinished.reindex):
         return unfinished, ()
     installed = {node: versions.Version.from_text(view["version"]) for node, view in views.items()}
     created = __salt__["chef_backend_nodes.index_created"](settings.name, views)

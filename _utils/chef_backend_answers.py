@@ -162,15 +162,16 @@ def busy(views):
     return [f"{node}: {line}" for node, view in sorted(views.items()) for line in view.get("busy") or ()]
 
 
-def verdict(views, max_lag_bytes, except_node=None):
+def verdict(views, max_lag_bytes, except_node=None, search=True):
     """Judge the cluster from the views of all its backends.
 
     :param max_lag_bytes: how far a follower may be behind.
     :param except_node: a node whose half-done upgrade a run resumes: what concerns it alone is tolerated.
+    :param search: whether Elasticsearch has to be well.
     :returns: ``chef_backend_health.Verdict``.
     """
     seen = {node_name(node): _view(node, view) for node, view in views.items()}
-    bounds = health.Bounds(max_lag_bytes=max_lag_bytes)
+    bounds = health.Bounds(max_lag_bytes=max_lag_bytes, search=search)
     return health.judge_cluster(seen, bounds, except_node=except_node and node_name(except_node))
 
 

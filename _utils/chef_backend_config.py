@@ -25,6 +25,7 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 API = re.compile(r"https?://[A-Za-z0-9_.:\[\]-]+/[A-Za-z0-9_./-]*")
+ORGANISATION = re.compile(r"[a-z0-9][a-z0-9_-]{0,254}")
 PERCENT = re.compile(r"([1-9][0-9]?|100)%")
 
 
@@ -98,6 +99,7 @@ class Cluster:
     frontend_batch: int | str = 1
     frontend_api: str = "http://127.0.0.1/_status"
     frontend_least_version: Version | None = None  # which one a backend needs is not documented: the site says it
+    reindex_organisation: str | None = None  # the first to be re-indexed, and searched, before all are
     hops: tuple = ()
     backup: bool = True
     window: Window | None = None
@@ -168,6 +170,9 @@ def cluster_from_pillar(pillar, name):
         "frontend_batch": reader.value("frontend_batch", 1, _is_batch, "a number of frontends or a percentage"),
         "frontend_api": reader.value("frontend_api", Cluster.frontend_api, _fits(API), "a URL such as its default"),
         "frontend_least_version": reader.version("frontend_least_version", required=False),
+        "reindex_organisation": reader.value(
+            "reindex_organisation", None, _or_none(_fits(ORGANISATION)), "an organisation's short name"
+        ),
         "window": reader.window("window"),
         "gates": reader.numbers("gates", Gates, {"max_lag_bytes": "bytes", "settle_seconds": "seconds"}),
         "timeouts": reader.numbers("timeouts", Timeouts, {}),
@@ -229,6 +234,10 @@ def _is_batch(value):
     if isinstance(value, str):
         return bool(PERCENT.fullmatch(value))
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _or_none(fits):
+    return lambda value: value is None or fits(value)
 
 
 def _fits(pattern):

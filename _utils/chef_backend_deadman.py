@@ -72,7 +72,7 @@ def decide(record, view):
         return Decision(ON, "failover is on already")
     if view["due"]:
         return Decision(OFF, f"this node is half-upgraded ({view['due']}): run the same command again")
-    verdict = health.judge(cluster, status, view["node"])
+    verdict = health.judge(cluster, status, view["node"], search=not record.reindex)
     if not verdict.healthy:
         return Decision(OFF, "; ".join(str(reason) for reason in verdict.reasons))
     return Decision(ON, "the cluster is healthy, nothing is half-done")

@@ -38,9 +38,12 @@ def everybody_answers(views):
         raise ValueError("\n".join(silent))
 
 
-def healthy(views, max_lag_bytes, half_done=None):
-    """The cluster is wholly healthy, but for what concerns the node whose half-done upgrade is resumed."""
-    verdict = answers.verdict(views, max_lag_bytes, half_done)
+def healthy(views, max_lag_bytes, half_done=None, search=True):
+    """The cluster is wholly healthy, but for what concerns the node whose half-done upgrade is resumed.
+
+    :param search: whether Elasticsearch has to be well.
+    """
+    verdict = answers.verdict(views, max_lag_bytes, half_done, search)
     if not verdict.healthy:
         raise ValueError("\n".join(str(reason) for reason in verdict.reasons))
 
@@ -82,6 +85,22 @@ def right_way(views, target, index, way):
             raise ValueError(
                 f"{node} runs {installed}; to {target} the way is {chosen.name}, not {way}: {chosen.reason}{via}{right}"
             )
+
+
+def reindex_is_prepared(way, settings, frontends):
+    """There is a frontend to re-index on, and an organisation to begin with, where the way needs them.
+
+    :param settings: ``chef_backend_config.Cluster``.
+    :param frontends: list of minion ids.
+    """
+    path = f"chef_backend:clusters:{settings.name}"
+    if way == "reindex" and not frontends:
+        raise ValueError(f"{path}:frontends: found none, expected at least one: the index is built again from there")
+    if way == "reindex" and not settings.reindex_organisation:
+        raise ValueError(
+            f"{path}:reindex_organisation: found nothing, expected an organisation's short name: it is re-indexed and "
+            "searched before all others are"
+        )
 
 
 def frontends_new_enough(installed, settings):

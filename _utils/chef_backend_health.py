@@ -8,25 +8,31 @@ import re
 
 MEMBERS = 3  # no other number of backends is supported
 SERVICES = ("leaderl", "etcd", "postgresql", "elasticsearch")  # epmd is a fifth since 1.4.6
+SEARCH = "elasticsearch"
 CLUSTER = "the cluster"
 
 
 @dataclasses.dataclass(frozen=True)
 class Bounds:
-    """What is still healthy."""
+    """What is still healthy.
+
+    ``search``: whether Elasticsearch has to be well. It cannot be between an upgrade and the re-index that it needs.
+    """
 
     max_lag_bytes: int = 52428800
+    search: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
 class Reason:
-    """One thing that is not well."""
+    """One thing that is not well; ``service`` if it concerns that alone."""
 
     node: str
     what: str
     value: str = ""
     bound: str = ""
     advice: str = ""
+    service: str = ""
 
     def __str__(self):
         value = f" {self.value}" if self.value else ""
@@ -56,15 +62,21 @@ class View:
     error: str | None = None
 
 
-def judge(cluster, status, node="this node"):
+def judge(cluster, status, node="this node", search=True):
     """Judge from one node's view.
 
     :param cluster: its ClusterStatus, or the ParseError of reading it, or None.
     :param status: its Status, or the ParseError of reading it, or None.
     :param node: its name, for the reasons.
+    :param search: whether Elasticsearch has to be well.
     :returns: Verdict.
     """
-    return _verdict([*_judge_roles(cluster, node), *_judge_services(status, node)])
+    return _verdict(_but_search([*_judge_roles(cluster, node), *_judge_services(status, node)], search))
+
+
+def _but_search(reasons, search):
+    """Leave out what concerns Elasticsearch alone, where it need not be well."""
+    return [reason for reason in reasons if search or reason.service != SEARCH]
 
 
 def judge_cluster(views, bounds, except_node=None):
@@ -105,6 +117,7 @@ def _judge_views(views, bounds, absent):
             reasons.append(Reason(node, "could not be judged:", view.error))
         reasons += _judge_roles(view.cluster, node, absent)
         reasons += _judge_services(view.status, node, absent, absent_leads)
+    reasons = _but_search(reasons, bounds.search)
     if len({frozenset(node.guid for node in cluster.leaders) for cluster in known}) > 1:
         reasons.append(Reason(CLUSTER, "is seen with different leaders", advice="wait until the nodes agree"))
     if len({frozenset((n.name, n.guid) for n in c.nodes if not _is(n, absent)) for c in known}) > 1:
@@ -148,7 +161,8 @@ def _judge_roles(cluster, node, absent=None):
     masters = [other.name for other in others if other.es == "master"]
     if len(masters) > 1:
         shown = f"several Elasticsearch masters, {', '.join(masters)}"
-        reasons.append(Reason(node, "sees", shown, "expected one", "wait, or look at the elasticsearch logs"))
+        advice = "wait, or look at the elasticsearch logs"
+        reasons.append(Reason(node, "sees", shown, "expected one", advice, SEARCH))
     return reasons
 
 
@@ -171,7 +185,8 @@ def _judge_role(other, cluster, leader):
         reasons.append(Reason(other.name, "follows", shown, bound, "wait until it follows the leader, or repair it"))
     if other.es not in ("master", "not_master"):
         advice = "look at its elasticsearch log"
-        reasons.append(Reason(other.name, "has Elasticsearch", other.es, "expected master or not_master", advice))
+        bound = "expected master or not_master"
+        reasons.append(Reason(other.name, "has Elasticsearch", other.es, bound, advice, SEARCH))
     return reasons
 
 
@@ -187,7 +202,8 @@ def _judge_services(status, node, absent=None, absent_leads=False):
     listed = [service.name for service in status.services]
     for name in SERVICES:
         if name not in listed:
-            reasons.append(Reason(node, "does not list", name, advice="run chef-backend-ctl status there"))
+            advice = "run chef-backend-ctl status there"
+            reasons.append(Reason(node, "does not list", name, advice=advice, service=name))
     gone = 1 if absent and not absent_leads else 0  # followers that may be missing
     followers = (MEMBERS - 1 - gone, MEMBERS - 1)
     expected = {
@@ -197,9 +213,11 @@ def _judge_services(status, node, absent=None, absent_leads=False):
     for service in status.services:
         log = f"look at /var/log/chef-backend/{service.name}/current there"
         if service.state != "running" or not service.pid:
-            reasons.append(Reason(node, f"has {service.name}", service.state, "expected running", log))
+            shown = f"has {service.name}"
+            reasons.append(Reason(node, shown, service.state, "expected running", log, service.name))
         if service.error is not None:
-            reasons.append(Reason(node, f"has {service.name}", f"error: {service.error}", advice=log))
+            shown = f"has {service.name}"
+            reasons.append(Reason(node, shown, f"error: {service.error}", advice=log, service=service.name))
         for key, (least, most) in expected.get(service.name, {}).items():
             value = service.value(key)
             if not re.fullmatch(r"[0-9]{1,3}", value or "") or not least <= int(value) <= most:
@@ -208,7 +226,7 @@ def _judge_services(status, node, absent=None, absent_leads=False):
                 reasons.append(Reason(node, f"has {service.name} with", shown, bound, f"wait, or {log}"))
         if service.name == "etcd":
             reasons += _judge_count(service, node, "health", "healthy nodes", few)
-        if service.name == "elasticsearch":
+        if service.name == SEARCH:
             reasons += _judge_count(service, node, "state", "nodes online", few)
     for check in status.system:
         bad = [f"{what}: {value}" for what, value in check.local if value != "OK"]
@@ -225,12 +243,14 @@ def _judge_count(row, node, colour, count, few):
     reasons = []
     if few == MEMBERS and row.value(colour) != "green":
         shown = f"{colour}: {row.value(colour) or 'nothing'}"
-        reasons.append(Reason(node, f"has {row.name} with", shown, "expected green", "wait, or look at its log"))
+        what, advice = f"has {row.name} with", "wait, or look at its log"
+        reasons.append(Reason(node, what, shown, "expected green", advice, row.name))
     numbers = re.fullmatch(r"([0-9]{1,3})/([0-9]{1,3})", row.value(count) or "")
     if not numbers or not few <= int(numbers[1]) <= int(numbers[2]) == MEMBERS:
         shown = f"{count}: {row.value(count) or 'nothing'}"
         bound = f"expected {few}/{MEMBERS}" + (f" or {MEMBERS}/{MEMBERS}" if few < MEMBERS else "")
-        reasons.append(Reason(node, f"has {row.name} with", shown, bound, "wait, or look at its log"))
+        what, advice = f"has {row.name} with", "wait, or look at its log"
+        reasons.append(Reason(node, what, shown, bound, advice, row.name))
     return reasons
 
 

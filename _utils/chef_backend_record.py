@@ -53,6 +53,7 @@ class Record:
     failover: str = "on"  # as this run last set it
     wish: str | None = None  # what the operator wants at the next safe point
     finished: tuple = ()  # nodes this run upgraded, in order
+    reindex: bool = False  # the index is too old for the target: Elasticsearch is not well before it has a new one
     down: tuple = ()  # nodes that this run took down, in order; empty again when the cluster was seen whole
 
     @classmethod
@@ -133,6 +134,7 @@ _FITS = {
     "heartbeat": (_is_time, "a time in seconds"),
     "lease": (_is_time, "a number of seconds"),
     "node": (lambda value: value is None or _is_text(value), "a name or nothing"),
+    "reindex": (lambda value: isinstance(value, bool), "true or false"),
     "turn": (lambda value: value is None or _is_text(value), "a name or nothing"),
     "wish": (lambda value: value in (None, PAUSE, ABORT), "pause, abort or nothing"),
 }

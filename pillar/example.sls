@@ -11,6 +11,8 @@ chef_backend:
         sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08  # or: skip-verification
       backup: true  # one follower takes a backup before the first node is touched
       frontend_batch: 1  # frontends at once: a number or a percentage
+      frontend_least_version: 12.17.5  # may be left out; which one a backend needs is not documented: you know yours
+      reindex_organisation: acme  # only for a re-index: built again, and searched, before all others
       frontend_api: http://127.0.0.1/_status  # asked on each frontend; must answer pong
       gates:
         max_lag_bytes: 52428800  # bytes a follower may be behind the leader

@@ -15,6 +15,7 @@ This node runs chef-backend {{ pillar['version'] }}:
 
 This node has rejoined:
   chef_backend.stable:
+    - search: {{ pillar['search'] | json }}
     - timeout: {{ pillar['timeouts']['rejoin'] }}
     - require:
       - chef_backend: This node runs chef-backend {{ pillar['version'] }}

@@ -82,6 +82,7 @@ def fixture_record():
         "failover": "on",
         "finished": [],
         "down": [],
+        "reindex": False,
     }
 
 

@@ -61,6 +61,8 @@ NODE = {
     "source": "salt://chef/chef-backend_2.3.16-1_amd64.deb",
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "api": "http://127.0.0.1/_status",
+    "search": True,
+    "organisation": "acme",
     "run": "20261122120000000000",
     "timeouts": {
         "ask": 15,

@@ -41,7 +41,9 @@ def loses_the_master(operator, run):
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
     operator.lab.stop_master(kill=True)
-    shutil.rmtree(salt.MASTER / "cache")
+    for folder in (salt.MASTER / "cache").iterdir():
+        if folder.is_dir():
+            shutil.rmtree(folder)
 
 
 def starts_a_new_master(operator):
@@ -49,21 +51,24 @@ def starts_a_new_master(operator):
     operator.lab.await_minions(timeout=90)
 
 
+@pytest.fixture(scope="class")
+def clients():
+    """What clients were told who wrote all the time, and what is stored: filled by the one upgrade under load."""
+    return []
+
+
+@pytest.fixture(scope="class")
+def done(house, clients):
+    operator = operator_at(house.fresh(backends=OLD))
+    operator.wants(NEW)
+    with Crowd(operator.lab) as crowd:
+        run = operator.upgrades()
+        clients += [tally for tallies in crowd.stop() for tally in tallies]
+    return operator, run
+
+
 class TestUnderLoad:
     """One upgrade, that everything here looks at."""
-
-    @pytest.fixture(scope="class")
-    def clients(self):
-        return []
-
-    @pytest.fixture(scope="class")
-    def done(self, house, clients):
-        operator = operator_at(house.fresh(backends=OLD))
-        operator.wants(NEW)
-        with Crowd(operator.lab) as crowd:
-            run = operator.upgrades()
-            clients += [tally for tallies in crowd.stop() for tally in tallies]
-        return operator, run
 
     def test_the_command_ends_with_status_0_and_every_node_runs_the_target(self, done):
         operator, run = done
@@ -120,7 +125,7 @@ def test_an_upgrade_fails_while_the_cluster_is_down_and_the_same_command_goes_on
     for word in (
         "be3: chef-backend-ctl upgrade ended with status 1",
         "cannot migrate",
-        "has the cluster down (be1, be3)",
+        "has the cluster down (be3, be1)",
     ):
         assert word in run.stdout, run.stdout
     assert hosts(operator, UP) == ["be2", "be3"], "the leader was left alone"
@@ -195,5 +200,5 @@ def test_it_refuses_where_it_is_not_the_right_way_and_names_the_right_one(house)
 
 def test_test_mode_changes_nothing(operator):
     run = operator.upgrades("test=True")
-    assert "would run down-for-upgrade" in run.stdout, run.stdout
+    assert "be1 would go down" in run.stdout and "be1 would be upgraded" in run.stdout, run.stdout
     assert [str(one) for one in operator.changing_commands()] == []

@@ -353,3 +353,18 @@ def test_a_half_done_leader_excuses_no_missing_follower():
 
 def test_a_resumed_node_that_is_well_leaves_nothing_to_tolerate():
     assert health.judge_cluster(views(), BOUNDS, except_node="be2") == health.Verdict(True, ())
+
+
+def test_elasticsearch_need_not_be_well_between_an_upgrade_and_its_reindex():
+    """Nothing else is excused by that."""
+    down = printed.status(down=["elasticsearch"])
+    cluster = parse.ClusterStatus.from_table(printed.cluster_status(printed.changed("be2", es="unknown")))
+    status = parse.Status.from_text(down)
+    assert not health.judge(cluster, status).healthy
+    assert health.judge(cluster, status, search=False).healthy
+    worse = parse.Status.from_text(printed.status(down=["elasticsearch", "etcd"]))
+    assert [reason.service for reason in health.judge(cluster, worse, search=False).reasons] == ["etcd"]
+    views = {node: health.View(node, cluster, status, "3.1.1", {}) for node in printed.NODES}
+    views["be1"] = dataclasses.replace(views["be1"], lag={"be2": 0, "be3": 0})
+    assert not health.judge_cluster(views, health.Bounds()).healthy
+    assert health.judge_cluster(views, health.Bounds(search=False)).healthy
