@@ -47,6 +47,8 @@ NODE = {
         "failover": 60,
         "reconfigure": 900,
         "api": 120,
+        "elasticsearch": 600,
+        "reindex": 86400,
     },
 }
 
