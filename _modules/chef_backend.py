@@ -190,7 +190,7 @@ def index_created():
 
         salt be1 chef_backend.index_created
     """
-    answer = __salt__["http.query"](INDEX_URL, raise_error=False)
+    answer = __salt__["http.query"](INDEX_URL, raise_error=False, opts={"http_request_timeout": 30})
     if "error" in answer:
         raise CommandExecutionError(f"{_node()}: {INDEX_URL}: {answer['error']}")
     try:

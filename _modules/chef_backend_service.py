@@ -2,6 +2,13 @@
 
 from salt.exceptions import CommandExecutionError
 
+try:
+    from saltext.chef_backend import chef_backend_parse as parse
+    from saltext.chef_backend import chef_backend_parts as parts
+except ImportError:
+    import chef_backend_parse as parse
+    import chef_backend_parts as parts
+
 SERVICES = ("leaderl", "epmd", "etcd", "postgresql", "elasticsearch")
 __func_alias__ = {"int_": "int", "help_": "help"}
 
@@ -42,6 +49,34 @@ int_ = _verb("int", "Send services an INT.")
 term = _verb("term", "Send services a TERM.")
 kill = _verb("kill", "Send services a KILL.")
 once = _verb("once", "Start services without starting them again when they end.")
+
+
+def is_stopped(service, timeout=60):
+    """Tell whether a service was stopped, by runit's own line in ``status --simple``.
+
+    The table of ``status`` does not tell: a service that dies at each start is ``down`` there too, now and then.
+
+    :param service: one of leaderl, epmd, etcd, postgresql, elasticsearch.
+    :param timeout: bound in seconds.
+    :returns: bool; False while runit tries to start it.
+    :raises CommandExecutionError: the line cannot be read: what is unknown is not stopped.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be1 chef_backend_service.is_stopped elasticsearch
+    """
+    if service not in SERVICES:
+        raise CommandExecutionError(f"unknown service {service!r}: expected one of {', '.join(SERVICES)}")
+    text = __salt__["chef_backend.status"](service, simple=True, timeout=timeout)
+    try:
+        lines = [line for line in parts.parse_simple(text) if line.name == service]
+    except parse.ParseError as err:
+        raise CommandExecutionError(f"{__grains__['id']}: chef-backend-ctl status {service} --simple: {err}") from err
+    if len(lines) != 1:
+        raise CommandExecutionError(f"{__grains__['id']}: status --simple shows no {service}: {text[:200]}")
+    return lines[0].stopped
 
 
 def service_list(timeout=60):

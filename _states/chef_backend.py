@@ -14,11 +14,14 @@ from salt.exceptions import CommandExecutionError, SaltException
 try:
     from saltext.chef_backend import chef_backend_health as health
     from saltext.chef_backend import chef_backend_parse as parse
+    from saltext.chef_backend import chef_backend_result as outcome
 except ImportError:
     import chef_backend_health as health
     import chef_backend_parse as parse
+    import chef_backend_result as outcome
 
 STAGING = "/var/cache/salt-chef-backend"
+_would, _done = outcome.would, outcome.done
 
 
 def __virtual__():
@@ -289,35 +292,9 @@ def _archives(folder):
     return set()
 
 
-@contextlib.contextmanager
 def _result(name):
-    """Give a state its result, and make one clear failure of whatever its body raises."""
-    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
-    try:
-        yield ret
-    except (CommandExecutionError, parse.ParseError, OSError) as err:
-        ret.update(result=False, comment=str(err))
+    return outcome.attempt(name, (CommandExecutionError, parse.ParseError, OSError))
 
 
-def _would(ret, comment, what, old, new):
-    """Test mode: what would be, as changes."""
-    ret.update(result=None, comment=comment, changes={what: {"old": old, "new": new}})
-    return ret
-
-
-def _done(ret, comment):
-    ret.update(result=True, comment=comment)
-    return ret
-
-
-@contextlib.contextmanager
 def _told(step):
-    """Tell the run's followers that a step begins on this node, and how it ends."""
-    began = time.monotonic()
-    __salt__["chef_backend_progress.tell"](step, "begin")
-    how = "failed"
-    try:
-        yield
-        how = "end"
-    finally:
-        __salt__["chef_backend_progress.tell"](step, how, seconds=round(time.monotonic() - began, 1))
+    return outcome.told(step, __salt__["chef_backend_progress.tell"], time.monotonic)

@@ -84,6 +84,8 @@ class Timeouts:
     failover: int = 60
     reconfigure: int = 900
     api: int = 120
+    elasticsearch: int = 600
+    reindex: int = 86400  # about 2 minutes per 1000 nodes
     lease: int = 120
 
 

@@ -46,6 +46,7 @@ class Way:
 BRIDGE = Version(2, 3, 16)  # the release that every older one goes through on its way to 3.x
 OLDEST_FOR_3 = Version(2, 1, 0)  # 2.0.x does not go to 3.x directly
 LAST_OLD_INDEX = Version(5, 4, 1)  # 3.x cannot read an index that this Elasticsearch or an earlier one made
+FIRST_INDEX_FOR_3 = Version(5, 6, 0)
 
 
 def asks_for_index(installed, target):
@@ -87,8 +88,18 @@ def choose_way(installed, target, index_created=None):
         # unknown is not new: a rolling upgrade over an old index would leave the cluster without search
         unknown = f"depends on the Elasticsearch that created the index ({LAST_OLD_INDEX} or earlier: re-index)"
         return Way("refused", f"{installed} to {target} {unknown}, and which did is not known")
-    # One row of the matrix calls everything below 5.6.16 automatic, the text wants a re-index up to 5.4.1 and says
-    # nothing of what lies between: the stricter reading re-indexes all that 5.6 did not make.
-    if index_created < Version(5, 6, 0):
+    if not reads_index(target, index_created):
         return Way("reindex", f"the index was created by Elasticsearch {index_created}, which {target} cannot read")
     return Way("rolling", f"{installed} to {target}, index created by Elasticsearch {index_created}")
+
+
+def reads_index(installed, index_created):
+    """Whether a release of Chef Backend can read an index that this version of Elasticsearch created.
+
+    One row of the matrix calls everything below 5.6.16 automatic, the text wants a re-index up to 5.4.1 and says
+    nothing of what lies between: the stricter reading re-indexes all that 5.6 did not make.
+
+    :param installed: Version.
+    :param index_created: Version.
+    """
+    return installed.major < 3 or index_created >= FIRST_INDEX_FOR_3

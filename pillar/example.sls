@@ -27,4 +27,6 @@ chef_backend:
         failover: 60  # the nodes to show that failover was switched; HAProxy to know the leader
         reconfigure: 900
         api: 120
+        elasticsearch: 600  # Elasticsearch to stop; to be green again; the index to be there and to be found
+        reindex: 86400  # about 2 minutes per 1000 nodes
         lease: 120  # without a sign of life of the run, until the backends switch failover on again

@@ -8,7 +8,7 @@ Reconfigure frontend {{ batch | join(', ') }}:
   salt.state:
     - tgt: {{ batch | json }}
     - tgt_type: list
-    - sls: orch.node.reconfigured
+    - sls: orch.node.in_service
     - pillar: {{ nodes | json }}
     - timeout: {{ nodes['timeouts']['ask'] }}
     - queue: True

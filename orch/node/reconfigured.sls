@@ -1,4 +1,4 @@
-# On a frontend: learn of the upgraded backends and answer again.
+# On a frontend: learn of the upgraded backends.
 This frontend is reconfigured for chef-backend {{ pillar['version'] }}:
   chef_server.reconfigured:
     - backend_version: {{ pillar['version'] | json }}
@@ -6,12 +6,3 @@ This frontend is reconfigured for chef-backend {{ pillar['version'] }}:
     - leader_timeout: {{ pillar['timeouts']['failover'] }}
     - timeout: {{ pillar['timeouts']['reconfigure'] }}
     - api_timeout: {{ pillar['timeouts']['api'] }}
-
-This frontend is in service:
-  chef_server.in_service:
-    - api: {{ pillar['api'] | json }}
-    - leader_timeout: {{ pillar['timeouts']['failover'] }}
-    - timeout: {{ pillar['timeouts']['reconfigure'] }}
-    - api_timeout: {{ pillar['timeouts']['api'] }}
-    - require:
-      - chef_server: This frontend is reconfigured for chef-backend {{ pillar['version'] }}

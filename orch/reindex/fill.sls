@@ -7,7 +7,7 @@ Reconfigure frontend {{ frontend }} for the new index:
   salt.state:
     - tgt: [{{ frontend | json }}]
     - tgt_type: list
-    - sls: orch.node.reconfigured_only
+    - sls: orch.node.reconfigured
     - pillar: {{ nodes | json }}
     - timeout: {{ nodes['timeouts']['ask'] }}
     - queue: True

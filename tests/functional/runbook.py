@@ -74,6 +74,8 @@ NODE = {
         "failover": 60,
         "reconfigure": 900,
         "api": 120,
+        "elasticsearch": 600,
+        "reindex": 86400,
     },
 }
 
@@ -88,7 +90,10 @@ def render(opts, sls, pillar, answers=None):
     """
     path = REPO / (sls.replace(".", "/") + ".sls")
     renderers = salt.loader.render({**opts, "pillar": pillar}, answers or {})
-    return salt.template.compile_template(str(path), renderers, "jinja|yaml", [], [], sls=sls)
+    high = salt.template.compile_template(str(path), renderers, "jinja|yaml", [], [], sls=sls)
+    for included in high.pop("include", []):
+        high = {**render(opts, included, pillar, answers), **high}
+    return high
 
 
 class Runbook:

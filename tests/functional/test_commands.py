@@ -93,7 +93,9 @@ OTHERS = {  # functions that call no ctl of their own words; tested by what they
     "chef_backend": {"version", "leader", "is_leader", "failover", "replication", "ensure_failover", "index_created"},
     "chef_backend_node": {"busy", "upgrade_due", "outdated_services", "view"},
     "chef_backend_cluster": {"gen_server_config"},
-    "chef_backend_service": {"tail"},
+    "chef_backend_service": {"tail", "is_stopped"},
+    "chef_backend_index": {"size", "delete"},
+    "chef_server_index": {"count", "uuid", "noted", "note"},
     "chef_server": {"version", "haproxy", "wait_for_leader", "wait_for_api", "reconfigured_for", "note_reconfigured"},
 }
 
@@ -147,6 +149,7 @@ def test_a_word_stays_one_word_whatever_it_holds(shared, recorded, tmp_path):
         ("chef_backend_cluster.join_cluster", ["192.0.2.11 -y"], "'192.0.2.11 -y'"),
         ("chef_backend.restore", ["--yes"], "'--yes'"),
         ("chef_backend_service.start", ["nginx"], "unknown service 'nginx': expected one of leaderl, epmd"),
+        ("chef_backend_service.is_stopped", ["nginx"], "unknown service 'nginx'"),
         ("chef_backend_service.tail", ["../../../etc"], "unknown service '../../../etc'"),
         ("chef_backend.set_cluster_failover", ["maybe"], "failover 'maybe': expected one of on, true"),
         ("chef_backend.set_node_failover", [None], "failover 'None'"),

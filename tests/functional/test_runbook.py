@@ -31,6 +31,7 @@ NODE_SLS = [
     "orch.node.upgraded_from_down",
     "orch.node.out_of_service",
     "orch.node.reconfigured",
+    "orch.node.in_service",
 ]
 UNVERSIONED = ["orch.node.backed_up", "orch.node.down", "orch.node.out_of_service"]
 
@@ -200,7 +201,7 @@ def test_on_a_node_every_value_reaches_its_state(runbook, sls):
     book = runbook(sls, {**NODE, "handover": True})
     words = json.dumps([{k: v for k, v in step.items() if not k.startswith("__")} for step in book.steps.values()])
     assert ("2.3.16" in words) == (sls not in UNVERSIONED)
-    assert len(book.ids) == {"orch.node.upgraded": 3, "orch.node.reconfigured": 2}.get(sls, 1)
+    assert len(book.ids) == {"orch.node.upgraded": 3, "orch.node.in_service": 2}.get(sls, 1)
 
 
 def test_on_a_node_upgrade_follows_install_and_rejoin_follows_upgrade(runbook):

@@ -82,6 +82,6 @@ def test_every_frontend_is_taken_out_of_service(runbook, batches):
 
 
 def test_a_frontend_is_in_service_after_it_was_reconfigured(runbook):
-    book = runbook("orch.node.reconfigured", NODE)
+    book = runbook("orch.node.in_service", NODE)
     steps = ["This frontend is reconfigured for chef-backend 2.3.16", "This frontend is in service"]
     assert book.chain(steps[0]) == steps

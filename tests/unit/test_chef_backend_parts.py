@@ -1,4 +1,4 @@
-"""runit's lines and etcd's members."""
+"""runit's lines, etcd's members and Elasticsearch's index."""
 
 import json
 
@@ -25,6 +25,22 @@ def test_lines_of_start_and_stop(sample):
 def test_a_stop_that_ran_out_of_time():
     (service,) = parts.parse_simple("timeout: run: etcd: (pid 7) 12s, want down, got TERM\n")
     assert (service.state, service.outcome) == ("run", "timeout")
+
+
+@pytest.mark.parametrize(
+    ("line", "stopped"),
+    [
+        ("down: elasticsearch: 393s, normally up; run: log: (pid 7) 9s", True),
+        ("down: elasticsearch: 393s", True),
+        ("ok: down: elasticsearch: 0s, normally up", True),
+        ("down: elasticsearch: 0s, normally up, want up; run: log: (pid 7) 9s", False),
+        ("run: elasticsearch: (pid 8) 3s", False),
+        ("run: elasticsearch: (pid 8) 3s, want down, got TERM", False),
+    ],
+)
+def test_what_runit_still_tries_to_start_or_to_stop_is_not_stopped(line, stopped):
+    (service,) = parts.parse_simple(line)
+    assert service.stopped is stopped
 
 
 def test_a_log_service_that_is_down_is_seen():
@@ -87,3 +103,41 @@ def test_the_version_that_created_the_index_is_read():
 def test_an_index_that_does_not_say_who_created_it_is_an_error(text):
     with pytest.raises(ParseError):
         parts.parse_index_created(text)
+
+
+def test_the_uuid_of_the_index_is_read():
+    text = '{"chef": {"settings": {"index": {"uuid": "Yg1ZSu6ZQ1GTiVmBzDTSAQ", "creation_date": "1479900000000"}}}}'
+    assert parts.parse_index_uuid(text) == "Yg1ZSu6ZQ1GTiVmBzDTSAQ"
+
+
+@pytest.mark.parametrize(
+    "uuid", ['""', "null", "7", '"a b"', '"a\\n"', json.dumps("a" * 65)], ids=lambda value: value[:8]
+)
+def test_what_is_no_uuid_of_an_index_is_an_error(uuid):
+    with pytest.raises(ParseError):
+        parts.parse_index_uuid(f'{{"chef": {{"settings": {{"index": {{"uuid": {uuid}}}}}}}}}')
+
+
+@pytest.mark.parametrize("shards", ["", ', "_shards": {"total": 5, "successful": 5, "skipped": 0, "failed": 0}'])
+def test_documents_are_counted(shards):
+    assert parts.parse_count(f'{{"count": 1204{shards}}}') == 1204
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        "7",
+        '{"count": "7"}',
+        '{"count": true}',
+        '{"count": -1}',
+        '{"count": 7, "_shards": {"total": 5, "successful": 4, "failed": 1}}',
+        '{"count": 7, "_shards": {"total": 5}}',
+        '{"error": {"type": "index_not_found_exception"}, "status": 404}',
+    ],
+)
+def test_a_count_of_less_than_the_whole_index_is_an_error(text):
+    with pytest.raises(ParseError):
+        parts.parse_count(text)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saltext.chef_backend.chef_backend_version import BRIDGE, Version, Way, asks_for_index, choose_way
+from saltext.chef_backend.chef_backend_version import BRIDGE, Version, Way, asks_for_index, choose_way, reads_index
 
 OLD = ["0.8.7", "1.1.2", "1.2.5", "1.3.2", "1.4.6", "2.0.1", "2.0.30", "2.1.0"]
 RELEASES = [Version.from_text(text) for text in (*OLD, "2.2.0", "2.3.16", "3.0.0", "3.1.1", "4.0.0")]
@@ -181,3 +181,20 @@ def test_every_release_from_1_on_reaches_every_newer_one_the_documents_name():
 )
 def test_only_the_way_to_3_depends_on_who_created_the_index(installed, target, asks):
     assert asks_for_index(installed, Version.from_text(target)) is asks
+
+
+@pytest.mark.parametrize(
+    ("installed", "created", "readable"),
+    [
+        ("3.1.1", "6.8.23", True),
+        ("3.0.0", "5.6.16", True),
+        ("3.0.0", "5.6.0", True),
+        ("3.0.0", "5.5.3", False),
+        ("3.1.1", "5.4.1", False),
+        ("3.1.1", "2.3.1", False),
+        ("2.3.16", "5.4.1", True),
+        ("2.3.16", "2.3.1", True),
+    ],
+)
+def test_which_release_reads_which_index(installed, created, readable):
+    assert reads_index(Version.from_text(installed), Version.from_text(created)) is readable

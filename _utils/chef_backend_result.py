@@ -1,0 +1,47 @@
+"""The result of a state, and the telling of a step; what all states on the nodes do alike."""
+
+import contextlib
+
+
+@contextlib.contextmanager
+def attempt(name, errors):
+    """Give a state its result, and make one clear failure of what its body raises; changes until then are kept.
+
+    :param name: the state's name.
+    :param errors: the exceptions, a tuple, whose text is the failure; any other is a mistake of ours.
+    """
+    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
+    try:
+        yield ret
+    except errors as err:
+        ret.update(result=False, comment=str(err))
+
+
+def would(ret, comment, what, old, new):
+    """Test mode: what would be, as changes; returns the result."""
+    ret.update(result=None, comment=comment, changes={what: {"old": old, "new": new}})
+    return ret
+
+
+def done(ret, comment):
+    """As it is to be; returns the result."""
+    ret.update(result=True, comment=comment)
+    return ret
+
+
+@contextlib.contextmanager
+def told(step, tell, clock):
+    """Tell that a step begins, and how it ends and after how many seconds.
+
+    :param step: its name.
+    :param tell: called with step, ``begin``, ``end`` or ``failed``, and ``seconds``.
+    :param clock: returns seconds that only grow.
+    """
+    began = clock()
+    tell(step, "begin")
+    how = "failed"
+    try:
+        yield
+        how = "end"
+    finally:
+        tell(step, how, seconds=round(clock() - began, 1))
