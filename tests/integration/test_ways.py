@@ -1,0 +1,150 @@
+"""The ways that orch.chef_backend_upgrade chooses: hops, the re-index of an old index, and what if it dies there."""
+
+import os
+import signal
+
+import pytest
+
+from tests.integration.operator import NEW, Operator, sha256
+from tests.lab import index
+from tests.lab.clients.chef_api import ChefApi
+from tests.lab.clients.crowd import API_KEY, API_USER
+
+LAST = "3.1.1"
+NAMES = {f"web{number}" for number in range(1, 13)}
+
+
+def creates_nodes(operator):
+    """Twelve nodes, created through a frontend's API: they are searched for afterwards."""
+    key = (operator.lab.root("fe1") / API_KEY).read_text()
+    api = ChefApi(f"http://{operator.lab.address('fe1')}:4545", API_USER, key)
+    for name in sorted(NAMES):
+        api.create_node(name)
+
+
+def hop(operator, version):
+    package = operator.lab.package(version)
+    return {"version": version, "package": {"source": f"salt://packages/{package.name}", "sha256": sha256(package)}}
+
+
+def assert_all_found(operator):
+    """A search through each frontend finds every node."""
+    for frontend in operator.lab.frontends:
+        assert index.search(operator.lab, frontend) >= NAMES, frontend
+
+
+def test_two_hops_the_second_fails_before_it_begins_and_is_gone_on_with(house):
+    """2.0.30 to 2.3.16 to 3.1.1: the index is of 2.0.30's Elasticsearch, 5.4.1, so the second hop builds it again."""
+    operator = Operator(house.fresh(backends="2.0.30"), way="upgrade")
+    creates_nodes(operator)
+    first, wrong = hop(operator, NEW), {**hop(operator, LAST)["package"], "sha256": "0" * 64}
+    operator.wants(LAST, hops=[first], package=wrong, reindex_organisation="default", backup=False)
+    plan = operator.lab.salt_run("chef_backend.plan", "prod")
+    assert "hop 1: 2.0.30 to 2.3.16: rolling" in plan.stdout, plan.stdout
+    assert "hop 2: 2.3.16 to 3.1.1: reindex" in plan.stdout
+
+    run = operator.upgrades()
+    assert run.returncode != 0
+    assert "expected 0000" in run.stdout, run.stdout
+    assert set(operator.versions().values()) == {NEW}
+    assert operator.lab.unhealthy() is None
+    assert operator.shown_failover() == "on"
+    assert operator.commands("chef-server-ctl maintenance on") == [], "nothing of the second hop was begun"
+
+    operator.wants(LAST, hops=[first], reindex_organisation="default", backup=False)
+    operator.forgets_the_past()
+    run = operator.upgrades()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert set(operator.versions().values()) == {LAST}
+    assert operator.lab.unhealthy() is None
+    assert sorted(operator.hosts_upgrading()) == ["be1", "be2", "be3"], "each once: the first hop is not made again"
+    assert_all_found(operator)
+
+    operator.forgets_the_past()
+    run = operator.upgrades()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert [str(one) for one in operator.changing_commands()] == []
+
+
+@pytest.fixture
+def old_index(house):
+    """An operator at a 2.3.16 cluster whose index Elasticsearch 5.4.1 created, who wants 3.1.1."""
+    lab = house.fresh(backends=NEW)
+    index.make_old(lab)
+    lab.wait_healthy(60)
+    operator = Operator(lab, way="reindex")
+    operator.wants(LAST, reindex_organisation="default", backup=False)
+    creates_nodes(operator)
+    return operator
+
+
+def test_elasticsearch_is_stopped_everywhere_before_a_file_is_deleted_and_clients_are_refused_meanwhile(old_index):
+    operator = old_index
+    run = operator.upgrades()
+    assert run.returncode == 0, run.stdout + run.stderr
+    stops = operator.commands("chef-backend-ctl stop elasticsearch")
+    starts = operator.commands("chef-backend-ctl start elasticsearch")
+    assert sorted(one.host for one in stops) == sorted(one.host for one in starts) == ["be1", "be2", "be3"]
+    assert max(one.end for one in stops) < min(one.begin for one in starts)
+    assert [one.argv[2] for one in operator.commands("chef-server-ctl reindex")] == ["default", "-a"]
+    out = operator.commands("chef-server-ctl maintenance on")
+    back = operator.commands("chef-server-ctl maintenance off")
+    assert [one.host for one in out] == [one.host for one in back] == ["fe1", "fe2"]
+    assert out[-1].end < operator.commands("chef-backend-ctl upgrade")[0].begin
+    assert operator.commands("chef-server-ctl reindex")[-1].end < back[0].begin
+    assert {index.creator(operator.lab, node) for node in operator.lab.backends} == {"6.8.23"}
+    assert [taken["how"] for taken in operator.takeovers()] == ["hand-over"]
+    assert_all_found(operator)
+
+
+@pytest.mark.campaign
+def test_kill_9_with_the_index_deleted_and_not_filled_then_the_same_command(old_index):
+    operator = old_index
+    operator.orders_fault("fe1", {"reindex": {"hang": 30, "times": 1}})
+    run = operator.starts_upgrading()
+    operator.waits_for(lambda: operator.commands("chef-server-ctl reindex"), 240)
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    run = operator.upgrades()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert_all_found(operator)
+    assert sorted(operator.hosts_upgrading()) == ["be1", "be2", "be3"]
+
+
+@pytest.mark.campaign
+def test_a_backend_fails_between_its_upgrade_and_the_new_index_then_the_same_command(old_index):
+    operator = old_index
+    operator.orders_fault("be3", {"stop": {"exit": 1, "output": "runsv not running", "times": 1}})
+    run = operator.upgrades()
+    assert run.returncode != 0
+    assert "runsv not running" in run.stdout and "be3" in run.stdout, run.stdout
+    assert operator.commands("chef-backend-ctl start elasticsearch") == [], "no index was begun beside an old one"
+    assert operator.shown_failover() == "on"
+    assert "stays so until then" in run.stdout
+    run = operator.upgrades()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert_all_found(operator)
+
+
+def test_refused_before_anything_changes(house):
+    operator = Operator(house.fresh(backends="2.0.30"), way="upgrade")
+
+    def refused(*words):
+        run = operator.upgrades()
+        assert run.returncode != 0
+        for word in words:
+            assert word in run.stdout, run.stdout
+        assert [str(one) for one in operator.changing_commands()] == []
+
+    operator.wants(LAST, reindex_organisation="default")
+    refused("2.0.30 does not go to 3.1.1 directly", "go to 2.3.16 first: add it to hops")
+    operator.wants(LAST, hops=[{"version": NEW}])
+    refused("chef_backend:clusters:prod:hops:0:package")
+    operator.wants(LAST, hops=[hop(operator, LAST)])
+    refused("expected versions that rise")
+    operator.wants(LAST, hops=[hop(operator, NEW)], frontend_least_version="15.0.0", reindex_organisation="default")
+    refused("fe1 runs 14.16.19", "orch.chef_server_upgrade")
+    operator.lab.exec("be1", "chef-backend-ctl", "stop", "elasticsearch")
+    operator.forgets_the_past()
+    operator.wants(LAST, hops=[hop(operator, NEW)], reindex_organisation="default")
+    refused("the way depends on who created the index")
