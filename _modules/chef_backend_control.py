@@ -49,8 +49,7 @@ def resume(cluster):
         salt-run salt.cmd chef_backend_control.resume prod with_pillar=True
     """
     record, gone, _ = _found(cluster, "record")
-    target = str(__salt__["chef_backend_nodes.cluster"](cluster).version)
-    return _do(cluster, record, control.resume(record, gone, target))
+    return _do(cluster, record, control.resume(record, gone, __salt__["chef_backend_nodes.stops"](cluster)))
 
 
 def abort(cluster):

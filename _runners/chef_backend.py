@@ -5,7 +5,7 @@ The first two only read. A mistake ends in one message and exit status 1.
 
 from salt.exceptions import CommandExecutionError
 
-ORCHESTRATION = "orch.chef_backend_rolling"
+ORCHESTRATION = "orch.chef_backend_upgrade"  # whatever way the run goes
 
 
 def __virtual__():

@@ -45,17 +45,16 @@ def pause(record, gone):
     return Answer(WISH, text, wish=records.PAUSE)
 
 
-def resume(record, gone, target):
+def resume(record, gone, stops):
     """Decide what ``resume`` does.
 
-    :param target: version in the pillar, as text: a run is resumed to its own target only.
+    :param stops: versions in the pillar, as text, hops and target: a run is resumed to its own target only.
     """
     if record is None:
         return Answer(NOTHING, "no run is open: nothing to resume", ok=False)
-    if record.target != target:
-        text = (
-            f"run {record.run} goes to {record.target}, the pillar says {target}: correct the pillar, or abort the run"
-        )
+    if record.target not in stops:
+        shown = " -> ".join(stops)
+        text = f"run {record.run} goes to {record.target}, the pillar says {shown}: correct it, or abort the run"
         return Answer(NOTHING, text, ok=False)
     if gone:
         return Answer(START, f"run {record.run} goes on from {record.step!r} ({gone})")

@@ -2,11 +2,13 @@
 
 try:
     from saltext.chef_backend import chef_backend_answers as answers
+    from saltext.chef_backend import chef_backend_downtime as downtime
     from saltext.chef_backend import chef_backend_hops as hops
     from saltext.chef_backend import chef_backend_record as records
     from saltext.chef_backend import chef_backend_version as versions
 except ImportError:
     import chef_backend_answers as answers
+    import chef_backend_downtime as downtime
     import chef_backend_hops as hops
     import chef_backend_record as records
     import chef_backend_version as versions
@@ -63,7 +65,7 @@ def status(cluster, target, views, max_lag_bytes, now):
         "nodes": node_rows(views, target),
         "failover": failover,
         "run": record.to_dict() if record else None,
-        "advice": records.advice(record, now),
+        "advice": downtime.advice(views, record) or records.advice(record, now),
         "healthy": verdict.healthy and not reasons,
         "reasons": reasons,
     }

@@ -26,6 +26,7 @@ def run(**fields):
         (run(state=records.PAUSED), "the run ended as paused", control.NOTHING, True, "is paused already"),
         (run(state=records.FAILED), "the run ended as failed", control.NOTHING, False, "resume goes on with it"),
         (run(), GONE, control.NOTHING, False, f"is not under way ({GONE})"),
+        (run(down=("be1",)), None, control.NOTHING, False, "there is no safe point before it is up"),
     ],
 )
 def test_pause(record, gone, action, ok, said):
@@ -43,12 +44,13 @@ def test_pause(record, gone, action, ok, said):
         (run(wish="pause"), None, control.WISH, True, "it was not paused yet"),
         (run(wish="abort"), None, control.NOTHING, False, "about to be aborted"),
         (run(state=records.PAUSED), "the run ended as paused", control.START, True, "goes on from 'open'"),
+        (run(down=("be1",), state=records.FAILED), GONE, control.START, True, "goes on from 'open'"),
         (run(), GONE, control.START, True, GONE),
-        (run(target="3.1.1"), GONE, control.NOTHING, False, "goes to 3.1.1, the pillar says 2.3.16"),
+        (run(target="3.1.1"), GONE, control.NOTHING, False, "goes to 3.1.1, the pillar says 2.2.0 -> 2.3.16"),
     ],
 )
 def test_resume(record, gone, action, ok, said):
-    answer = control.resume(record, gone, "2.3.16")
+    answer = control.resume(record, gone, ["2.2.0", "2.3.16"])
     assert (answer.action, answer.ok, answer.wish) == (action, ok, None)
     assert said in answer.text
 
@@ -62,6 +64,7 @@ def test_resume(record, gone, action, ok, said):
         (run(wish="abort"), None, [], control.NOTHING, True, "is to abort already"),
         (run(turn="be2"), None, [], control.NOTHING, False, "be2 is inside its upgrade: pause the run instead"),
         (run(), GONE, ["be3"], control.NOTHING, False, "be3 is inside its upgrade"),
+        (run(down=("be1",)), GONE, [], control.NOTHING, False, "has the cluster down: resume it"),
         (run(turn="be2"), GONE, [], control.CLOSE, True, "is aborted"),
         (run(state=records.PAUSED), "the run ended as paused", [], control.CLOSE, True, "is aborted"),
     ],

@@ -66,6 +66,19 @@ def test_i3_otherwise_it_stays_off_and_the_reason_is_told(changes, action, said)
     assert said in decision.reason
 
 
+def test_a_cluster_that_its_run_took_down_is_said_to_be_down_and_left_so():
+    down = dataclasses.replace(SILENT, down=("be1",))
+    decision = deadman.first_look(down, "be2", LATE)
+    assert decision.action == deadman.DOWN
+    assert "fell silent with the cluster down: run the same command again" in decision.reason
+
+
+def test_in_a_reindex_elasticsearch_does_not_keep_failover_off():
+    no_search = left(status=printed.status(down=("elasticsearch",)))
+    assert deadman.decide(SILENT, no_search).action == deadman.OFF
+    assert deadman.decide(dataclasses.replace(SILENT, reindex=True), no_search).action == deadman.ON
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     status=st.text(max_size=200) | st.just(printed.status()),

@@ -1,5 +1,7 @@
 """What status and plan show: every node, every reason, and the commands of a rolling upgrade in their order."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -102,6 +104,13 @@ def test_a_run_that_is_not_under_way_any_more_is_told_with_what_to_do(state, now
     assert bool(shown["advice"]) == bool(told)
     assert told in plans.status_text(shown)
     assert shown["healthy"] is True, "an unfinished run is no illness: the next one may go on"
+
+
+def test_a_cluster_that_its_run_took_down_is_told_with_what_to_do():
+    down = dataclasses.replace(RECORD, way="downtime", down=("be1",), state="failed")
+    answer = {"record": down.to_dict(), "cluster_status": None, "status": printed.status(down=list(printed.SERVICES))}
+    shown = status(views(**everywhere(answer)))
+    assert shown["advice"] == "run r1 has the cluster down (be2, be3, be1): the same command goes on from there"
 
 
 def test_a_record_that_cannot_be_read_is_a_reason():
