@@ -80,6 +80,10 @@ def old_index(house):
 
 def test_elasticsearch_is_stopped_everywhere_before_a_file_is_deleted_and_clients_are_refused_meanwhile(old_index):
     operator = old_index
+    said = operator.upgrades("test=True")
+    assert "would delete" in said.stdout and "Result: False" not in said.stdout, said.stdout
+    assert [str(one) for one in operator.changing_commands()] == []
+
     run = operator.upgrades()
     assert run.returncode == 0, run.stdout + run.stderr
     stops = operator.commands("chef-backend-ctl stop elasticsearch")
@@ -144,6 +148,10 @@ def test_refused_before_anything_changes(house):
     refused("expected versions that rise")
     operator.wants(LAST, hops=[hop(operator, NEW)], frontend_least_version="15.0.0", reindex_organisation="default")
     refused("fe1 runs 14.16.19", "orch.chef_server_upgrade")
+    operator.wants(LAST, hops=[hop(operator, NEW)], reindex_organisation="default", backup=False)
+    said = operator.upgrades("test=True")
+    assert "would go on: 2.3.16 to 3.1.1: reindex" in said.stdout, said.stdout
+    assert [str(one) for one in operator.changing_commands()] == []
     operator.lab.exec("be1", "chef-backend-ctl", "stop", "elasticsearch")
     operator.forgets_the_past()
     operator.wants(LAST, hops=[hop(operator, NEW)], reindex_organisation="default")
