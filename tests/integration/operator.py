@@ -60,7 +60,7 @@ class Operator:
 
     def hosts_installing(self):
         """Return the hosts on which packages changed since then, in order, each once: apt calls dpkg twice."""
-        return list(dict.fromkeys(command.host for command in self.commands("dpkg")))
+        return list(dict.fromkeys(command.host for command in self.commands() if command.installs))
 
     def hosts_upgrading(self):
         """Return the hosts of every ``upgrade`` since then, in order, as often as it was run."""

@@ -179,6 +179,13 @@ def forget_runs() -> None:
         shutil.rmtree(bank)
 
 
+def forget() -> None:
+    """Throw away what a master that is down has kept, its keys and logs too, and the pillar."""
+    for folder in (MASTER, PILLAR):
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(folder)
+
+
 def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     """The environment for Salt commands in the hub, with extra variables on top."""
     return {**os.environ, "PATH": f"{sys.prefix}/bin:{HOST_PATH}", **(extra or {})}

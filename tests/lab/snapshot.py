@@ -57,6 +57,12 @@ def restore(lab, name: str) -> None:
     _start(lab)
 
 
+def forget() -> None:
+    """Throw all snapshots away."""
+    for place in (RUN / "snapshots").iterdir():
+        shutil.rmtree(place)
+
+
 def _place(name: str) -> Path:
     if not name.replace("-", "").replace("_", "").isalnum():
         raise LabError(f"{name!r} cannot name a snapshot: use letters, digits, - and _")
