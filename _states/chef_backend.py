@@ -89,7 +89,7 @@ def installed(name, source, sha256):
     path = _staged_path(source)
     with _result(name) as ret:
         before = __salt__["chef_backend.version"]()
-        if before == name and _packaged() == name:
+        if before == name and versions.of_package(_packaged()) == name:
             return _done(ret, f"chef-backend {name} is installed")
         if versions.Version.from_text(before) > versions.Version.from_text(name):
             # asked here: apt may, and dnf does replace a package by an older one
@@ -120,10 +120,11 @@ def installed(name, source, sha256):
         after = __salt__["chef_backend.version"]()
         if after != name:
             raise CommandExecutionError(f"{__grains__['id']}: {path} is installed, but the manifest says {after}")
-        if _packaged() != name:
+        held = _packaged()
+        if versions.of_package(held) != name:
             raise CommandExecutionError(
-                f"{__grains__['id']}: {path} is unpacked, but the package manager does not hold chef-backend {name} "
-                "alone and whole: see what it says of the package, mend that, and run the same command again"
+                f"{__grains__['id']}: {path} is unpacked, but the package manager holds {held or 'nothing whole'}, "
+                f"expected {name} alone: have it mend that, then run the same command again"
             )
         if before == name:
             return _done(ret, f"the installation of chef-backend {name} had been cut off, and is whole now")
@@ -261,8 +262,8 @@ def _package_trouble(path, sha256, version, package):
 
 
 def _packaged():
-    """Return the release that the package manager holds: half an installation is none, or two of them in rpm's."""
-    return versions.of_package(__salt__["pkg.version"]("chef-backend"))
+    """Return which version the package manager holds. Half an installation is none for dpkg, and two for rpm."""
+    return __salt__["pkg.version"]("chef-backend")
 
 
 def _look():
