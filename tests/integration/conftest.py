@@ -1,5 +1,7 @@
 """One laboratory for all integration tests: booted once, saved once, put back when a test has changed it.
 
+Tests whose hosts are of the other package family come last: for them it is taken down, and booted so.
+
 They run inside a world: `python -m tests.lab run -- python -m pytest tests/integration`.
 """
 
@@ -15,18 +17,36 @@ SNAPSHOT = "fresh"
 
 
 class House:
-    """The one lab, and in which state its last borrower left it: fresh, used, or spoiled."""
+    """The one lab, and in which state its last borrower left it: fresh, used, or spoiled.
 
-    def __init__(self, lab):
-        self.lab = lab
-        self.state = "fresh"
+    minions: whether it has Salt. It is booted when it is first asked for.
+    """
 
-    def fresh(self):
-        """Return the lab as at the snapshot, to be changed at will."""
-        if self.state != "fresh":
+    def __init__(self, minions):
+        self.minions = minions
+        self.lab, self.state = None, None
+
+    def fresh(self, family="deb"):
+        """Return the lab as at the snapshot, to be changed at will; its hosts' packages are of this family."""
+        if self.lab is None or self.lab.family != family:
+            self._boot(family)
+        elif self.state != "fresh":
             self.lab.restore(SNAPSHOT)
         self.state = "spoiled"
         return self.lab
+
+    def _boot(self, family):
+        """Boot a lab of a family and save it. A world has one lab at a time: the one before is taken down."""
+        self.close()
+        self.lab = Lab.boot(backends=VERSION, minions=self.minions, family=family)
+        self.lab.save(SNAPSHOT)
+        self.state = "fresh"
+
+    def close(self):
+        """Take the lab down, if there is one."""
+        if self.lab is not None:
+            self.lab.down()
+        self.lab = None
 
     def mended(self, *, spoil=False):
         """Return the lab healthy, as a person would bring it about; leader, data and versions stay as they are.
@@ -34,7 +54,9 @@ class House:
         Much quicker than putting everything back, for tests that break a cluster's health and nothing else;
         ``spoil``: the borrower breaks more.
         """
-        if self.state == "spoiled":
+        if self.lab is None or self.lab.family != "deb":
+            self._boot("deb")
+        elif self.state == "spoiled":
             self.lab.restore(SNAPSHOT)
         elif self.state == "used":
             try:
@@ -64,16 +86,19 @@ class House:
         return None
 
 
+def pytest_collection_modifyitems(items):
+    """Leave the tests in their order, but those with hosts of the other family last: that boot is made once."""
+    items.sort(key=lambda item: "rpm_lab" in item.fixturenames)
+
+
 @pytest.fixture(scope="session")
 def house(request):
     """The lab at chef-backend 2.2.0 with its snapshot; without Salt when only tests of the lab itself run."""
-    needs_salt = any(not item.path.name.startswith("test_lab_") for item in request.session.items)
-    lab = Lab.boot(backends=VERSION, minions=needs_salt)
+    someone = House(minions=any(not item.path.name.startswith("test_lab_") for item in request.session.items))
     try:
-        lab.save(SNAPSHOT)
-        yield House(lab)
+        yield someone
     finally:
-        lab.down()
+        someone.close()
 
 
 @pytest.fixture
@@ -100,6 +125,12 @@ def operator(fresh_lab):
 def module_lab(house):
     """The lab as it was booted, for a module whose tests look at what its first act left."""
     return house.fresh()
+
+
+@pytest.fixture(scope="module")
+def rpm_lab(house):
+    """A lab of its own with hosts that rpm, dnf and Salt take for RedHat's, for the module that looks at them."""
+    return house.fresh(family="rpm")
 
 
 @pytest.fixture

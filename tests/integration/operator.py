@@ -108,6 +108,22 @@ def assert_finished(operator, run):
     assert operator.shown_failover() == "on"
 
 
+def assert_nothing_left_to_do(operator):
+    """The one command, typed once more, ends with status 0 and changes nothing."""
+    operator.forgets_the_past()
+    run = operator.upgrades()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert operator.changing_commands() == []
+
+
+def assert_untouched(operator, run, *words):
+    """The run was refused in these words, and no command changed anything anywhere."""
+    assert run.returncode != 0, run.stdout + run.stderr
+    for word in words:
+        assert word in run.stdout, run.stdout
+    assert [str(c) for c in operator.changing_commands()] == []
+
+
 def pillar(cluster="prod"):
     return "pillar=" + json.dumps({"cluster": cluster})
 
