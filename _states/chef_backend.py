@@ -15,10 +15,12 @@ try:
     from saltext.chef_backend import chef_backend_health as health
     from saltext.chef_backend import chef_backend_parse as parse
     from saltext.chef_backend import chef_backend_result as outcome
+    from saltext.chef_backend import chef_backend_version as versions
 except ImportError:
     import chef_backend_health as health
     import chef_backend_parse as parse
     import chef_backend_result as outcome
+    import chef_backend_version as versions
 
 STAGING = "/var/cache/salt-chef-backend"
 _would, _done = outcome.would, outcome.done
@@ -90,8 +92,14 @@ def installed(name, source, sha256):
     path = _staged_path(source)
     with _result(name) as ret:
         before = __salt__["chef_backend.version"]()
-        if before == name:
+        if before == name and versions.of_package(_packaged()) == name:
             return _done(ret, f"chef-backend {name} is installed")
+        if versions.Version.from_text(before) > versions.Version.from_text(name):
+            # asked here: apt may, and dnf does replace a package by an older one
+            raise CommandExecutionError(
+                f"{__grains__['id']}: chef-backend {before} is installed, and {name} is older: there is no way back. "
+                "Nothing was done: correct the version in the pillar"
+            )
         if __opts__["test"]:
             return _would(ret, f"would install {path}", "chef-backend", before, name)
         trouble = _package_trouble(path, sha256, name, "chef-backend")
@@ -99,14 +107,30 @@ def installed(name, source, sha256):
             raise CommandExecutionError(trouble)
         __salt__["chef_backend_record.begun_here"]()
         with _told("install"):
-            # Salt's own state knows dpkg and rpm; refresh=False: a local file needs no package lists
-            done = __states__["pkg.installed"](name="chef-backend", sources=[{"chef-backend": path}], refresh=False)
+            # Salt's own state knows dpkg and rpm. A local file needs no package lists (refresh) and no repository:
+            # dnf would read them all, and fail where one cannot be reached; apt does not know the word.
+            # Reinstalled is what was cut off half-way: the new manifest is there, but for rpm so is the old package.
+            done = __states__["pkg.installed"](
+                name="chef-backend",
+                sources=[{"chef-backend": path}],
+                refresh=False,
+                reinstall=before == name,
+                disablerepo="*",
+            )
             ret["changes"].update(done.get("changes") or {})
             if done["result"] is not True:
                 raise CommandExecutionError(f"{__grains__['id']}: installing {path} failed: {done['comment']}")
         after = __salt__["chef_backend.version"]()
         if after != name:
             raise CommandExecutionError(f"{__grains__['id']}: {path} is installed, but the manifest says {after}")
+        held = _packaged()
+        if versions.of_package(held) != name:
+            raise CommandExecutionError(
+                f"{__grains__['id']}: {path} is unpacked, but the package manager holds {held or 'nothing whole'}, "
+                f"expected {name} alone: have it mend that, then run the same command again"
+            )
+        if before == name:
+            return _done(ret, f"the installation of chef-backend {name} had been cut off, and is whole now")
         return _done(ret, f"chef-backend {before} replaced by {after}; its services run the version before")
     return ret
 
@@ -257,13 +281,25 @@ def _package_trouble(path, sha256, version, package):
         found = __salt__["file.get_hash"](path, form="sha256")
         if found != sha256:
             return f"{path}: sha256 is {found}, expected {sha256}: wrong file, or wrong checksum in the pillar"
-    info = __salt__["lowpkg.bin_pkg_info"](path)
-    if info["name"] != package:
+    info, why = None, ""
+    try:
+        info = __salt__["lowpkg.bin_pkg_info"](path)  # None where it is no package: rpm's; it raises: dpkg's
+    except CommandExecutionError as err:
+        why = f" ({err})"
+    if info is None:
+        family = __grains__["os_family"]
+        return f"{path} is no package for a node of the family {family}: name one that is, in the pillar{why}"
+    if info["name"] != package:  # with its architecture, where that is not the node's
         return f"{path} is a package of {info['name']}, expected {package}"
-    inside = info["version"].partition("-")[0].partition(":")[2] or info["version"].partition("-")[0]
+    inside = versions.of_package(info["version"])
     if inside != version:
         return f"{path} holds version {inside}, expected {version}: correct package or version in the pillar"
     return None
+
+
+def _packaged():
+    """Return which version the package manager holds. Half an installation is none for dpkg, and two for rpm."""
+    return __salt__["pkg.version"]("chef-backend")
 
 
 def _running():
@@ -293,7 +329,8 @@ def _archives(folder):
 
 
 def _result(name):
-    return outcome.attempt(name, (CommandExecutionError, parse.ParseError, OSError))
+    # ParseError is a ValueError
+    return outcome.attempt(name, (CommandExecutionError, ValueError, OSError))
 
 
 def _told(step):

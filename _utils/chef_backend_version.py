@@ -34,6 +34,15 @@ class Version:
         return f"{self.major}.{self.minor}.{self.patch}"
 
 
+def of_package(text):
+    """Return the release within a package's version, without epoch and revision: ``1:2.3.16-1.el8`` holds 2.3.16.
+
+    :param text: as dpkg or rpm tell it; the revision is what follows the last dash in both.
+    """
+    without_epoch = text.partition(":")[2] or text
+    return without_epoch.rpartition("-")[0] or without_epoch
+
+
 @dataclasses.dataclass(frozen=True)
 class Way:
     """How to go: rolling, downtime, reindex, none (nothing to do) or refused, with the version to take first."""

@@ -7,7 +7,7 @@ chef_backend:
       frontends: 'G@roles:chef-frontend and *.prod'  # minion ids or a compound target; may be left out
       version: 2.3.16  # the target
       package:
-        source: salt://chef/chef-backend_2.3.16-1_amd64.deb
+        source: salt://chef/chef-backend_2.3.16-1_amd64.deb  # or the .rpm, if that is the nodes' family
         sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08  # or: skip-verification
       backup: true  # one follower takes a backup before the first node is touched
       frontend_batch: 1  # frontends at once: a number or a percentage

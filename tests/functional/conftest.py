@@ -9,6 +9,7 @@ import salt.loader
 import yaml
 
 from tests.functional.minion import REPO, Minion, move_tree
+from tests.functional.packagers import REDHAT
 from tests.functional.recorded import Recorded
 from tests.functional.runbook import Answers, Runbook, render, unknown_parameters
 
@@ -38,6 +39,12 @@ def fixture_shared(tmp_path_factory):
     """Return the minion, be1, that all tests share: to load one takes longer than most tests."""
     root = tmp_path_factory.mktemp("m")  # short: a socket's path has at most 107 bytes
     return Minion(root, move_tree(root))
+
+
+@pytest.fixture(name="redhat", scope="session")
+def fixture_redhat(shared):
+    """Return a be1 whose packages are rpm's, shared too; of the same tree, since Python loads a module once."""
+    return Minion(shared.root, shared.tree, grains=REDHAT)
 
 
 @pytest.fixture(name="minion")

@@ -88,10 +88,10 @@ def own_functions(opts, kind, tag):
 class Minion:
     """A minion: its execution modules, its states, its files."""
 
-    def __init__(self, root, tree):
+    def __init__(self, root, tree, **more):
         self.root = root
         self.tree = tree
-        self.opts = minion_opts(root, tree)
+        self.opts = minion_opts(root, tree, **more)
         self.modules = salt.loader.minion_mods(self.opts, utils=salt.loader.utils(self.opts), context={})
         self.context = {}
 

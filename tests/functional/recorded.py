@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-PROGRAMS = ("chef-backend-ctl", "chef-server-ctl", "psql", "runuser", "dpkg", "dpkg-query", "apt-get")
+PROGRAMS = ("chef-backend-ctl", "chef-server-ctl", "psql", "runuser", "dpkg", "dpkg-query", "apt-get", "rpm", "dnf")
 READING = {  # what a state may call in test mode
     ("chef-backend-ctl", "cluster-status"),
     ("chef-backend-ctl", "status"),
@@ -21,6 +21,8 @@ READING = {  # what a state may call in test mode
     ("dpkg", "--get-selections"),
     ("dpkg", "--print-architecture"),
     ("dpkg-query", "--showformat"),
+    ("rpm", "-qp"),
+    ("rpm", "-qa"),
 }
 
 SCRIPT = """#!{python} -IS

@@ -1,32 +1,44 @@
-"""States of the package and the backup: what is fetched, verified and installed, with recorded dpkg and apt."""
+"""States of the package: what is fetched, verified and installed, with recorded dpkg and apt, and rpm and dnf."""
 
 import hashlib
-import tarfile
 
 import pytest
 
 from tests.functional.conftest import manifest
+from tests.functional.packagers import Debian, RedHat
 
 MANIFEST = "/opt/chef-backend/version-manifest.json"
-INSIDE = " Package: {package}\n Version: {version}\n Architecture: amd64\n"
 CONTENT = "the package's bytes"
 SHA256 = hashlib.sha256(CONTENT.encode()).hexdigest()
-DEB = "chef-backend_2.3.16-1_amd64.deb"
+
+
+@pytest.fixture(name="packager", params=[Debian, RedHat], ids=lambda kind: kind.family)
+def fixture_packager(request):
+    """Return the node's package manager: every test here is made with both."""
+    return request.param()
+
+
+@pytest.fixture(name="minion")
+def fixture_minion(packager, request):
+    """Return a minion of that family with nothing of the product installed on it."""
+    minion = request.getfixturevalue(packager.minion)
+    minion.forget()
+    return minion
 
 
 @pytest.fixture(name="source")
-def fixture_source(minion, recorded, tmp_path):
+def fixture_source(packager, recorded, tmp_path):
     """Return where a package of chef-backend 2.3.16 lies."""
-    recorded.say("dpkg -I", INSIDE.format(package="chef-backend", version="2.3.16-1"))
-    path = tmp_path / DEB
+    packager.holds(recorded)
+    path = tmp_path / packager.file
     path.write_text(CONTENT, encoding="utf-8")
     return str(path)
 
 
 @pytest.fixture(name="staged")
-def fixture_staged(minion):
+def fixture_staged(packager, minion):
     """Return where it is staged."""
-    return minion.path(f"/var/cache/salt-chef-backend/{DEB}")
+    return minion.path(f"/var/cache/salt-chef-backend/{packager.file}")
 
 
 class TestStaged:
@@ -58,73 +70,94 @@ class TestStaged:
         ("inside", "kwargs", "said"),
         [
             ({}, {"sha256": "0" * 64}, f"sha256 is {SHA256}, expected {'0' * 64}: wrong file, or wrong checksum"),
-            ({"version": "2.3.17-1"}, {}, "holds version 2.3.17, expected 2.3.16"),
-            ({"version": "1:2.3.16-1"}, {"version": "2.3.17"}, "holds version 2.3.16, expected 2.3.17"),
+            ({"release": "2.3.17"}, {}, "holds version 2.3.17, expected 2.3.16"),
+            ({"epoch": 1}, {"version": "2.3.17"}, "holds version 2.3.16, expected 2.3.17"),
             ({"package": "chef-server-core"}, {}, "is a package of chef-server-core, expected chef-backend"),
         ],
     )
     def test_what_is_not_the_promised_package_does_not_stay(
-        self, minion, recorded, source, staged, inside, kwargs, said
+        self, minion, recorded, packager, source, staged, inside, kwargs, said
     ):
-        recorded.say("dpkg -I", INSIDE.format(**{"package": "chef-backend", "version": "2.3.16-1", **inside}))
+        packager.holds(recorded, **inside)
         done = self.stage(minion, source, **kwargs)
         assert (done["result"], done["changes"]) == (False, {})
         assert said in done["comment"]
         assert not staged.exists()
 
-    def test_the_version_inside_is_checked_without_a_checksum_too(self, minion, recorded, source, staged):
-        recorded.say("dpkg -I", INSIDE.format(package="chef-backend", version="3.1.1-1"))
+    def test_an_epoch_is_no_part_of_the_release(self, minion, recorded, packager, source):
+        packager.holds(recorded, epoch=1)
+        assert self.stage(minion, source)["result"] is True
+
+    def test_the_version_inside_is_checked_without_a_checksum_too(self, minion, recorded, packager, source, staged):
+        packager.holds(recorded, release="3.1.1")
         done = self.stage(minion, source, sha256="skip-verification")
         assert done["result"] is False
         assert "holds version 3.1.1" in done["comment"]
         assert not staged.exists()
 
-    def test_no_package_at_all(self, minion, recorded, source, staged):
-        recorded.say("dpkg -I", status=2, stderr="dpkg-deb: error: not a Debian format archive\n")
+    def test_a_package_for_machines_of_another_kind(self, minion, recorded, packager, source, staged):
+        packager.holds_foreign(recorded)
         done = self.stage(minion, source)
-        assert done["result"] is False
-        assert "not a Debian format archive" in done["comment"]
+        assert (done["result"], done["changes"]) == (False, {})
+        assert f"is a package of {packager.foreign}, expected chef-backend" in done["comment"]
+        assert not staged.exists()
+
+    @pytest.mark.parametrize("sha256", [SHA256, "skip-verification"])
+    def test_the_other_familys_package_or_none_at_all(self, minion, recorded, packager, source, staged, sha256):
+        packager.holds_nothing(recorded)
+        done = self.stage(minion, source, sha256=sha256)
+        assert (done["result"], done["changes"]) == (False, {})
+        assert f"{staged} is no package for a node of the family {packager.family}" in done["comment"]
+        assert not staged.exists()
+
+    def test_what_was_no_package_is_fetched_anew_when_it_is_one(self, minion, recorded, packager, source, staged):
+        packager.holds_nothing(recorded)
+        staged.write_text("half a download", encoding="utf-8")
+        assert self.stage(minion, source, sha256="skip-verification")["result"] is False
+        packager.holds(recorded)
+        assert self.stage(minion, source, sha256="skip-verification")["result"] is True
+        assert staged.read_text(encoding="utf-8") == CONTENT
 
     @pytest.mark.parametrize("where", ["salt://none/", "/none/", "http://127.0.0.1:{port}/"])
-    def test_nothing_there_to_fetch(self, minion, unused_port, staged, where):
-        url = where.format(port=unused_port) + DEB
+    def test_nothing_there_to_fetch(self, minion, packager, unused_port, staged, where):
+        url = where.format(port=unused_port) + packager.file
         done = self.stage(minion, url)
         assert (done["result"], done["changes"]) == (False, {})
         assert done["comment"].startswith(f"{url} cannot be fetched")
         assert not staged.exists()
 
-    def test_from_the_masters_files(self, minion, source, staged):
+    def test_from_the_masters_files(self, minion, packager, source, staged):
         (minion.tree / "chef").mkdir(exist_ok=True)
-        (minion.tree / "chef" / DEB).write_text(CONTENT, encoding="utf-8")
-        assert self.stage(minion, f"salt://chef/{DEB}")["result"] is True
+        (minion.tree / "chef" / packager.file).write_text(CONTENT, encoding="utf-8")
+        assert self.stage(minion, f"salt://chef/{packager.file}")["result"] is True
         assert staged.read_text(encoding="utf-8") == CONTENT
 
 
 class TestInstalled:
     @pytest.fixture(autouse=True)
-    def fixture_node(self, minion, recorded, source, staged, tmp_path):
+    def fixture_node(self, minion, recorded, packager, source, staged, tmp_path):
         """Make a node with 2.2.0 installed and 2.3.16 staged."""
-        self.minion, self.source = minion, source
+        self.minion, self.packager, self.source = minion, packager, source
         minion.write(MANIFEST, manifest("2.2.0"))
         staged.write_text(CONTENT, encoding="utf-8")
         (tmp_path / "new").write_text(manifest("2.3.16"), encoding="utf-8")
         (tmp_path / "other").write_text(manifest("2.3.17"), encoding="utf-8")
-        recorded.say("dpkg --compare-versions", status=1)
-        recorded.say("dpkg --compare-versions 2.2.0-1 lt 2.3.16-1")
-        recorded.say("dpkg --compare-versions 2.3.16-1 gt 2.2.0-1")
-        recorded.say("dpkg-query", self.listing("2.2.0-1"))
-        self.now_installed = {"dpkg-query": self.listing("2.3.16-1")}
-
-    @staticmethod
-    def listing(version):
-        return f"install ok installed chef-backend {version} amd64\n"
+        packager.compares(recorded, "2.2.0", "2.3.16")
+        self.answer(recorded, packager.installed("2.2.0"))
+        self.replaced = {"old": packager.version("2.2.0"), "new": packager.version("2.3.16")}
 
     def install(self, **kwargs):
         return self.minion.state("chef_backend.installed", "2.3.16", source=self.source, sha256=SHA256, **kwargs)
 
-    def apt(self, recorded, tmp_path, source="new", then=None, **kwargs):
-        manifest_file = self.minion.path(MANIFEST)
-        recorded.say("apt-get", copies={tmp_path / source: manifest_file}, then=then, **kwargs)
+    @staticmethod
+    def answer(recorded, answers):
+        for line, text in answers.items():
+            recorded.say(line, text)
+
+    def installs(self, recorded, manifest_file):
+        """Have the package manager install 2.3.16, with this manifest in it."""
+        copies = {manifest_file: self.minion.path(MANIFEST)}
+        recorded.say(self.packager.installer, copies=copies, then=self.packager.installed("2.3.16"))
 
     def test_test_mode(self, recorded):
         done = self.install(test=True)
@@ -133,18 +166,44 @@ class TestInstalled:
         assert recorded.changing == []
 
     def test_installed(self, recorded, tmp_path, staged):
-        self.apt(recorded, tmp_path, then=self.now_installed)
+        self.installs(recorded, tmp_path / "new")
         done = self.install()
         assert done["result"] is True, done["comment"]
         assert done["comment"] == "chef-backend 2.2.0 replaced by 2.3.16; its services run the version before"
-        assert done["changes"] == {"chef-backend": {"old": "2.2.0-1", "new": "2.3.16-1"}}
+        assert done["changes"] == {"chef-backend": self.replaced}
         (words,) = recorded.changing
-        assert words[0] == "apt-get" and words[-2:] == ["install", str(staged)]
+        assert words[0] == self.packager.installer
+        assert words[-2:] == ["install", str(staged)]
+        assert tuple(words[1 : 1 + len(self.packager.options)]) == self.packager.options
 
     def test_once_more_changes_nothing(self, recorded, minion):
         minion.write(MANIFEST, manifest("2.3.16"))
+        self.answer(recorded, self.packager.installed("2.3.16"))
         done = self.install()
-        assert (done["result"], done["changes"], recorded.words) == (True, {}, [])
+        assert (done["result"], done["changes"], recorded.changing) == (True, {}, [])
+
+    def test_an_installation_that_was_cut_off_is_made_whole(self, recorded, minion, tmp_path):
+        minion.write(MANIFEST, manifest("2.3.16"))
+        self.answer(recorded, self.packager.half_installed("2.2.0", "2.3.16"))
+        self.installs(recorded, tmp_path / "new")
+        assert self.install(test=True)["result"] is None
+        assert recorded.changing == []
+        done = self.install()
+        assert done["result"] is True, done["comment"]
+        assert done["comment"] == "the installation of chef-backend 2.3.16 had been cut off, and is whole now"
+        (words,) = recorded.changing
+        assert words[0] == self.packager.installer
+        assert words[-2] == self.packager.completing
+        assert "chef-backend" in done["changes"]
+
+    def test_what_stays_half_installed_is_no_success(self, recorded, minion, staged):
+        minion.write(MANIFEST, manifest("2.3.16"))
+        self.answer(recorded, self.packager.half_installed("2.2.0", "2.3.16"))
+        recorded.say(self.packager.installer)
+        done = self.install()
+        assert done["result"] is False
+        assert done["comment"].startswith("be1: ")
+        assert str(staged) in done["comment"]
 
     def test_a_staged_file_that_changed_meanwhile_is_not_installed(self, recorded, staged):
         staged.write_text("something else", encoding="utf-8")
@@ -153,6 +212,21 @@ class TestInstalled:
         assert "wrong file, or wrong checksum in the pillar" in done["comment"]
         assert recorded.changing == []
 
+    @pytest.mark.parametrize("test", [False, True])
+    def test_an_older_version_is_refused_before_anything_is_asked(self, recorded, minion, test):
+        minion.write(MANIFEST, manifest("3.1.1"))
+        done = self.install(test=test)
+        assert (done["result"], done["changes"]) == (False, {})
+        assert done["comment"].startswith("be1: chef-backend 3.1.1 is installed, and 2.3.16 is older")
+        assert recorded.words == []
+
+    def test_what_the_manifest_says_may_be_no_release(self, recorded, minion):
+        minion.write(MANIFEST, manifest("2.3.16+20180101"))
+        done = self.install()
+        assert (done["result"], done["changes"]) == (False, {})
+        assert "'2.3.16+20180101' is not a version" in done["comment"]
+        assert recorded.words == []
+
     def test_nothing_staged(self, recorded, staged):
         staged.unlink()
         done = self.install()
@@ -160,68 +234,16 @@ class TestInstalled:
         assert done["comment"] == f"{staged} is not there"
         assert recorded.changing == []
 
-    def test_apt_fails(self, recorded):
-        recorded.say("apt-get", status=100, stderr="E: dpkg was interrupted\n")
+    def test_the_package_manager_fails(self, recorded):
+        recorded.say(self.packager.installer, status=100, stderr="it was interrupted\n")
         done = self.install()
         assert (done["result"], done["changes"]) == (False, {})
         assert done["comment"].startswith("be1: installing ")
-        assert "E: dpkg was interrupted" in done["comment"]
+        assert "it was interrupted" in done["comment"]
 
-    def test_apt_says_yes_and_another_version_is_there(self, recorded, tmp_path):
-        self.apt(recorded, tmp_path, source="other", then=self.now_installed)
+    def test_the_package_manager_says_yes_and_another_version_is_there(self, recorded, tmp_path):
+        self.installs(recorded, tmp_path / "other")
         done = self.install()
         assert done["result"] is False
         assert done["comment"].endswith("is installed, but the manifest says 2.3.17")
-        assert done["changes"] == {"chef-backend": {"old": "2.2.0-1", "new": "2.3.16-1"}}
-
-
-class TestBackedUp:
-    LINE = "chef-backend-ctl backup --timeout 60"
-
-    @pytest.fixture(autouse=True)
-    def fixture_folder(self, minion, tmp_path):
-        self.folder = minion.path("/var/opt/chef-backup/x").parent
-        (self.folder / "chef-backup-old.tar.gz").write_bytes(b"an older one")
-        self.new = self.folder / "chef-backup-2026-11-22.tar.gz"
-        self.whole = tmp_path / "whole.tar.gz"
-        with tarfile.open(self.whole, "w:gz") as archive:
-            archive.add(self.folder / "chef-backup-old.tar.gz", "postgresql.dump")
-
-    def back_up(self, minion, **kwargs):
-        return minion.state("chef_backend.backed_up", str(self.folder), timeout=60, **kwargs)
-
-    def test_test_mode(self, minion, recorded):
-        done = self.back_up(minion, test=True)
-        assert done["result"] is None
-        assert done["changes"] == {"archive": {"old": None, "new": "a new archive"}}
-        assert recorded.words == []
-
-    def test_backed_up(self, minion, recorded):
-        recorded.say(self.LINE, copies={self.whole: self.new})
-        done = self.back_up(minion)
-        assert done["result"] is True, done["comment"]
-        assert done["changes"] == {"archive": {"old": None, "new": str(self.new)}}
-        assert done["comment"] == f"{self.new}: {self.new.stat().st_size} bytes, 1 members, readable to its end"
-        assert recorded.changing == [self.LINE.split()]
-
-    def test_status_0_and_no_archive(self, minion, recorded):
-        recorded.say(self.LINE)
-        done = self.back_up(minion)
-        assert (done["result"], done["changes"]) == (False, {})
-        assert done["comment"] == f"backup ended with status 0, but no new archive stands in {self.folder}"
-
-    @pytest.mark.parametrize("content", ["", "no archive", "cut"])
-    def test_half_an_archive(self, minion, recorded, tmp_path, content):
-        half = self.whole.read_bytes()[:60] if content == "cut" else content.encode()
-        (tmp_path / "half").write_bytes(half)
-        recorded.say(self.LINE, copies={tmp_path / "half": self.new})
-        done = self.back_up(minion)
-        assert done["result"] is False
-        assert done["comment"].startswith(f"{self.new} is no whole archive: ")
-        assert done["changes"] == {"archive": {"old": None, "new": str(self.new)}}
-
-    def test_backup_fails(self, minion, recorded):
-        recorded.say(self.LINE, "No space left on device\n", status=1)
-        done = self.back_up(minion)
-        assert (done["result"], done["changes"]) == (False, {})
-        assert done["comment"] == f"be1: {self.LINE} ended with status 1:\n  No space left on device"
+        assert done["changes"] == {"chef-backend": self.replaced}

@@ -1,5 +1,7 @@
 """One laboratory for all integration tests: booted once, saved once, put back when a test has changed it.
 
+Tests whose hosts are of the other package family come last: for them it is taken down, and booted so.
+
 They run inside a world: `python -m tests.lab run -- python -m pytest tests/integration`.
 """
 
@@ -78,6 +80,11 @@ class House:
         return None
 
 
+def pytest_collection_modifyitems(items):
+    """Leave the tests in their order, but those with hosts of the other family last: that boot is made once."""
+    items.sort(key=lambda item: "rpm_lab" in item.fixturenames)
+
+
 @pytest.fixture(scope="session")
 def house(request):
     """The lab at chef-backend 2.2.0 with its snapshot; without Salt when only tests of the lab itself run."""
@@ -112,6 +119,12 @@ def operator(fresh_lab):
 def module_lab(house):
     """The lab as it was booted, for a module whose tests look at what its first act left."""
     return house.fresh()
+
+
+@pytest.fixture(scope="module")
+def rpm_lab(house):
+    """A lab of its own with hosts that rpm, dnf and Salt take for RedHat's, for the module that looks at them."""
+    return house.fresh(family="rpm")
 
 
 @pytest.fixture

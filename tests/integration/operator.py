@@ -60,7 +60,7 @@ class Operator:
 
     def hosts_installing(self):
         """Return the hosts on which packages changed since then, in order, each once: apt calls dpkg twice."""
-        return list(dict.fromkeys(command.host for command in self.commands("dpkg")))
+        return list(dict.fromkeys(command.host for command in self.commands() if command.installs))
 
     def hosts_upgrading(self):
         """Return the hosts of every ``upgrade`` since then, in order, as often as it was run."""
@@ -106,6 +106,22 @@ def assert_finished(operator, run):
     assert run.returncode == 0, run.stdout + run.stderr
     assert set(operator.versions().values()) == {NEW}
     assert operator.shown_failover() == "on"
+
+
+def assert_nothing_left_to_do(operator):
+    """The one command, typed once more, ends with status 0 and changes nothing."""
+    operator.forgets_the_past()
+    run = operator.upgrades()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert operator.changing_commands() == []
+
+
+def assert_untouched(operator, run, *words):
+    """The run was refused in these words, and no command changed anything anywhere."""
+    assert run.returncode != 0, run.stdout + run.stderr
+    for word in words:
+        assert word in run.stdout, run.stdout
+    assert [str(c) for c in operator.changing_commands()] == []
 
 
 def pillar(cluster="prod"):

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from tests.integration.operator import NEW, OLD, Operator
+from tests.integration.operator import NEW, OLD, Operator, assert_nothing_left_to_do
 from tests.lab.clients.crowd import Crowd
 from tests.lab.clients.tally import ACKNOWLEDGED
 
@@ -89,10 +89,7 @@ def test_every_frontend_is_reconfigured_once_one_after_another(done):
 
 def test_run_again_changes_nothing(done):
     operator, _ = done
-    operator.forgets_the_past()
-    run = operator.upgrades()
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert operator.changing_commands() == []
+    assert_nothing_left_to_do(operator)
 
 
 def test_status_and_plan_say_so(done):

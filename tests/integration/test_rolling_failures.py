@@ -3,19 +3,7 @@
 import os
 import signal
 
-from tests.integration.operator import NEW, assert_finished, sha256
-
-
-def output(run):
-    return run.stdout + run.stderr
-
-
-def assert_untouched(operator, run, *words):
-    """The run was refused in these words, and no command changed anything anywhere."""
-    assert run.returncode != 0, output(run)
-    for word in words:
-        assert word in run.stdout, run.stdout
-    assert [str(c) for c in operator.changing_commands()] == []
+from tests.integration.operator import NEW, assert_finished, assert_untouched, sha256
 
 
 def test_a_followers_upgrade_fails_and_the_same_command_goes_on(operator):

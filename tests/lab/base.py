@@ -21,6 +21,7 @@ from tests.lab.common import CACHE, LabError, require_root
 PACKAGES = (
     "ca-certificates",
     "curl",
+    "dnf",
     "erlang-base",  # epmd
     "etcd-client",
     "etcd-server",
@@ -33,6 +34,7 @@ PACKAGES = (
     "procps",
     "python3",
     "python3-psycopg2",
+    "rpm",
     "runit",
 )
 

@@ -36,7 +36,7 @@ class Command:
 
     @property
     def verb(self) -> str:
-        """The subcommand, or the program itself for dpkg and rpm (the journal holds only what changes packages)."""
+        """The subcommand, or the program itself for dpkg, rpm and dnf: the journal holds only what changes packages."""
         return self.argv[1] if self.program in READING and len(self.argv) > 1 else self.program
 
     @property
@@ -50,7 +50,7 @@ class Command:
 
     @property
     def installs(self) -> bool:
-        return self.program in ("dpkg", "rpm")
+        return self.program in ("dpkg", "rpm", "dnf")
 
     def __str__(self) -> str:
         return f"{self.host} {self.verb}"

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.lab import health, network, power, salt, snapshot
+from tests.lab import families, health, network, power, salt, snapshot
 from tests.lab import stack as products
 from tests.lab.common import CHECKOUT, PATIENCE, RUN, CommandFailed, LabError
 from tests.lab.world import require_inside
@@ -25,14 +25,15 @@ class Lab:
     """A running laboratory, driven from its world's hub.
 
     version: chef-backend installed at boot; server: chef-server-core installed at boot; speed: what the product's
-    time constants were divided by; minions: whether Salt runs. The object holds nothing else, so that several
-    processes can have one (`attach`).
+    time constants were divided by; minions: whether Salt runs; family: of the hosts' packages, deb or rpm. The
+    object holds nothing else, so that several processes can have one (`attach`).
     """
 
     version: str
     server: str
     speed: float
     minions: bool
+    family: str
 
     hosts = tuple(network.ADDRESSES)
     backends = tuple(network.BACKENDS)
@@ -48,12 +49,14 @@ class Lab:
         server: str = "14.16.19",
         stack: bool = True,
         minions: bool = True,
+        family: str = "deb",
     ) -> "Lab":
         """Start everything in an empty world.
 
         backends: version of chef-backend; server: of chef-server-core; speed: divides every time constant of the
         product (1 = as documented); stack: False leaves the hosts without products; minions: False leaves out Salt,
-        master and minions, whose start takes most of a boot's and a restore's time.
+        master and minions, whose start takes most of a boot's and a restore's time; family: deb, or rpm for hosts
+        that are RedHat's in the eyes of rpm, dnf and Salt.
         Returns the lab, healthy, all minions answering. Raises LabError with what failed.
         """
         require_inside()
@@ -62,8 +65,8 @@ class Lab:
         if speed <= 0:
             raise LabError(f"speed {speed:g} cannot be: give a number above 0 (1 = the documented time constants)")
         if stack:
-            products.check(backends, server)
-        lab = cls(backends, server, float(speed), minions)
+            products.check(backends, server, family)
+        lab = cls(backends, server, float(speed), minions, family)
         salt.lay_ground(RUN / "ground")
         if minions:
             salt.start_master()
@@ -96,6 +99,8 @@ class Lab:
         }
         power.write(power.disk(host) / "etc/lab/lab.json", json.dumps(card) + "\n")
         power.write(power.disk(host) / "etc/lab/salt/minion.d/id.conf", f"id: {host}\n")
+        for path, text in families.FAMILIES[self.family].files.items():
+            power.write(power.disk(host) / path, text)
 
     def address(self, host: str) -> str:
         """IP address of a host. Raises LabError for an unknown name."""
@@ -205,13 +210,16 @@ class Lab:
         if self.minions:
             salt.await_minions(hosts or self.hosts, timeout)
 
-    def package(self, version: str) -> Path:
-        """The chef-backend package of a version in the hub; the minions see it as salt://packages/NAME."""
-        return products.package(version)
+    def package(self, version: str, family: str | None = None) -> Path:
+        """The chef-backend package of a version in the hub; the minions see it as salt://packages/NAME.
+
+        family: another one than the hosts'.
+        """
+        return products.package(version, family or self.family)
 
     def server_package(self, version: str) -> Path:
         """The chef-server-core package of a version in the hub; the minions see it as salt://packages/NAME."""
-        return products.server_package(version)
+        return products.server_package(version, self.family)
 
     # The lab's own truth
 

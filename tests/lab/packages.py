@@ -1,22 +1,18 @@
-"""Builds the lab's packages: real .deb files of the stand-ins, by dpkg-deb, in a tenth of a second each."""
+"""What is in the lab's packages: the stand-ins, laid out as the products are; `packing.py` makes files of them."""
 
 from __future__ import annotations
 
 import functools
 import json
-import os
 import py_compile
-import shutil
-import subprocess
 import tempfile
 from pathlib import Path
+
+from tests.lab import families, packing
 
 PRODUCT = Path(__file__).parent / "product"
 BACKENDS = ("1.4.6", "2.0.30", "2.2.0", "2.3.16", "3.0.0", "3.1.1")
 SERVERS = ("12.17.5", "14.16.19")
-
-BUILT = 1700000000
-"""Time of all files (epoch seconds), so that the same sources give the same package."""
 
 LAUNCHER = """#!/usr/bin/python3 -I
 import sys
@@ -43,56 +39,54 @@ mkdir -p /etc/opscode /var/opt/opscode /var/log/opscode
 """
 
 
-class BuildError(Exception):
-    """dpkg-deb failed."""
-
-
-def build(version: str, out_dir: Path, *, file_version: str | None = None, name: str = "chef-backend") -> Path:
+def build(version: str, out_dir: Path, *, name: str = "chef-backend", family: str = "deb") -> Path:
     """Build the package of a backend.
 
-    version: what is inside (manifest and control file); file_version: what the file's name says, when that is
-    to lie; name: the package's name (another one holds no Chef Backend).
-    Returns the file's path. Raises BuildError.
+    version: what is inside (the manifest, and what the package says of itself); name: the package's name (another
+    one holds no Chef Backend); family: deb or rpm. Returns the file's path. Raises packing.BuildError.
     """
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         if name == "chef-backend":
             _fill_backend(root, version)
-            scripts = {"postinst": POSTINST}
-        else:
-            manifest = {"manifest_format": 2, "build_version": version, "name": name}
-            _write(root / "opt" / name / "version-manifest.json", json.dumps(manifest) + "\n")
-            scripts = {}
-        return _pack(root, name, version, out_dir / f"{name}_{file_version or version}-1_amd64.deb", scripts)
+            return packing.pack(root, name, version, out_dir, family, POSTINST)
+        manifest = {"manifest_format": 2, "build_version": version, "name": name}
+        _write(root / "opt" / name / "version-manifest.json", json.dumps(manifest) + "\n")
+        return packing.pack(root, name, version, out_dir, family)
 
 
-def build_server(version: str, out_dir: Path) -> Path:
-    """Build the package of a frontend, chef-server-core; returns the file's path. Raises BuildError."""
+def build_server(version: str, out_dir: Path, *, family: str = "deb") -> Path:
+    """Build the package of a frontend, chef-server-core; returns the file's path. Raises packing.BuildError."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        product = root / "opt" / "opscode"
-        library = product / "embedded" / "lib"
-        _library(library / "lab_product", ("common", "frontend"))
-        _launcher(product / "bin" / "chef-server-ctl", "/opt/opscode/embedded/lib", "server_ctl")
-        _launcher(product / "embedded" / "bin" / "status-api", "/opt/opscode/embedded/lib", "status_api")
-        _link(root / "usr/bin/chef-server-ctl", "/opt/opscode/bin/chef-server-ctl")
-        _link(product / "embedded/bin/psql", "/usr/lib/postgresql/15/bin/psql")
-        manifest = {
-            "manifest_format": 2,
-            "build_version": version,
-            "build_git_revision": "0" * 40,
-            "license": "synthetic",
-            "software": {"haproxy": {"locked_version": "1.6.4"}},
-        }
-        _write(product / "version-manifest.json", json.dumps(manifest) + "\n")
-        _write(product / "version-manifest.txt", f"chef-server-core {version}\n")
-        return _pack(
-            root,
-            "chef-server-core",
-            version,
-            out_dir / f"chef-server-core_{version}-1_amd64.deb",
-            {"postinst": SERVER_POSTINST},
-        )
+        _fill_server(root, version)
+        return packing.pack(root, "chef-server-core", version, out_dir, family, SERVER_POSTINST)
+
+
+def build_system(out_dir: Path) -> Path:
+    """Build the package that stands for all of an rpm system; returns the file's path. Raises packing.BuildError."""
+    with tempfile.TemporaryDirectory() as folder:
+        named = (families.SYSTEM_PACKAGE, "8", out_dir, "rpm")
+        return packing.pack(Path(folder), *named, provides=families.SYSTEM_PROVIDES)
+
+
+def _fill_server(root: Path, version: str) -> None:
+    product = root / "opt" / "opscode"
+    library = product / "embedded" / "lib"
+    _library(library / "lab_product", ("common", "frontend"))
+    _launcher(product / "bin" / "chef-server-ctl", "/opt/opscode/embedded/lib", "server_ctl")
+    _launcher(product / "embedded" / "bin" / "status-api", "/opt/opscode/embedded/lib", "status_api")
+    _link(root / "usr/bin/chef-server-ctl", "/opt/opscode/bin/chef-server-ctl")
+    _link(product / "embedded/bin/psql", "/usr/lib/postgresql/15/bin/psql")
+    manifest = {
+        "manifest_format": 2,
+        "build_version": version,
+        "build_git_revision": "0" * 40,
+        "license": "synthetic",
+        "software": {"haproxy": {"locked_version": "1.6.4"}},
+    }
+    _write(product / "version-manifest.json", json.dumps(manifest) + "\n")
+    _write(product / "version-manifest.txt", f"chef-server-core {version}\n")
 
 
 def _fill_backend(root: Path, version: str) -> None:
@@ -122,7 +116,7 @@ def _library(target: Path, parts: tuple[str, ...]) -> None:
         for source in sorted((PRODUCT / part).glob("*.py")):
             text = source.read_text()
             _write(target / source.name, text)
-            # Compiled beforehand: a root's first call would leave files behind that dpkg does not know.
+            # Compiled beforehand: a root's first call would leave files behind that the package does not know.
             compiled = target / "__pycache__" / f"{source.stem}.cpython-311.pyc"
             compiled.parent.mkdir(exist_ok=True)
             compiled.write_bytes(_compiled(source.name, text))
@@ -156,34 +150,3 @@ def _write(path: Path, text: str, mode: int = 0o644) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     path.chmod(mode)
-
-
-def _pack(root: Path, name: str, version: str, target: Path, scripts: dict[str, str]) -> Path:
-    control = {
-        "Package": name,
-        "Version": f"{version}-1",
-        "Architecture": "amd64",
-        "Maintainer": "salt-chef-backend laboratory <lab@localhost>",
-        "Section": "misc",
-        "Priority": "optional",
-        "Description": f"laboratory stand-in for {name} {version}",
-    }
-    _write(root / "DEBIAN" / "control", "".join(f"{key}: {value}\n" for key, value in control.items()))
-    for script, text in scripts.items():
-        _write(root / "DEBIAN" / script, text, 0o755)
-    for folder, folders, files in os.walk(root):
-        for entry in (*folders, *files, "."):
-            os.utime(Path(folder) / entry, (BUILT, BUILT), follow_symlinks=False)
-        Path(folder).chmod(0o755)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    answer = subprocess.run(
-        ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "-b", str(root), str(temporary)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "SOURCE_DATE_EPOCH": str(BUILT)},
-    )
-    if answer.returncode:
-        raise BuildError(f"{target.name}: dpkg-deb ended with {answer.returncode}: {answer.stderr.strip()}")
-    shutil.move(temporary, target)
-    return target

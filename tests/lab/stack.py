@@ -1,11 +1,10 @@
 """From bare hosts to a running cluster, by the commands an administrator would type, in the documented order."""
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.lab import packages, salt
+from tests.lab import families, packages, packing, salt
 from tests.lab.common import PATIENCE, LabError
 
 SECRETS = "/etc/chef-backend/chef-backend-secrets.json"
@@ -13,11 +12,12 @@ SETTINGS = "/etc/opscode/chef-server.rb"
 _BUILDING = threading.Lock()
 
 
-def check(version: str, server: str) -> None:
-    """Raise LabError unless the lab has these versions of chef-backend and chef-server-core."""
+def check(version: str, server: str, family: str) -> None:
+    """Raise LabError unless the lab has these versions of chef-backend and chef-server-core, and such hosts."""
     for wanted, known, name in (
         (version, packages.BACKENDS, "chef-backend"),
         (server, packages.SERVERS, "chef-server-core"),
+        (family, families.FAMILIES, "family of packages"),
     ):
         if wanted not in known:
             raise LabError(f"the lab has no {name} {wanted!r}: it has {', '.join(known)}")
@@ -40,12 +40,15 @@ def set_up(lab) -> None:
 
 def _install(lab, host: str) -> None:
     """Install a host's product from the package in the hub, as from a file brought there."""
-    source = server_package(lab.server) if host in lab.frontends else package(lab.version)
+    product = lab.server_package(lab.server) if host in lab.frontends else lab.package(lab.version)
+    sources = (system_package(), product) if lab.family == "rpm" else (product,)
     if host in lab.backends:
         lab.put(host, "/etc/chef-backend/chef-backend.rb", f"publish_address '{lab.address(host)}'\n", 0o640)
-    lab.put(host, f"/var/tmp/{source.name}", source.read_bytes())
-    lab.exec(host, "dpkg", "-i", f"/var/tmp/{source.name}")
-    lab.exec(host, "rm", f"/var/tmp/{source.name}")
+    brought = [f"/var/tmp/{source.name}" for source in sources]
+    for path, source in zip(brought, sources, strict=True):
+        lab.put(host, path, source.read_bytes())
+    lab.exec(host, *families.FAMILIES[lab.family].install, *brought)
+    lab.exec(host, "rm", *brought)
 
 
 def _form_cluster(lab) -> None:
@@ -69,22 +72,33 @@ def _join_frontends(lab) -> None:
         lab.exec(host, "chef-server-ctl", "reconfigure", timeout=180)
 
 
-def package(version: str) -> Path:
+def package(version: str, family: str) -> Path:
     """The chef-backend package of a version below the master's file roots, built if it is not there yet."""
-    return _built(packages.build, packages.BACKENDS, version, f"chef-backend_{version}-1_amd64.deb")
+    _refuse_unknown(version, packages.BACKENDS)
+    target = salt.PACKAGES / packing.file_name("chef-backend", version, family)
+    return _built(target, lambda: packages.build(version, salt.PACKAGES, family=family))
 
 
-def server_package(version: str) -> Path:
+def server_package(version: str, family: str) -> Path:
     """The chef-server-core package of a version below the master's file roots, built if it is not there yet."""
-    return _built(packages.build_server, packages.SERVERS, version, f"chef-server-core_{version}-1_amd64.deb")
+    _refuse_unknown(version, packages.SERVERS)
+    target = salt.PACKAGES / packing.file_name("chef-server-core", version, family)
+    return _built(target, lambda: packages.build_server(version, salt.PACKAGES, family=family))
 
 
-def _built(build, known, version: str, name: str) -> Path:
+def system_package() -> Path:
+    """The package that stands for all of an rpm system, built if it is not there yet."""
+    target = salt.PACKAGES / packing.file_name(families.SYSTEM_PACKAGE, "8", "rpm")
+    return _built(target, lambda: packages.build_system(salt.PACKAGES))
+
+
+def _refuse_unknown(version, known) -> None:
     if version not in known:
         raise LabError(f"the lab has no version {version!r}: it has {', '.join(known)}")
-    target = salt.PACKAGES / name
+
+
+def _built(target: Path, build) -> Path:
     with _BUILDING:
         if not target.exists():
-            made = build(version, salt.PACKAGES)
-            os.rename(made, target)
+            build()
     return target

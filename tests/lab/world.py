@@ -185,8 +185,6 @@ def _lay_ground() -> None:
     """Fill the layer that all hosts share above the base: the lab's own tools and settings."""
     ground = RUN / "ground"
     shutil.copytree(GROUND / "files", ground, dirs_exist_ok=True)
-    if not (RUN / "base/usr/bin/rpm").exists() and not (RUN / "machine/usr/bin/rpm").exists():
-        (ground / "usr/local/bin/rpm").unlink()  # a wrapper around nothing would look like an rpm system
     for folder in ("etc/service-links", "lab"):
         (ground / folder).mkdir(parents=True)
     (ground / "lab/journal").touch()

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saltext.chef_backend.chef_backend_version import BRIDGE, Version, Way, asks_for_index, choose_way, reads_index
+from saltext.chef_backend.chef_backend_version import (
+    BRIDGE,
+    Version,
+    Way,
+    asks_for_index,
+    choose_way,
+    of_package,
+    reads_index,
+)
 
 OLD = ["0.8.7", "1.1.2", "1.2.5", "1.3.2", "1.4.6", "2.0.1", "2.0.30", "2.1.0"]
 RELEASES = [Version.from_text(text) for text in (*OLD, "2.2.0", "2.3.16", "3.0.0", "3.1.1", "4.0.0")]
@@ -17,6 +25,29 @@ INDEXES = st.none() | st.builds(Version, st.integers(1, 7), st.integers(0, 9), s
 
 
 # versions
+
+
+@pytest.mark.parametrize(
+    ("text", "release"),
+    [
+        ("2.3.16-1", "2.3.16"),
+        ("2.3.16-1.el8", "2.3.16"),
+        ("1:2.3.16-1", "2.3.16"),
+        ("0:2.3.16-1.el7", "2.3.16"),
+        ("2.3.16", "2.3.16"),
+        ("1:2.3.16", "2.3.16"),
+        ("", ""),
+    ],
+)
+def test_a_packages_version_holds_a_release(text, release):
+    assert of_package(text) == release
+
+
+@pytest.mark.parametrize(
+    "text", ["2.3.16~rc1-1", "2.3.16-rc1-1", "2.3.16+git-1.el8", "2.2.0-1.el8,2.3.16-1.el8", "2.3.16-1,2.3.16-2", "-"]
+)
+def test_what_is_not_just_a_release_is_not_taken_for_one(text):
+    assert of_package(text) != "2.3.16"
 
 
 @pytest.mark.parametrize("text", ["0.8.7", "2.3.16", "10.0.0", "2.0.30"])

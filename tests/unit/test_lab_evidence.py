@@ -66,6 +66,20 @@ def test_a_journal_that_is_not_whole_is_refused(lines):
         evidence.commands(lines)
 
 
+@pytest.mark.parametrize(
+    ("argv", "installs"),
+    [
+        (DEB, True),
+        (("rpm", "-U", "/var/cache/x.rpm"), True),
+        (("dnf", "-y", "--disablerepo=*", "install", "/var/cache/x.rpm"), True),
+        ((CTL, "upgrade"), False),
+    ],
+)
+def test_packages_are_installed_by_the_managers_of_both_families(argv, installs):
+    (call,) = evidence.commands(journal(("be2", argv, 1, 2)))
+    assert (call.installs, call.changes, call.verb) == (installs, True, argv[0] if installs else "upgrade")
+
+
 def test_since_and_until_cut_by_begin():
     assert [call.begin for call in evidence.commands(ROLLING, since=30, until=36)] == [30, 32, 36]
 
