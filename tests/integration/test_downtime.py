@@ -118,6 +118,7 @@ class TestUnderLoad:
         assert [str(one) for one in operator.changing_commands()] == []
 
 
+@pytest.mark.campaign
 def test_an_upgrade_fails_while_the_cluster_is_down_and_the_same_command_goes_on(operator):
     operator.orders_fault("be3", {"upgrade": {"exit": 1, "output": "cannot migrate the frobnicator", "times": 1}})
     run = operator.upgrades()
@@ -158,6 +159,7 @@ def test_master_and_all_it_stored_are_lost_with_every_node_down(operator):
     assert [(taken["host"], taken["how"]) for taken in operator.takeovers()] == [("be3", "start")]
 
 
+@pytest.mark.campaign
 def test_no_leader_after_the_last_upgrade_stops_with_the_documented_advice(operator):
     operator.wants(NEW, backup=False, timeouts={"ask": 10, "gate": 15, "rejoin": 10, "upgrade": 120, "api": 30})
     for node in operator.lab.backends:
@@ -189,6 +191,12 @@ def test_the_leader_was_killed_while_it_went_down_and_is_switched_on_again(opera
     assert hosts(operator, UP)[-1] == "be1"
 
 
+def test_test_mode_changes_nothing(operator):
+    run = operator.upgrades("test=True")
+    assert "be1 would go down" in run.stdout and "be1 would be upgraded" in run.stdout, run.stdout
+    assert [str(one) for one in operator.changing_commands()] == []
+
+
 def test_it_refuses_where_it_is_not_the_right_way_and_names_the_right_one(house):
     operator = Operator(house.fresh(), way="downtime")
     operator.wants(NEW)
@@ -196,9 +204,3 @@ def test_it_refuses_where_it_is_not_the_right_way_and_names_the_right_one(house)
     assert run.returncode != 0
     assert "the way is rolling, not downtime" in run.stdout and "use orch.chef_backend_rolling" in run.stdout
     assert operator.changing_commands() == []
-
-
-def test_test_mode_changes_nothing(operator):
-    run = operator.upgrades("test=True")
-    assert "be1 would go down" in run.stdout and "be1 would be upgraded" in run.stdout, run.stdout
-    assert [str(one) for one in operator.changing_commands()] == []

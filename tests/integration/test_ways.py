@@ -66,6 +66,34 @@ def test_two_hops_the_second_fails_before_it_begins_and_is_gone_on_with(house):
     assert [str(one) for one in operator.changing_commands()] == []
 
 
+def test_refused_before_anything_changes(house):
+    operator = Operator(house.fresh(backends="2.0.30"), way="upgrade")
+
+    def refused(*words):
+        run = operator.upgrades()
+        assert run.returncode != 0
+        for word in words:
+            assert word in run.stdout, run.stdout
+        assert [str(one) for one in operator.changing_commands()] == []
+
+    operator.wants(LAST, reindex_organisation="default")
+    refused("2.0.30 does not go to 3.1.1 directly", "go to 2.3.16 first: add it to hops")
+    operator.wants(LAST, hops=[{"version": NEW}])
+    refused("chef_backend:clusters:prod:hops:0:package")
+    operator.wants(LAST, hops=[hop(operator, LAST)])
+    refused("expected versions that rise")
+    operator.wants(LAST, hops=[hop(operator, NEW)], frontend_least_version="15.0.0", reindex_organisation="default")
+    refused("fe1 runs 14.16.19", "orch.chef_server_upgrade")
+    operator.wants(LAST, hops=[hop(operator, NEW)], reindex_organisation="default", backup=False)
+    said = operator.upgrades("test=True")
+    assert "would go on: 2.3.16 to 3.1.1: reindex" in said.stdout, said.stdout
+    assert [str(one) for one in operator.changing_commands()] == []
+    operator.lab.exec("be1", "chef-backend-ctl", "stop", "elasticsearch")
+    operator.forgets_the_past()
+    operator.wants(LAST, hops=[hop(operator, NEW)], reindex_organisation="default")
+    refused("the way depends on who created the index")
+
+
 @pytest.fixture
 def old_index(house):
     """An operator at a 2.3.16 cluster whose index Elasticsearch 5.4.1 created, who wants 3.1.1."""
@@ -128,31 +156,3 @@ def test_a_backend_fails_between_its_upgrade_and_the_new_index_then_the_same_com
     run = operator.upgrades()
     assert run.returncode == 0, run.stdout + run.stderr
     assert_all_found(operator)
-
-
-def test_refused_before_anything_changes(house):
-    operator = Operator(house.fresh(backends="2.0.30"), way="upgrade")
-
-    def refused(*words):
-        run = operator.upgrades()
-        assert run.returncode != 0
-        for word in words:
-            assert word in run.stdout, run.stdout
-        assert [str(one) for one in operator.changing_commands()] == []
-
-    operator.wants(LAST, reindex_organisation="default")
-    refused("2.0.30 does not go to 3.1.1 directly", "go to 2.3.16 first: add it to hops")
-    operator.wants(LAST, hops=[{"version": NEW}])
-    refused("chef_backend:clusters:prod:hops:0:package")
-    operator.wants(LAST, hops=[hop(operator, LAST)])
-    refused("expected versions that rise")
-    operator.wants(LAST, hops=[hop(operator, NEW)], frontend_least_version="15.0.0", reindex_organisation="default")
-    refused("fe1 runs 14.16.19", "orch.chef_server_upgrade")
-    operator.wants(LAST, hops=[hop(operator, NEW)], reindex_organisation="default", backup=False)
-    said = operator.upgrades("test=True")
-    assert "would go on: 2.3.16 to 3.1.1: reindex" in said.stdout, said.stdout
-    assert [str(one) for one in operator.changing_commands()] == []
-    operator.lab.exec("be1", "chef-backend-ctl", "stop", "elasticsearch")
-    operator.forgets_the_past()
-    operator.wants(LAST, hops=[hop(operator, NEW)], reindex_organisation="default")
-    refused("the way depends on who created the index")
