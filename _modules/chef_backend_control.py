@@ -112,6 +112,29 @@ def restore_failover(cluster):
     return set_failover(cluster, "on")
 
 
+def let_clients_in(record):
+    """Bring back the frontends that a run took out of service, where no backend has been touched.
+
+    :param record: ``chef_backend_record.Record``.
+    :returns: changes, as a state tells them; empty if clients find something else than before, or were never out.
+    :raises CommandExecutionError: a frontend could not be brought back.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_control.let_clients_in '{...}' with_pillar=True
+    """
+    if not records.frontends_may_serve(record):
+        return {}
+    bound = __salt__["chef_backend_nodes.cluster"](record.cluster).timeouts.reconfigure
+    said = __salt__["chef_backend_nodes.ask"](record.frontends, "chef_server_service.bring_back", bound)
+    troubles = [answer["error"] for answer in said.values() if not answer["ok"]]
+    if troubles:
+        raise CommandExecutionError("\n".join(troubles))
+    return {node: {"old": "out of service", "new": "in service"} for node, back in said.items() if back["value"]}
+
+
 def _found(cluster, *parts):
     """Return the cluster's record, why nobody drives it (None if somebody does), and the views with these parts."""
     views = __salt__["chef_backend_nodes.views"](cluster, parts)
@@ -132,5 +155,6 @@ def _do(cluster, record, answer):
     if answer.action == control.CLOSE:
         if record.failover == "off":
             restore_failover(cluster)
+        let_clients_in(record)
         __salt__["chef_backend_hold.finish"](record.at(time.time(), state=records.ABORTED, failover="on", turn=None))
     return {"ok": answer.ok, "text": answer.text, "start": answer.action == control.START}

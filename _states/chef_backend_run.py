@@ -208,7 +208,6 @@ def closed(name, cluster):
         if any(tag.endswith("_|-opened") and step["result"] is False for tag, step in __running__.items()):
             ret.update(result=True, comment="no run was opened: nothing to close")
             return ret
-        settings = _ask("cluster", cluster)
         views = _ask("views", cluster, ["record", "cluster_status", "status"])
         record = answers.record(views)
         if record is None or record.owner.jid != str(__orchestration_jid__):
@@ -227,9 +226,9 @@ def closed(name, cluster):
         shown = answers.failover(views)
         if shown != "on" and not (shown == "unknown" and record.failover != "off"):
             ret["changes"] = __salt__["chef_backend_control.restore_failover"](cluster)
-        if failed and records.frontends_may_serve(record):
-            ret["changes"].update(_let_clients_in(record, settings.timeouts))
-        if failed and record.wish == records.ABORT:
+        if failed:
+            ret["changes"].update(__salt__["chef_backend_control.let_clients_in"](record))
+        if failed and record.wish == records.ABORT and records.may_be_left(record):
             ended = record.at(time.time(), state=records.ABORTED, failover="on", turn=None)
             __salt__["chef_backend_hold.finish"](ended)
             ret["comment"] = f"run {record.run} is aborted; failover is on; nothing is left open"
@@ -237,7 +236,7 @@ def closed(name, cluster):
             state = records.PAUSED if record.wish == records.PAUSE else records.FAILED
             _note(cluster, state=state, failover="on", turn=None, wish=None)
             ret["comment"] = f"run {record.run} {state} at {failed[0]!r}; failover is on; the same command resumes it"
-            if record.way in ("downtime", "reindex") and not records.frontends_may_serve(record):
+            if not records.may_be_left(record):
                 ret["comment"] += "; a frontend that is out of service stays so until then"
         else:
             done = record.at(time.time(), state=records.DONE, failover="on", node=None, turn=None)
@@ -288,13 +287,6 @@ def _stay_heard_of(record):
     interval = max(1, record.lease // 4)
     _all_do(record.backends, "chef_backend_deadman.arm", interval)
     __salt__["chef_backend_pulse.start"](record.backends, record.owner.jid, interval)
-
-
-def _let_clients_in(record, timeouts):
-    """Bring the frontends back that the run took out of service, as no backend was touched; returns changes."""
-    said = _all_do(record.frontends, "chef_server_service.bring_back", timeouts.reconfigure)
-    return said
-    return {node: {"old": "out of service", "new": "in service"} for node, back in said.items() if back["value"]}
 
 
 def _note(cluster, **changes):

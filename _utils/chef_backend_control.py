@@ -75,6 +75,9 @@ def abort(record, gone, half_done):
     if record.down:
         text = f"run {record.run} has the cluster down: resume it, and abort it when the cluster is up"
         return Answer(NOTHING, text, ok=False)
+    if not records.may_be_left(record):
+        text = f"run {record.run} has upgraded backends and frontends out of service: resume it, it brings them back"
+        return Answer(NOTHING, text, ok=False)
     inside = sorted({*half_done, *([record.turn] if record.turn and not gone else [])})
     if inside:
         text = (

@@ -145,6 +145,11 @@ def frontends_may_serve(record):
     return not record.down and not record.finished and (record.way == "downtime" or record.node is None)
 
 
+def may_be_left(record):
+    """Whether a run may be ended for good where it is: else frontends would stay out of service for ever."""
+    return record.way == "rolling" or frontends_may_serve(record)
+
+
 def owner_is_gone(record, now, *, master, alive):
     """Tell why the owner of a record is gone, or None while it must be taken for alive.
 
