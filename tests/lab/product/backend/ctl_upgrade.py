@@ -155,7 +155,10 @@ def _migrate(installed: str) -> None:
 
 
 def _wait_rejoined(here: Cluster, me: node.Identity, began: float) -> None:
-    """Until this node leads, or streams and its new leaderl has posted so; raises CommandFailed."""
+    """Until this node leads, or streams and its new leaderl has posted so; raises CommandFailed.
+
+    synthetic: only PostgreSQL counts; an Elasticsearch that does not start on its old index does not fail `upgrade`.
+    """
     seconds = this_machine().scaled(REJOIN, 20)
     until = time.monotonic() + seconds
     while time.monotonic() < until:

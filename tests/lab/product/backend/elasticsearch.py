@@ -1,68 +1,85 @@
-"""Elasticsearch stand-in on port 9200: health, the index `chef` with its creating version, documents on disk.
+"""Elasticsearch stand-in on port 9200: health, the index `chef` with its creating version, documents, a search.
 
-Its master is the living node with the lowest GUID: independent of who leads, as in the product.
+Its master is the living node with the lowest GUID: independent of who leads, as in the product. A node whose data was
+deleted takes the index of a peer that has one; where nobody has one, a new and empty one is made. (In the product it
+may be `reconfigure` on a frontend that makes it: unknown.) A node that finds an index which its version cannot read
+ends with an error, however often runit starts it.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 import urllib.parse
 import urllib.request
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from . import journal, node, paths, services
+from . import journal, node, services
 from .machine import this_machine
+from .search_index import Index, TooOld, release
 
-RELEASES = (((3, 0, 0), "6.8.23"), ((2, 1, 0), "5.6.16"), ((2, 0, 30), "5.4.1"), ((2, 0, 0), "5.2.2"))
-"""Elasticsearch by the first Chef Backend that brought it. synthetic between the documented releases."""
-OLDEST = "2.3.1"
-REINDEX_UP_TO = (5, 4, 1)
-INDEX = paths.ELASTICSEARCH / "chef.json"
-
-
-def release(backend: str) -> str:
-    """The Elasticsearch that a version of Chef Backend runs."""
-    numbers = node.version_numbers(backend)
-    return next((found for first, found in RELEASES if numbers >= first), OLDEST)
+PATIENCE = 2
+"""Seconds that a node without an index looks for a peer that has one, before it makes a new one."""
 
 
 class Store:
-    """The index on disk: who created it, and its documents by path."""
+    """This node's copy of the index, and what it knows of its peers. Raises TooOld at its start."""
 
     def __init__(self, me: node.Identity):
         self.me = me
         self.version = release(node.running_version())
         self.lock = threading.Lock()
-        self.alive: dict[str, str] = {}
+        self.alive: dict[str, dict] = {}
         self.members: dict[str, str] = {}
         self.told = ""
-        if INDEX.exists():
-            found = json.loads(INDEX.read_text())
-        else:
-            found = self._from_peer() or {"created": self.version, "documents": {}}
-        self.created, self.documents = found["created"], found["documents"]
-        self._save()
+        found = Index.on_disk()
+        if found:
+            found.refuse(self.version)
+        theirs = self._of_peer(0 if found else PATIENCE)
+        # A node that was away while the others began a new index joins them; the same index it has itself.
+        if theirs and (found is None or theirs.uuid != found.uuid):
+            found = theirs
+        self._take(found or Index.new(self.version))
 
-    def _save(self) -> None:
-        INDEX.parent.mkdir(parents=True, exist_ok=True)
-        node.write_atomically(INDEX, json.dumps({"created": self.created, "documents": self.documents}))
+    def _take(self, index: Index) -> None:
+        index.save()  # before it is judged: what a peer sent lies on the disk
+        index.refuse(self.version)
+        self.index = index
 
     def peers(self) -> list[str]:
         """Addresses of the other members, as this node's configuration knows them."""
         return [ip for guid, ip in self.members.items() if guid != self.me.guid]
 
     def look(self) -> None:
-        """See who is alive."""
+        """See who is alive, and which index each has."""
         members = json.loads(services.INITIAL.read_text())
         posted = _etcd_members() or {guid: url.split("//")[1].split(":")[0] for guid, url in members.items()}
         self.members = posted
-        alive = {self.me.guid: self.me.ip}
+        alive = {}
         for guid, ip in posted.items():
-            if guid != self.me.guid and _get(ip, "/_lab"):
-                alive[guid] = ip
+            answer = _get(ip, "/_lab") if guid != self.me.guid else None
+            if answer:
+                alive[guid] = {"ip": ip, "index": answer["index"], "made": answer["made"]}
         self.alive = alive
+
+    def master(self) -> str:
+        """GUID of the master."""
+        return min([self.me.guid, *self.alive])
+
+    def agree(self) -> None:
+        """Take the oldest index of those who are alive: nodes that started anew all at once made several.
+
+        Raises TooOld.
+        """
+        oldest = min(self.alive.values(), key=lambda peer: peer["made"], default=None)
+        if oldest and oldest["made"] < self.index.made:
+            with self.lock:
+                found = _get(oldest["ip"], "/_lab/index")
+                if found:
+                    self._take(Index(**found))
 
     def tell(self) -> None:
         """Note in the lab's journal how this node sees the index, when that has changed."""
@@ -71,30 +88,42 @@ class Store:
             journal.event("elasticsearch", self.me.name, status=status)
             self.told = status
 
-    def _from_peer(self) -> dict | None:
-        self.look()
-        for ip in self.peers():
-            found = _get(ip, "/_lab/index")
-            if found:
-                return found
-        return None
+    def _of_peer(self, seconds: float) -> Index | None:
+        """The index of a peer that has one; peers that do not answer are asked again for some seconds."""
+        until = time.monotonic() + seconds
+        while True:
+            self.look()
+            for peer in self.alive.values():
+                found = _get(peer["ip"], "/_lab/index")
+                if found:
+                    return Index(**found)
+            if not self.peers() or time.monotonic() > until:
+                return None
+            time.sleep(0.2)
 
     def put(self, path: str, document: object) -> None:
         """Keep one document."""
         with self.lock:
-            self.documents[path] = document
-            self._save()
+            self.index.documents[path] = document
+            self.index.save()
+
+    def drop(self, query: str) -> int:
+        """Forget the documents that a query finds; returns how many."""
+        with self.lock:
+            found = self.index.matching(query)
+            for path in found:
+                del self.index.documents[path]
+            self.index.save()
+        return len(found)
 
     def health(self) -> dict:
         """What /_cluster/health says; `members` is the lab's own addition."""
-        numbers = tuple(int(part) for part in self.created.split("."))
-        unreadable = self.version.startswith("6") and numbers <= REINDEX_UP_TO
-        complete = len(self.alive) == len(self.members)
-        status = "red" if unreadable else "green" if complete else "yellow"
+        complete = len(self.alive) + 1 == len(self.members)
+        agreed = all(peer["index"] == self.index.uuid for peer in self.alive.values())
         return {
             "cluster_name": "chef-backend",
-            "status": status,
-            "number_of_nodes": len(self.alive),
+            "status": "green" if complete and agreed else "yellow",
+            "number_of_nodes": len(self.alive) + 1,
             "members": len(self.members),
         }
 
@@ -123,39 +152,62 @@ class _Answers(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         url = urllib.parse.urlparse(self.path)
-        store = self.store
+        options = urllib.parse.parse_qs(url.query)
+        store, index = self.store, self.store.index
         if url.path == "/":
             self._json(200, {"name": store.me.name, "version": {"number": store.version}})
         elif url.path == "/_cluster/health":
             self._json(200, store.health())
         elif url.path == "/_lab":
-            self._json(200, {"guid": store.me.guid, "master": min(store.alive or {store.me.guid: ""})})
+            answer = {"guid": store.me.guid, "master": store.master(), "index": index.uuid, "made": index.made}
+            self._json(200, answer)
         elif url.path == "/_lab/index":
-            self._json(200, {"created": store.created, "documents": store.documents})
+            with store.lock:
+                answer = asdict(index)
+            self._json(200, answer)
         elif url.path == "/_cat/indices":
-            self._cat(urllib.parse.parse_qs(url.query))
+            self._cat(options)
         elif url.path.startswith("/chef/_settings"):
-            self._json(200, {"chef": {"settings": {"index": {"version": {"created_string": store.created}}}}})
-        elif url.path in store.documents:
-            self._json(200, {"found": True, "_source": store.documents[url.path]})
+            settings = {"uuid": index.uuid, "version": {"created_string": index.created}}
+            self._json(200, {"chef": {"settings": {"index": settings}}})
+        elif url.path in ("/chef/_count", "/chef/_search"):
+            with store.lock:
+                found = index.matching(options.get("q", ["*"])[0])
+                hits = [{"_id": path.rpartition("/")[2], "_source": index.documents[path]} for path in found]
+            counted = {"count": len(hits)}
+            wanted = hits[: int(options.get("size", ["10"])[0])]
+            searched = {"hits": {"total": len(hits), "hits": wanted}}
+            self._json(200, counted if url.path == "/chef/_count" else searched)
+        elif url.path in index.documents:
+            self._json(200, {"found": True, "_source": index.documents[url.path]})
         else:
             self._json(404, {"found": False})
 
     def do_PUT(self) -> None:
-        document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.store.put(self.path, document)
-        if not self.headers.get("X-Lab-Copy"):
-            for ip in self.store.peers():
-                self._copy(ip, document)
+        self.store.put(self.path, json.loads(self._body()))
         self._json(201, {"created": True})
 
-    do_POST = do_PUT
+    def do_POST(self) -> None:
+        url = urllib.parse.urlparse(self.path)
+        if url.path != "/chef/_delete_by_query":
+            self.do_PUT()
+            return
+        self._body()
+        self._json(200, {"deleted": self.store.drop(urllib.parse.parse_qs(url.query)["q"][0])})
 
-    def _copy(self, ip: str, document: object) -> None:
+    def _body(self) -> bytes:
+        """What was sent; the other members are sent it too."""
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if not self.headers.get("X-Lab-Copy"):
+            for ip in self.store.peers():
+                self._copy(ip, body)
+        return body
+
+    def _copy(self, ip: str, body: bytes) -> None:
         request = urllib.request.Request(
             f"http://{ip}:9200{self.path}",
-            json.dumps(document).encode(),
-            method="PUT",
+            body,
+            method=self.command,
             headers={"X-Lab-Copy": "1", "Content-Type": "application/json"},
         )
         try:
@@ -168,7 +220,7 @@ class _Answers(BaseHTTPRequestHandler):
             "health": self.store.health()["status"],
             "status": "open",
             "index": "chef",
-            "docs.count": str(len(self.store.documents)),
+            "docs.count": str(len(self.store.index.documents)),
         }
         wanted = options.get("h", [",".join(columns)])[0].split(",")
         line = " ".join(columns.get(name, "") for name in wanted) + "\n"
@@ -188,14 +240,22 @@ class _Answers(BaseHTTPRequestHandler):
         """Health checks are nothing worth a line."""
 
 
-def main() -> None:
-    """Run as the node's service."""
-    store = Store(node.identity())
+def main() -> int:
+    """Run as the node's service; returns 1 when the index is too old, and ends by a signal otherwise."""
+    try:
+        _serve(Store(node.identity()))
+    except TooOld as refusal:
+        print(f"[ERROR] {refusal}", file=sys.stderr)
+    return 1
+
+
+def _serve(store: Store) -> None:
     server = ThreadingHTTPServer(("", 9200), _Answers)
     server.store = store
     threading.Thread(target=server.serve_forever, daemon=True).start()
     pause = this_machine().scaled(5, 0.5)
     while True:
         store.look()
+        store.agree()
         store.tell()
         time.sleep(pause)

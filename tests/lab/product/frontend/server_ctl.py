@@ -6,12 +6,11 @@ import json
 import os
 import subprocess
 import sys
-import urllib.request
 from contextlib import closing
 
 import psycopg2
 
-from . import faults, journal, runit, server_api, server_haproxy
+from . import faults, journal, runit, server_api, server_haproxy, server_index
 from .machine import this_machine
 from .server_settings import (
     API_PORT,
@@ -28,8 +27,6 @@ from .server_settings import (
 )
 
 NAMES = ("haproxy", "goiardi", "status_api")
-ORGANISATION = "default"
-"""goiardi knows one organisation."""
 
 
 def reconfigure(_arguments: list[str]) -> int:
@@ -117,31 +114,6 @@ def cleanup(_arguments: list[str]) -> int:
     return 0
 
 
-def reindex(arguments: list[str]) -> int:
-    """Send the nodes of one organisation, or of all (-a), to Elasticsearch again."""
-    if len(arguments) != 1:
-        raise ServerError("Usage: chef-server-ctl reindex (-a | ORGNAME)")
-    if arguments[0] not in ("-a", "--all-orgs", ORGANISATION):
-        raise ServerError(f"Org {arguments[0]} does not exist")  # synthetic
-    settings = read_settings()
-    with (
-        closing(server_api.connect(settings, server_api.DATABASE)) as connection,
-        connection.cursor() as cursor,
-    ):
-        cursor.execute("select name from goiardi.nodes order by name")
-        names = [name for (name,) in cursor.fetchall()]
-    for name in names:
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{settings.elasticsearch_port}/chef/node/{name}",
-            json.dumps({"name": name, "organization": ORGANISATION}).encode(),
-            {"Content-Type": "application/json"},
-            method="PUT",
-        )
-        urllib.request.urlopen(request, timeout=5).close()
-    print(f"- Re-indexed {len(names)} nodes of {ORGANISATION}")  # synthetic
-    return 0
-
-
 def maintenance(arguments: list[str]) -> int:
     """Shut clients out (`on`) or let them in again (`off`); since 14.6.32."""
     if version_numbers(installed_version()) < (14, 6, 32):
@@ -178,7 +150,7 @@ COMMANDS = {
     "upgrade": upgrade,
     **{verb: _services(verb) for verb in ("start", "stop", "restart", "status")},
     "cleanup": cleanup,
-    "reindex": reindex,
+    "reindex": server_index.reindex,
     "maintenance": maintenance,
     "version": version,
 }

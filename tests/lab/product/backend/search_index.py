@@ -1,0 +1,77 @@
+"""The search index of one node of the Elasticsearch stand-in: on disk, with the version that created it.
+
+The whole index is one file. What it holds is the lab's own; that each index has a UUID and a creating version, and
+keeps both for life, is Elasticsearch's.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import time
+import uuid
+from dataclasses import asdict, dataclass, field
+
+from . import node, paths
+
+FILE = paths.ELASTICSEARCH / "chef.json"
+RELEASES = (((3, 0, 0), "6.8.23"), ((2, 1, 0), "5.6.16"), ((2, 0, 30), "5.4.1"), ((2, 0, 0), "5.2.2"))
+"""Elasticsearch by the first Chef Backend that brought it. synthetic between the documented releases."""
+OLDEST = "2.3.1"
+UNREADABLE = (5, 4, 1)
+"""Documented: Elasticsearch 6 (Chef Backend 3.x) needs an index that was created by a later version than this."""
+
+
+class TooOld(Exception):
+    """This version cannot read the index."""
+
+
+@dataclass
+class Index:
+    """Who created it and when (epoch seconds), its UUID, its documents by path."""
+
+    created: str
+    made: float
+    uuid: str
+    documents: dict = field(default_factory=dict)
+
+    @classmethod
+    def new(cls, version: str) -> Index:
+        """An empty index of this version of Elasticsearch."""
+        return cls(version, time.time(), str(uuid.uuid4()))
+
+    @classmethod
+    def on_disk(cls) -> Index | None:
+        """What lies on this node's disk; None after its data was deleted."""
+        return cls(**json.loads(FILE.read_text())) if FILE.exists() else None
+
+    def save(self) -> None:
+        """Write it to the disk."""
+        FILE.parent.mkdir(parents=True, exist_ok=True)
+        node.write_atomically(FILE, json.dumps(asdict(self)))
+
+    def refuse(self, version: str) -> None:
+        """Raise TooOld when this version of Elasticsearch cannot read the index."""
+        if node.version_numbers(version)[0] >= 6 and node.version_numbers(self.created) <= UNREADABLE:
+            # synthetic: after what Elasticsearch writes of an index that is two major versions old
+            raise TooOld(
+                f"The index [[chef/{self.uuid}]] was created with version [{self.created}], which Elasticsearch"
+                f" {version} cannot read: it has to be deleted and built again"
+            )
+
+    def matching(self, query: str) -> list[str]:
+        """Paths of the documents that `field:pattern` finds (`*` in it stands for anything); all for `*`."""
+        if query == "*":
+            return sorted(self.documents)
+        name, _, pattern = query.partition(":")
+        return sorted(
+            path
+            for path, document in self.documents.items()
+            if fnmatch.fnmatchcase(str(document.get(name, "")), pattern)
+        )
+
+
+def release(backend: str) -> str:
+    """The Elasticsearch that a version of Chef Backend runs."""
+    numbers = node.version_numbers(backend)
+    return next((found for first, found in RELEASES if numbers >= first), OLDEST)
