@@ -109,7 +109,7 @@ def old_index(house):
 def test_elasticsearch_is_stopped_everywhere_before_a_file_is_deleted_and_clients_are_refused_meanwhile(old_index):
     operator = old_index
     said = operator.upgrades("test=True")
-    assert "would delete" in said.stdout and "Result: False" not in said.stdout, said.stdout
+    assert "Delete the index files on every backend" in said.stdout and "Result: False" not in said.stdout, said.stdout
     assert [str(one) for one in operator.changing_commands()] == []
 
     run = operator.upgrades()
