@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,30 @@ def fixture_record():
 def manifest(version):
     """Return a version manifest's text, with the fields of an Omnibus package that are read."""
     return json.dumps({"manifest_format": 2, "software": {}, "build_version": version})
+
+
+@pytest.fixture(name="haproxy")
+def fixture_haproxy(minion, recording):
+    """Return a function that has HAProxy answer on the frontend: that one backend leads, if no texts are given."""
+
+    def answers(texts=None):
+        """Give one text a connection, the last one for ever."""
+        texts = texts or [recording("s17-show-stat.csv")]
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(str(minion.path("/var/opt/opscode/haproxy/haproxy.sock")))
+        server.listen()
+
+        def serve():
+            for number in range(1000):
+                connection, _ = server.accept()
+                with connection:
+                    if connection.recv(100) != b"show stat -1 4 -1\n":
+                        return
+                    connection.sendall(texts[min(number, len(texts) - 1)].encode())
+
+        threading.Thread(target=serve, daemon=True).start()
+
+    return answers
 
 
 @pytest.fixture(name="unused_port")

@@ -1,7 +1,6 @@
 """What the execution modules make of the answers: versions, the leader, failover, what is due, a node's whole view."""
 
 import os
-import socket
 import threading
 import time
 
@@ -191,35 +190,18 @@ def test_tail_gives_the_last_lines(minion):
 
 
 class TestFrontend:
-    def haproxy(self, minion, texts):
-        """Answer on the frontend's HAProxy socket, one text a connection, the last one for ever."""
-        path = minion.path("/var/opt/opscode/haproxy/haproxy.sock")
-        server = socket.socket(socket.AF_UNIX)
-        server.bind(str(path))
-        server.listen()
-
-        def serve():
-            for number in range(1000):
-                connection, _ = server.accept()
-                with connection:
-                    if connection.recv(100) != b"show stat -1 4 -1\n":
-                        return
-                    connection.sendall(texts[min(number, len(texts) - 1)].encode())
-
-        threading.Thread(target=serve, daemon=True).start()
-
-    def test_one_leader(self, minion, recording):
-        self.haproxy(minion, [recording("s17-show-stat.csv")])
+    def test_one_leader(self, minion, recording, haproxy):
+        haproxy([recording("s17-show-stat.csv")])
         assert minion.call("chef_server.haproxy").startswith("# pxname,svname")
         assert minion.call("chef_server.wait_for_leader", timeout=2) < 1
 
-    def test_several_are_waited_out(self, minion, recording):
+    def test_several_are_waited_out(self, minion, recording, haproxy):
         one = recording("s17-show-stat.csv")
-        self.haproxy(minion, [one.replace(",DOWN,", ",UP,"), one])
+        haproxy([one.replace(",DOWN,", ",UP,"), one])
         assert minion.call("chef_server.wait_for_leader", timeout=5) > 0
 
-    def test_several_for_too_long_are_told(self, minion, recording):
-        self.haproxy(minion, [recording("s17-show-stat.csv").replace(",DOWN,", ",UP,")])
+    def test_several_for_too_long_are_told(self, minion, recording, haproxy):
+        haproxy([recording("s17-show-stat.csv").replace(",DOWN,", ",UP,")])
         said = told(minion, "chef_server.wait_for_leader", timeout=1)
         assert said.startswith("be1: HAProxy has no single leader within 1 s: ")
         assert "chef_backend_postgresql" in said

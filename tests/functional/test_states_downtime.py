@@ -174,3 +174,42 @@ class TestInService:
         done = node.state("chef_server.in_service", "back", test=True, api=API)
         assert (done["result"], done["changes"]) == (None, {"clients": {"old": "refused", "new": "served"}})
         assert node.call("chef_server_service.out") == "maintenance"
+
+
+class TestReconfiguredWhileOut:
+    """Out of service its API refuses, so it is not asked; stopped, its HAProxy cannot be asked before either."""
+
+    RECONFIGURED = {"name": "frontend", "backend_version": "2.3.16", "api": API, "leader_timeout": 1, "api_timeout": 0}
+
+    def test_in_maintenance(self, frontend, recorded, haproxy):
+        recorded.say(f"{SERVER} maintenance on")
+        recorded.say(f"{SERVER} reconfigure")
+        node = frontend("14.16.19")
+        node.call("chef_server_service.take_out")
+        haproxy()
+        done = node.state("chef_server.reconfigured", **self.RECONFIGURED)
+        assert done["result"] is True, done["comment"]
+        assert "out of service: maintenance" in done["comment"]
+        assert [SERVER, "reconfigure"] in recorded.changing
+
+    def test_stopped(self, frontend, recorded, haproxy):
+        """Nothing answers before: it is reconfigure that starts HAProxy, and that is looked at then."""
+        node = frontend("12.17.5")
+        recorded.say(f"{SERVER} stop", then={f"{SERVER} status": STOPPED})
+        recorded.say(f"{SERVER} reconfigure")
+        node.call("chef_server_service.take_out")
+        done = node.state("chef_server.reconfigured", **self.RECONFIGURED)
+        assert done["result"] is False and "HAProxy has no single leader" in done["comment"]
+        assert done["changes"] == {"reconfigured for": {"old": None, "new": "2.3.16"}}
+        assert node.call("chef_server.reconfigured_for") is None, "it is not noted before its HAProxy was seen"
+        haproxy()
+        done = node.state("chef_server.reconfigured", **self.RECONFIGURED)
+        assert done["result"] is True and "out of service: stopped" in done["comment"]
+
+    def test_done_before_and_still_out(self, frontend, recorded):
+        recorded.say(f"{SERVER} maintenance on")
+        node = frontend("14.16.19")
+        node.call("chef_server_service.take_out")
+        node.call("chef_server.note_reconfigured", "2.3.16")
+        done = node.state("chef_server.reconfigured", **self.RECONFIGURED)
+        assert (done["result"], done["changes"]) == (True, {})
