@@ -4,6 +4,7 @@ The lock is the record's file. It is taken node by node in name order, so of two
 is refused on the first node already.
 """
 
+import dataclasses
 import time
 
 import psutil
@@ -105,6 +106,46 @@ def take(wanted, found):
             __salt__["chef_backend_nodes.ask"](wanted.backends, "chef_backend_record.withdraw", wanted.owner.jid)
         raise
     return True
+
+
+def begin(jid, views, found, resumed, **fields):
+    """Take a cluster for a run: its record on every backend, its signs of life, its progress on this terminal.
+
+    :param jid: job id of the orchestration.
+    :param views: ``{node: view}`` of the backends.
+    :param found: the record that they hold, whose owner is gone; None if there is none.
+    :param resumed: the record of the run that is gone on with, or None for a new run.
+    :param fields: what a new record holds besides, see ``chef_backend_record.Record``; a resumed one keeps its own.
+    :returns: the record.
+    :raises CommandExecutionError: another run was faster, or a backend cannot look after failover.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_hold.begin 20261122120000000000 '{}' null null cluster=prod
+    """
+    now = time.time()
+    told = {"owner": owner(jid), "heartbeat": now, "lease": fields["lease"], "state": records.OPEN}
+    if resumed:
+        told |= {"way": fields["way"], "frontends": fields["frontends"], "step": "open", "turn": None, "wish": None}
+        record = dataclasses.replace(resumed, backends=tuple(views), **told)
+    else:
+        record = records.Record(
+            **{"run": jid, "backends": tuple(views), "opened": now, "failover": fields["failover_found"]}
+            | fields
+            | told
+        )
+    take(record, found)
+    interval = max(1, record.lease // 4)
+    # from now on the backends look after failover, should this orchestration not be heard of for its lease
+    said = __salt__["chef_backend_nodes.ask"](record.backends, "chef_backend_deadman.arm", interval)
+    troubles = [answer["error"] for answer in said.values() if not answer["ok"]]
+    if troubles:
+        raise CommandExecutionError("\n".join(troubles))
+    __salt__["chef_backend_pulse.start"](record.backends, jid, interval)
+    __salt__["chef_backend_progress.follow"](record.cluster, record.run)
+    return record
 
 
 def note(cluster, jid, changes):

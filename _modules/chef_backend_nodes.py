@@ -205,6 +205,7 @@ def due(name, among="all", seen=None):
     :param among: ``followers``, ``leader`` or ``all``: who does not run the target version yet. In the way with
         downtime ``install``, ``down`` or ``up``: who lacks the package, has to go down, has to come up upgraded.
         In the way with a re-index ``reindex`` or ``index``: all, where that is due at all, or due and not done yet.
+        In the frontends' own upgrade ``frontends`` or ``first_frontend``.
     :param seen: ``{node: view}``, as of :func:`views`; asked if not given.
     :returns: list of minion ids.
 
@@ -214,6 +215,8 @@ def due(name, among="all", seen=None):
 
         salt-run salt.cmd chef_backend_nodes.due prod among=followers with_pillar=True
     """
+    if among in ("frontends", "first_frontend"):
+        return __salt__["chef_server_frontends.due"](name, first=among == "first_frontend")
     seen = seen or views(name)
     nodes = answers.due(seen, str(cluster(name).version))
     unknown = [text for node in nodes if not seen[node].get("version") for text in seen[node]["errors"].values()]
@@ -316,8 +319,17 @@ def node_pillar(name):
         "api": settings.frontend_api,
         "search": __pillar__.get("search", True),
         "organisation": settings.reindex_organisation,
+        "server": _server_pillar(settings.server),
         "run": __pillar__.get("run"),
     }
+
+
+def _server_pillar(server):
+    """What a frontend's own upgrade needs; None if the pillar does not name one."""
+    if server is None:
+        return None
+    package = {"source": server.package.source, "sha256": server.package.sha256}
+    return {"version": str(server.version), "accept_license": server.accept_license, **package}
 
 
 def _answer(node, said, timeout):

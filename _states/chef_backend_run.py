@@ -37,13 +37,15 @@ def opened(name, cluster, way):
     ret = _result(name)
     try:
         settings = _ask("cluster", cluster)
-        _all_understood(settings)
+        checks.all_understood(settings)
+        checks.one_hop(settings)
         frontends = _ask("frontends", cluster)
         checks.reindex_is_prepared(way, settings, frontends)
         _frontends_are_new_enough(frontends, settings)
         views = _ask("views", cluster)
         checks.everybody_answers(views)
         found = answers.record(views)
+        checks.same_kind(found, way)
         resumed = __salt__["chef_backend_hold.may_take"](found, str(settings.version), views)
         if resumed:  # what the dead run left at work on a node must end first
             checks.same_way(resumed, way)
@@ -67,29 +69,22 @@ def opened(name, cluster, way):
             ret.update(result=None, comment=f"would open a run: {plan}")
             return ret
         jid = str(__orchestration_jid__)
-        record = records.Record(
-            run=resumed.run if resumed else _run_id(jid),
+        record = __salt__["chef_backend_hold.begin"](
+            jid,
+            views,
+            found,
+            resumed,
+            run=_run_id(jid),
             cluster=cluster,
             way=way,
             target=str(settings.version),
-            leader=resumed.leader if resumed else leads,
-            failover_found=resumed.failover_found if resumed else failover_found,
-            failover=resumed.failover if resumed else failover_found,
-            backends=tuple(views),
+            leader=leads,
+            failover_found=failover_found,
             frontends=tuple(frontends),
-            owner=__salt__["chef_backend_hold.owner"](jid),
-            opened=resumed.opened if resumed else time.time(),
-            heartbeat=time.time(),
             lease=settings.timeouts.lease,
-            node=resumed.node if resumed else None,
-            finished=resumed.finished if resumed else (),
-            down=resumed.down if resumed else (),
-            reindex=resumed.reindex if resumed else way == "reindex" and bool(due),
+            reindex=way == "reindex" and bool(due),
         )
-        __salt__["chef_backend_hold.take"](record, found)
         _keep(cluster, views, record)
-        _stay_heard_of(record)
-        __salt__["chef_backend_progress.follow"](cluster, record.run)
         comment = f"resumed run {record.run}" if resumed else f"opened run {record.run}"
         _tell(record, "open", "end", comment=plan)
         ret.update(result=True, comment=f"{comment}: {plan}", changes={"run": {"old": None, "new": record.run}})
@@ -282,26 +277,9 @@ def _tell(record, step, how, node=None, comment=None):
     )
 
 
-def _stay_heard_of(record):
-    """From now on the backends look after failover, should this orchestration not be heard of for its lease."""
-    interval = max(1, record.lease // 4)
-    _all_do(record.backends, "chef_backend_deadman.arm", interval)
-    __salt__["chef_backend_pulse.start"](record.backends, record.owner.jid, interval)
-
-
 def _note(cluster, **changes):
     """Change fields of the record, if it is still this orchestration's: another master may have taken it over."""
     return __salt__["chef_backend_hold.note"](cluster, str(__orchestration_jid__), changes)
-
-
-def _all_understood(settings):
-    """Refuse what the pillar asks for and this orchestration cannot do: a window that is ignored is no window."""
-    path = f"chef_backend:clusters:{settings.name}"
-    if settings.window:
-        raise CommandExecutionError(f"{path}:window: windows are not followed yet: remove it, start when it is time")
-    if settings.hops:
-        shown = " -> ".join(map(str, settings.stops))
-        raise CommandExecutionError(f"{path}:hops: {shown} is more than one hop: use orch.chef_backend_upgrade")
 
 
 def _frontends_are_new_enough(frontends, settings):

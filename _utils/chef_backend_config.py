@@ -26,6 +26,7 @@ TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 API = re.compile(r"https?://[A-Za-z0-9_.:\[\]-]+/[A-Za-z0-9_./-]*")
 ORGANISATION = re.compile(r"[a-z0-9][a-z0-9_-]{0,254}")
+FUNCTION = re.compile(r"[a-z][a-z0-9_]{0,63}\.[a-z][a-z0-9_]{0,63}")
 PERCENT = re.compile(r"([1-9][0-9]?|100)%")
 
 
@@ -43,6 +44,17 @@ class Package:
 
     source: str
     sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Server:
+    """The frontends' own upgrade: chef-server-core, and the site's load balancer around it."""
+
+    version: Version
+    package: Package
+    accept_license: bool = False
+    drain: str | None = None  # an execution function of the master, called with a frontend's minion id before it
+    undrain: str | None = None  # is touched, and after
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,6 +113,7 @@ class Cluster:
     frontend_batch: int | str = 1
     frontend_api: str = "http://127.0.0.1/_status"
     frontend_least_version: Version | None = None  # which one a backend needs is not documented: the site says it
+    server: Server | None = None
     reindex_organisation: str | None = None  # the first to be re-indexed, and searched, before all are
     hops: tuple = ()
     backup: bool = True
@@ -175,6 +188,7 @@ def cluster_from_pillar(pillar, name):
         "reindex_organisation": reader.value(
             "reindex_organisation", None, _or_none(_fits(ORGANISATION)), "an organisation's short name"
         ),
+        "server": reader.server("server"),
         "window": reader.window("window"),
         "gates": reader.numbers("gates", Gates, {"max_lag_bytes": "bytes", "settle_seconds": "seconds"}),
         "timeouts": reader.numbers("timeouts", Timeouts, {}),
@@ -329,6 +343,22 @@ class _Reader:
             shown = " -> ".join(map(str, steps))
             self.problem(key, shown, "versions that rise, ending below the target", "put the hops in their order")
         return tuple(hops)
+
+    def server(self, key):
+        if self.data.get(key) is None:
+            return None
+        inner = _Reader(self.data[key], f"{self.path}:{key}", self.problems)
+        if not isinstance(self.data[key], dict):
+            return None
+        inner.only([field.name for field in dataclasses.fields(Server)])
+        hook = "an execution function of the master, such as balancer.drain"
+        return Server(
+            version=inner.version("version"),
+            package=inner.package("package"),
+            accept_license=inner.value("accept_license", False, lambda v: isinstance(v, bool), "true or false"),
+            drain=inner.value("drain", None, _or_none(_fits(FUNCTION)), hook),
+            undrain=inner.value("undrain", None, _or_none(_fits(FUNCTION)), hook),
+        )
 
     def window(self, key):
         if self.data.get(key) is None:

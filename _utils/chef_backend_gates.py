@@ -55,6 +55,41 @@ def nobody_at_work(views):
         raise ValueError(f"the cluster is being changed: {'; '.join(busy)}: wait until that has ended")
 
 
+def all_understood(settings):
+    """The pillar asks for nothing that no orchestration can do yet: a window that is ignored is no window.
+
+    :param settings: ``chef_backend_config.Cluster``.
+    """
+    if settings.window:
+        path = f"chef_backend:clusters:{settings.name}:window"
+        raise ValueError(f"{path}: windows are not followed yet: remove it, start when it is time")
+
+
+def one_hop(settings):
+    """The target is one hop away, or this is one of several.
+
+    :param settings: ``chef_backend_config.Cluster``.
+    """
+    if settings.hops:
+        shown = " -> ".join(map(str, settings.stops))
+        path = f"chef_backend:clusters:{settings.name}:hops"
+        raise ValueError(f"{path}: {shown} is more than one hop: use orch.chef_backend_upgrade")
+
+
+def same_kind(found, way):
+    """No unfinished run of the other kind: one upgrades backends, the other frontends.
+
+    :param found: the record that the backends hold, or None.
+    :param way: the way that the orchestration goes; ``frontends`` is that of the frontends' own upgrade.
+    """
+    if found and (found.way == "frontends") != (way == "frontends"):
+        kind = "the frontends" if found.way == "frontends" else "the backends"
+        raise ValueError(
+            f"run {found.run} of {kind} to {found.target} is unfinished ({found.state}): go on with it, or end it by "
+            f"'salt-run chef_backend.abort {found.cluster}'"
+        )
+
+
 def same_way(resumed, way):
     """A run is resumed by the orchestration of its own way.
 

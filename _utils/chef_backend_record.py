@@ -147,7 +147,7 @@ def frontends_may_serve(record):
 
 def may_be_left(record):
     """Whether a run may be ended for good where it is: else frontends would stay out of service for ever."""
-    return record.way == "rolling" or frontends_may_serve(record)
+    return record.way in ("rolling", "frontends") or frontends_may_serve(record)
 
 
 def owner_is_gone(record, now, *, master, alive):

@@ -11,6 +11,14 @@ chef_backend:
         sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08  # or: skip-verification
       backup: true  # one follower takes a backup before the first node is touched
       frontend_batch: 1  # frontends at once: a number or a percentage
+      server:  # only for orch.chef_server_upgrade: the frontends' own upgrade
+        version: 15.10.12
+        package:
+          source: salt://chef/chef-server-core_15.10.12-1_amd64.deb
+          sha256: 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
+        accept_license: false  # true: you have read the product's licence, and accept it
+        drain: balancer.drain  # may be left out: an execution function of the master, called with a frontend's
+        undrain: balancer.undrain  # minion id before it is touched, and after its API answers
       frontend_least_version: 12.17.5  # may be left out; which one a backend needs is not documented: you know yours
       reindex_organisation: acme  # only for a re-index: built again, and searched, before all others
       frontend_api: http://127.0.0.1/_status  # asked on each frontend; must answer pong

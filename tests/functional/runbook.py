@@ -37,7 +37,7 @@ def same(found, given):
 class Answers(dict):
     """What the modules asked by a runbook answer, and what they were asked."""
 
-    def __init__(self, batches=(), node=None, stops=()):
+    def __init__(self, batches=(), node=None, stops=(), server_batches=(), level=None):
         super().__init__()
         self.asked = []
         node = node or {}
@@ -46,13 +46,15 @@ class Answers(dict):
         self._give("frontends", lambda cluster: [frontend for batch in batches for frontend in batch])
         self._give("batches", lambda cluster: [list(batch) for batch in batches])
         self._give("node_pillar", lambda cluster: {**NODE, "cluster": cluster, **node})
+        self._give("batches", lambda cluster, due: [list(batch) for batch in server_batches], "chef_server_frontends")
+        self._give("level", lambda cluster: level, "chef_server_frontends")
 
-    def _give(self, name, function):
+    def _give(self, name, function, module="chef_backend_nodes"):
         def asked(*args):
             self.asked.append((name, *args))
             return function(*args)
 
-        self[f"chef_backend_nodes.{name}"] = asked
+        self[f"{module}.{name}"] = asked
 
 
 NODE = {
@@ -63,6 +65,12 @@ NODE = {
     "api": "http://127.0.0.1/_status",
     "search": True,
     "organisation": "acme",
+    "server": {
+        "version": "15.10.12",
+        "source": "salt://chef/chef-server-core_15.10.12-1_amd64.deb",
+        "sha256": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+        "accept_license": True,
+    },
     "run": "20261122120000000000",
     "timeouts": {
         "ask": 15,

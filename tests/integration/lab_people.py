@@ -18,10 +18,10 @@ def password(lab):
     return json.loads(text)["postgresql"]["db_superuser_password"]
 
 
-def sql(lab, host, statement):
+def sql(lab, host, statement, database="postgres"):
     """Rows of one statement, asked of a host's PostgreSQL (a backend's) or HAProxy (a frontend's) over the network."""
     with psycopg.connect(
-        host=lab.address(host), user="chef_pgsql", password=password(lab), dbname="postgres",
+        host=lab.address(host), user="chef_pgsql", password=password(lab), dbname=database,
         connect_timeout=2, autocommit=True,
     ) as connection:  # fmt: skip
         cursor = connection.execute(statement)

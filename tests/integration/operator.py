@@ -16,9 +16,9 @@ READING = {
 class Operator:
     """What a person does at an upgrade, in words. The journal is looked at from its own first moment on."""
 
-    def __init__(self, lab, way="rolling"):
+    def __init__(self, lab, way="rolling", orchestration=None):
         self.lab = lab
-        self.command = ("state.orchestrate", f"orch.chef_backend_{way}")
+        self.command = ("state.orchestrate", orchestration or f"orch.chef_backend_{way}")
         self.since = time.time()
 
     def wants(self, version, **settings):

@@ -47,6 +47,8 @@ def reconfigure(_arguments: list[str]) -> int:
 def upgrade(_arguments: list[str]) -> int:
     """Bring the database to the installed version; the first frontend migrates, a file tells the others."""
     _require_license()
+    if any((SERVICES / name).exists() and runit.is_running(SERVICES / name) for name in ("goiardi", "status_api")):
+        raise ServerError("Stop Chef Infra Server before it is upgraded: chef-server-ctl stop")  # synthetic
     settings = read_settings()
     before = UPGRADED_TO.read_text().strip() if UPGRADED_TO.exists() else installed_version()
     installed = installed_version()
@@ -68,11 +70,19 @@ def upgrade(_arguments: list[str]) -> int:
         if done == wanted and mine != wanted:
             # Documented: copy the file from the frontend that migrated. The text is synthetic.
             raise ServerError(f"The database is migrated already: copy {MIGRATION_LEVEL} from the first frontend.")
+        if done != wanted:
+            _migrate(cursor, wanted)
         cursor.execute(f"comment on database {server_api.DATABASE} is %s", (wanted,))
     write_private(MIGRATION_LEVEL, wanted, 0o644)
     write_private(UPGRADED_TO, installed + "\n", 0o644)
     print("Chef Infra Server Upgraded!")
     return 0
+
+
+def _migrate(cursor, level: str) -> None:
+    """The schema step, which a second time would do harm: each one leaves a row that can be counted. synthetic."""
+    cursor.execute("create table if not exists public.migrations (level text, frontend text, at timestamptz)")
+    cursor.execute("insert into public.migrations values (%s, %s, now())", (level, this_machine().name))
 
 
 def _level(version: str) -> str:

@@ -1,0 +1,63 @@
+"""The frontends' own upgrade: who is first, who is due, whose migration-level counts, and what is refused."""
+
+import pytest
+
+from saltext.chef_backend import chef_backend_config as config
+from saltext.chef_backend import chef_server_plan as plans
+from saltext.chef_backend.chef_backend_version import Version
+
+OLD, NEW = Version(14, 16, 19), Version(15, 10, 12)
+SERVER = config.Server(NEW, config.Package("/x.deb", "0"), accept_license=True)
+
+
+def frontends(**versions):
+    """Frontends by name; a version in a list has an upgrade that begun and did not end."""
+    return [
+        plans.Frontend(node, v[0] if isinstance(v, list) else v, isinstance(v, list)) for node, v in versions.items()
+    ]
+
+
+def test_the_first_by_name_migrates_the_others_follow():
+    seen = frontends(fe2=OLD, fe1=OLD, fe3=OLD)
+    assert plans.due(seen, NEW) == ["fe1", "fe2", "fe3"]
+    assert plans.source(seen, NEW) is None
+
+
+def test_who_runs_the_target_is_left_alone_and_gives_its_migration_level():
+    seen = frontends(fe1=OLD, fe2=NEW)
+    assert plans.due(seen, NEW) == ["fe1"]
+    assert plans.source(seen, NEW) == "fe2"
+
+
+@pytest.mark.parametrize("version", [OLD, NEW])
+def test_an_upgrade_that_died_half_way_goes_on_first_and_is_no_source(version):
+    seen = frontends(fe1=OLD, fe2=[version])
+    assert plans.due(seen, NEW) == ["fe2", "fe1"]
+    assert plans.source(seen, NEW) is None
+
+
+def test_all_done():
+    assert plans.due(frontends(fe1=NEW, fe2=NEW), NEW) == []
+    plans.refuse(frontends(fe1=NEW, fe2=NEW), SERVER)
+
+
+def test_a_run_that_ended_half_way_is_no_mixture():
+    plans.refuse(frontends(fe1=NEW, fe2=OLD), SERVER)
+
+
+@pytest.mark.parametrize(
+    ("seen", "server", "said"),
+    [
+        (frontends(fe1=Version(15, 11, 0), fe2=OLD), SERVER, "fe1 runs 15.11.0, which is newer than 15.10.12"),
+        (frontends(fe1=OLD, fe2=Version(12, 17, 5)), SERVER, "run different versions (fe1 14.16.19, fe2 12.17.5)"),
+        (frontends(fe1=OLD), config.Server(NEW, SERVER.package), "server:accept_license: true"),
+    ],
+)
+def test_refused_in_words(seen, server, said):
+    with pytest.raises(ValueError) as caught:
+        plans.refuse(seen, server)
+    assert said in str(caught.value)
+
+
+def test_before_13_no_licence_is_asked_for():
+    plans.refuse(frontends(fe1=Version(12, 3, 0)), config.Server(Version(12, 17, 5), SERVER.package))
