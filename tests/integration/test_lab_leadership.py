@@ -28,9 +28,12 @@ def test_the_node_that_created_the_cluster_leads_and_the_others_follow(lab, role
     leader, follower, other = roles
     assert leaders(lab) == [leader]
     assert replicas(lab, leader) == {follower, other}
-    assert {name: (node["role"], node["pg"]) for name, node in nodes(lab, follower).items()} == {
-        leader: ("leader", "leader"), follower: ("follower", "follower"), other: ("follower", "follower"),
-    }  # fmt: skip
+    told = {leader: ("leader", "leader"), follower: ("follower", "follower"), other: ("follower", "follower")}
+    # A node that has just joined posted its state before; the table lags by one posting.
+    until(
+        lambda: {name: (node["role"], node["pg"]) for name, node in nodes(lab, follower).items()} == told,
+        10, "the table tells the same",
+    )  # fmt: skip
 
 
 def test_a_hand_over_loses_nothing_under_a_writers_load(lab, roles):
@@ -106,6 +109,8 @@ def test_a_follower_rejoins_after_a_power_loss(lab, roles):
     until(lambda: serves(lab, leader) == 200, 5, "the leader is not disturbed")
     sql(lab, leader, "create table if not exists meanwhile (number int)")
     until(lambda: set(nodes(lab, leader)) == {leader, follower}, 20, f"{other} is no longer shown")
+    # Else the connection of before the power loss, which nobody ended, would pass for the new one.
+    until(lambda: replicas(lab, leader) == {follower}, 20, f"{leader} has noticed")
     lab.power_on(other)
     until(lambda: replicas(lab, leader) == {follower, other}, 40, f"{other} follows again")
     until(lambda: sql(lab, other, "select to_regclass('meanwhile') is not null") == [(True,)], 10, f"{other} caught up")
@@ -168,8 +173,8 @@ def test_a_leader_cut_off_answers_503_and_never_are_there_two(lab, roles, ttl):
     assert last_old and last_old < first_new
     assert lab.exec(leader, "pgrep", "-x", "postgres", check=False).stdout == "", "PostgreSQL still takes writes"
     lab.plug(leader)
-    new = leaders(lab, (follower, other))[0]
-    until(lambda: leader in replicas(lab, new), 40, f"{leader} follows")
+    # Whoever leads then: the member that returns to etcd makes it elect anew, and the lead may change once more.
+    until(lambda: any(leader in replicas(lab, new) for new in leaders(lab, (follower, other))), 40, f"{leader} follows")
     assert serves(lab, leader) == 503
 
 

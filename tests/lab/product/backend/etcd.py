@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.parse
@@ -129,7 +130,7 @@ class Etcd:
                 if error.code in (409, 412) or (error.code == 400 and answer.get("errorCode") == 401):
                     raise Conflict(f"{path}: {answer.get('message')}") from error
                 problem = f"{host}: {error.code} {answer.get('message', '')}"
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, http.client.HTTPException) as error:  # the last: it ended while it answered
                 problem = f"{host}: {error}"
         raise Unavailable(f"etcd does not answer: {problem}")
 
@@ -137,6 +138,6 @@ class Etcd:
 def _error_answer(error: urllib.error.HTTPError) -> dict:
     try:
         answer = json.loads(error.read())
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):
         return {}
     return answer if isinstance(answer, dict) else {}

@@ -67,6 +67,10 @@ class Here:
             journal.event("stops-leading", self.me.name, why=why)
             log("stops leading:", why)
 
+    def serving(self) -> bool:
+        """False once the lease has ended, even if it was renewed afterwards."""
+        return self._serving
+
     def answers_as_leader(self) -> bool:
         """What GET /leader says."""
         return self._serving and self.lease_holds() and self.enough_followers

@@ -65,6 +65,9 @@ class Leaderl:
     def round(self) -> None:
         """One round."""
         here = self.here
+        if here.role == "leader" and not here.serving():
+            # etcd answered again only after the fence had fallen. Renewing the key now would lead without a PostgreSQL.
+            self.leading.step_down("the lease had ended", hard=True)
         leader = here.cluster.leader()
         if here.role == "leader":
             self.leading.tick(leader)

@@ -21,6 +21,7 @@ class Leading:
         self.failures = 0
         self.next_check = 0.0
         self.stands_again = 0.0
+        self.announced = False
 
     def take_over(self) -> None:
         """Promote the follower's PostgreSQL and serve; after a hand-over with all that the old leader had."""
@@ -51,12 +52,19 @@ class Leading:
         here = self.here
         paths.FORCED.unlink(missing_ok=True)
         self.failures = 0
+        self.announced = False
         here.serve(how)
+        self._announce()
+
+    def _announce(self) -> None:
+        """Have the others follow. Without a word from etcd half-way, the next round does it again."""
+        here = self.here
         self._keep_slots()
         # So that pg_rewind on the others sees the new timeline.
         postgres.query("checkpoint", seconds=10)
         here.cluster.etcd.put("pgleader", here.me.name)
         here.cluster.etcd.delete("control/force")
+        self.announced = True
 
     def _wait_replayed(self, lsn: int, seconds: float = 10) -> bool:
         until = time.monotonic() + seconds
@@ -91,6 +99,8 @@ class Leading:
             except Conflict:
                 return
             here.renew(sent)
+            if not self.announced:
+                self._announce()
             self._check_health()
             self._answer_request()
 
@@ -198,7 +208,8 @@ class Leading:
             postgres.stop_hard()
         else:
             postgres.stop()
-        paths.NO_START.touch()
+        if not postgres.is_standby():  # one that was not promoted in time has nothing that must not be served
+            paths.NO_START.touch()
 
     def release(self) -> None:
         """Give the key back, so that the others need not wait until it expires."""

@@ -9,6 +9,9 @@ from pathlib import Path
 
 REGISTER = "/usr/local/sbin/lab-service"
 
+GRACE = 7
+"""Seconds to end by itself for a service that is killed otherwise; sv waits as long."""
+
 
 def write_script(path: Path, text: str) -> bool:
     """Write an executable shell script; True when it differs from what was there."""
@@ -76,15 +79,23 @@ def is_running(folder: Path) -> bool:
     return (folder / "supervise" / "stat").read_text().startswith("run")
 
 
-def stop(*folders: Path, seconds: float = 60) -> None:
-    """Stop services, all at once, and wait for them; raises TimeoutError."""
+def stop(*folders: Path, seconds: float = 60, mortal: tuple[Path, ...] = ()) -> None:
+    """Stop services, all at once, and wait for them; raises TimeoutError.
+
+    mortal: those among them that are killed when they have not ended in time (GRACE).
+    """
     for folder in folders:
         sv("down", folder, wait=None)
-    until = time.monotonic() + seconds
+    began = time.monotonic()
     for folder in folders:
+        killed = False
         while is_running(folder):
-            if time.monotonic() > until:
+            waited = time.monotonic() - began
+            if waited > seconds:
                 raise TimeoutError(f"{folder.name} did not stop in {seconds:.0f} s")
+            if folder in mortal and waited > GRACE and not killed:
+                sv("kill", folder, wait=None)
+                killed = True
             time.sleep(0.02)
 
 
