@@ -15,13 +15,11 @@ try:
     from saltext.chef_backend import chef_backend_health as health
     from saltext.chef_backend import chef_backend_parse as parse
     from saltext.chef_backend import chef_backend_result as outcome
-    from saltext.chef_backend import chef_backend_staging as staging
     from saltext.chef_backend import chef_backend_version as versions
 except ImportError:
     import chef_backend_health as health
     import chef_backend_parse as parse
     import chef_backend_result as outcome
-    import chef_backend_staging as staging
     import chef_backend_version as versions
 
 _would, _done = outcome.would, outcome.done
@@ -39,14 +37,14 @@ def staged(name, sha256, version, package="chef-backend"):
     :param version: the version that must be inside.
     :param package: the product that must be inside.
     """
-    path = staging.staged_path(name)
+    path = __salt__["chef_backend_staging.path"](name)
     with _result(name) as ret:
         trouble = _package_trouble(path, sha256, version, package)
         if trouble is None:
             return _done(ret, f"{path} holds {package} {version}")
         if __opts__["test"]:
             return _would(ret, f"would fetch {name} to {path}", "package", None, path)
-        os.makedirs(staging.STAGING, mode=0o700, exist_ok=True)
+        __salt__["chef_backend_staging.folder"]()
         _fetch(name, path)
         trouble = _package_trouble(path, sha256, version, package)
         if trouble is not None:
@@ -90,7 +88,7 @@ def installed(name, source, sha256):
     :param source: as given to ``staged``.
     :param sha256: as given to ``staged``.
     """
-    path = staging.staged_path(source)
+    path = __salt__["chef_backend_staging.path"](source)
     with _result(name) as ret:
         before = __salt__["chef_backend.version"]()
         if before == name and versions.of_package(_packaged()) == name:

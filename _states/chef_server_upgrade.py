@@ -8,13 +8,11 @@ try:
     from saltext.chef_backend import chef_backend_command as command
     from saltext.chef_backend import chef_backend_frontend as frontend
     from saltext.chef_backend import chef_backend_result as outcome
-    from saltext.chef_backend import chef_backend_staging as staging
     from saltext.chef_backend import chef_backend_version as versions
 except ImportError:
     import chef_backend_command as command
     import chef_backend_frontend as frontend
     import chef_backend_result as outcome
-    import chef_backend_staging as staging
     import chef_backend_version as versions
 
 PACKAGE = "chef-server-core"
@@ -92,7 +90,7 @@ def _stop(timeout):
 
 def _install(version, source, timeout, ret):
     """Install the staged package; ret: gets what was changed. Raises CommandExecutionError."""
-    path = staging.staged_path(source)
+    path = __salt__["chef_backend_staging.path"](source)
     if __grains__["os_family"] == "RedHat":
         # documented: without the old package's postun, which Salt's state cannot leave out
         argv = ["rpm", "-Uvh", "--nopostun", path]
