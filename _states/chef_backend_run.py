@@ -296,7 +296,7 @@ def _node_gates(cluster, settings, node, role, turn):
     checks.turn_of(views, str(settings.version), node, role, last=not __opts__["test"])
     if not __opts__["test"]:
         checks.failover_is(views, "off" if role == "follower" else "on")
-    checks.settled(views, settings.gates.settle_seconds)
+    checks.settled(views, settings.gates.settle_seconds, search)
     return views, record
 
 

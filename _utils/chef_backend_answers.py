@@ -140,16 +140,17 @@ def synced_followers(view):
         return 0
 
 
-def youngest(views):
+def youngest(views, search=True):
     """Return ``(node, service, seconds)`` of the service that has been running for the shortest time; None if none is.
 
+    :param search: whether Elasticsearch counts: one that refuses its index starts again every second.
     :raises ValueError: a node's ``status`` cannot be read.
     """
     running = [
         (service.seconds, node, service.name)
         for node, view in views.items()
         for service in parse.Status.from_text(view.get("status") or "").services
-        if service.state == "running"
+        if service.state == "running" and (search or service.name != health.SEARCH)
     ]
     if not running:
         return None

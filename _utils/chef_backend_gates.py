@@ -192,14 +192,15 @@ def failover_is(views, wanted):
         raise ValueError(f"failover is {found}, expected {wanted}: find out who else switches it")
 
 
-def settled(views, settle):
+def settled(views, settle, search=True):
     """Every service of every backend has been up for the settle time (seconds).
 
     A service that is restarted begins its time anew: one that comes up again and again never settles.
 
+    :param search: whether Elasticsearch has to have settled.
     :raises Unsettled: how long is left.
     """
-    found = answers.youngest(views)
+    found = answers.youngest(views, search)
     if found and found[2] < settle:
         node, service, up = found
         raise Unsettled(f"{service} on {node} has been up for {up} s only (settle time {settle} s)", settle - up)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -60,8 +61,9 @@ def answers(operator, frontend):
     """Create a node by a frontend's API, and find it."""
     key = (operator.lab.root("fe1") / API_KEY).read_text()
     api = ChefApi(f"http://{operator.lab.address(frontend)}:4545", API_USER, key)
-    api.create_node(f"after-{frontend}")
-    return f"after-{frontend}" in api.nodes()
+    name = f"{frontend}-{time.monotonic_ns()}"
+    api.create_node(name)
+    return name in api.nodes()
 
 
 def assert_upgraded(operator, run):

@@ -49,6 +49,13 @@ def test_what_does_not_hold_is_refused_in_words():
     assert caught.value.left == 6
 
 
+def test_an_elasticsearch_that_refuses_its_index_need_not_settle_before_it_has_a_new_one():
+    looping = printed.status().replace("1d 5h 4m 41s", "0d 0h 0m 0s ")
+    seen = views(be3={"status": looping})
+    refused(gates.settled, seen, 10, said="elasticsearch on be3 has been up for 0 s only (settle time 10 s)")
+    gates.settled(seen, 10, search=False)
+
+
 def test_a_half_done_node_is_tolerated_where_it_is_resumed():
     gates.healthy(views(be2={"status": printed.status(down=["etcd"])}), 1024, "be2")
 
