@@ -24,7 +24,7 @@ def pause(cluster):
     """Have the cluster's run end before it touches another node; failover is on while it is paused.
 
     :param cluster: the cluster's name.
-    :returns: ``{"ok": bool, "text": what was done, "start": False}``.
+    :returns: ``{"ok": bool, "text": what was done, "start": None}``.
 
     CLI Example:
 
@@ -40,7 +40,7 @@ def resume(cluster):
     """Tell whether the cluster's run goes on; one that nobody drives has to be started by the caller.
 
     :param cluster: the cluster's name.
-    :returns: ``{"ok": bool, "text": what was done, "start": whether the orchestration is to be started}``.
+    :returns: ``{"ok": bool, "text": what was done, "start": the orchestration to be started, or None}``.
 
     CLI Example:
 
@@ -49,14 +49,14 @@ def resume(cluster):
         salt-run salt.cmd chef_backend_control.resume prod with_pillar=True
     """
     record, gone, _ = _found(cluster, "record")
-    return _do(cluster, record, control.resume(record, gone, __salt__["chef_backend_nodes.stops"](cluster)))
+    return _do(cluster, record, control.resume(record, gone, _stops(cluster, record)))
 
 
 def abort(cluster):
     """End the cluster's run: before it touches another node, or here and now if nobody drives it.
 
     :param cluster: the cluster's name.
-    :returns: ``{"ok": bool, "text": what was done, "start": False}``.
+    :returns: ``{"ok": bool, "text": what was done, "start": None}``.
 
     CLI Example:
 
@@ -147,6 +147,14 @@ def _found(cluster, *parts):
     return record, gone, views
 
 
+def _stops(cluster, record):
+    """Return the versions in the pillar that a run like this one may go to, as text."""
+    if record is None or record.way != control.FRONTENDS:
+        return __salt__["chef_backend_nodes.stops"](cluster)
+    server = __salt__["chef_backend_nodes.cluster"](cluster).server
+    return [str(server.version)] if server else []
+
+
 def _do(cluster, record, answer):
     if answer.action == control.WISH:
         said = __salt__["chef_backend_nodes.ask"](record.backends, "chef_backend_record.wish", record.run, answer.wish)
@@ -157,4 +165,5 @@ def _do(cluster, record, answer):
             restore_failover(cluster)
         let_clients_in(record)
         __salt__["chef_backend_hold.finish"](record.at(time.time(), state=records.ABORTED, failover="on", turn=None))
-    return {"ok": answer.ok, "text": answer.text, "start": answer.action == control.START}
+    start = control.orchestration(record) if answer.action == control.START else None
+    return {"ok": answer.ok, "text": answer.text, "start": start}

@@ -5,8 +5,6 @@ The first two only read. A mistake ends in one message and exit status 1.
 
 from salt.exceptions import CommandExecutionError
 
-ORCHESTRATION = "orch.chef_backend_upgrade"  # whatever way the run goes
-
 
 def __virtual__():
     return True
@@ -100,7 +98,7 @@ def _steer(verb, cluster):
     if not done["start"]:
         return done["text"]
     ended = __salt__["state.orchestrate"](
-        mods=ORCHESTRATION, pillar={"cluster": cluster}, orchestration_jid=str(__jid__)
+        mods=done["start"], pillar={"cluster": cluster}, orchestration_jid=str(__jid__)
     )
     return ended if ended.get("retcode") == 0 else _bad({"found": ended})
 

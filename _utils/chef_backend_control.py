@@ -10,6 +10,7 @@ except ImportError:
 NOTHING = "nothing"
 WISH = "wish"  # the run that is under way is told, and heeds it at its next safe point
 START = "start"  # the orchestration is started again
+FRONTENDS = "frontends"  # the way of a run that upgrades the frontends themselves
 CLOSE = "close"  # nobody drives the run: what it left is closed here
 
 
@@ -53,7 +54,7 @@ def resume(record, gone, stops):
     if record is None:
         return Answer(NOTHING, "no run is open: nothing to resume", ok=False)
     if record.target not in stops:
-        shown = " -> ".join(stops)
+        shown = " -> ".join(stops) or "nothing"
         text = f"run {record.run} goes to {record.target}, the pillar says {shown}: correct it, or abort the run"
         return Answer(NOTHING, text, ok=False)
     if gone:
@@ -63,6 +64,11 @@ def resume(record, gone, stops):
     if record.wish:
         return Answer(WISH, f"run {record.run} goes on: it was not paused yet", wish=None)
     return Answer(NOTHING, f"run {record.run} is under way already, at {record.step!r}")
+
+
+def orchestration(record):
+    """Return the orchestration that goes on with a run, whatever way it went."""
+    return "orch.chef_server_upgrade" if record.way == FRONTENDS else "orch.chef_backend_upgrade"
 
 
 def abort(record, gone, half_done):

@@ -94,6 +94,20 @@ def test_refused_before_anything_changes(house):
     refused("the way depends on who created the index")
 
 
+@pytest.mark.campaign
+def test_from_1_4_6_with_downtime_and_then_a_re_index_by_one_command(house):
+    operator = Operator(house.fresh(backends="1.4.6"), way="upgrade")
+    creates_nodes(operator)
+    operator.wants(LAST, hops=[hop(operator, NEW)], reindex_organisation="default", backup=False)
+    run = operator.upgrades()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert set(operator.versions().values()) == {LAST}
+    assert operator.lab.unhealthy() is None
+    assert [one.host for one in operator.commands("chef-backend-ctl down-for-upgrade")] == ["be1", "be2", "be3"]
+    assert operator.hosts_upgrading() == ["be2", "be3", "be1"] * 2, "each hop a whole run of its way"
+    assert_all_found(operator)
+
+
 @pytest.fixture
 def old_index(house):
     """An operator at a 2.3.16 cluster whose index Elasticsearch 5.4.1 created, who wants 3.1.1."""

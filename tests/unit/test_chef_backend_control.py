@@ -86,6 +86,12 @@ def test_abort(record, gone, half_done, action, ok, said):
     assert answer.wish == (records.ABORT if action == control.WISH else None)
 
 
+def test_a_run_goes_on_by_the_orchestration_that_follows_its_way():
+    for way in ("rolling", "downtime", "reindex"):
+        assert control.orchestration(run(way=way)) == "orch.chef_backend_upgrade"
+    assert control.orchestration(run(way="frontends")) == "orch.chef_server_upgrade"
+
+
 def test_a_wish_counts_from_any_copy_of_the_record():
     assert records.newest([RECORD.at(2300.0), run(wish="pause")]).wish == "pause"
     with pytest.raises(records.RecordError, match="wish is 'stop', not pause, abort or nothing"):
