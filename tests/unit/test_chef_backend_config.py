@@ -19,6 +19,9 @@ PACKAGE = {"source": "salt://chef/chef-backend_2.3.16-1_amd64.deb", "sha256": SH
 LEAST = {"backends": ["be1", "be2", "be3"], "version": "2.3.16", "package": PACKAGE}
 FULL = LEAST | {
     "frontends": ["fe1", "fe2"],
+    "frontend_least_version": "12.17.5",
+    "server": {"version": "15.10.12", "package": dict(PACKAGE), "accept_license": True, "drain": "balancer.drain"},
+    "reindex_organisation": "acme",
     "hops": [{"version": "2.2.0", "package": dict(PACKAGE)}],
     "backup": False,
     "frontend_batch": "50%",
@@ -81,6 +84,9 @@ def test_every_key_is_read():
     cluster = config.cluster_from_pillar(pillar(FULL), "prod")
     assert cluster.frontends == ("fe1", "fe2")
     assert cluster.hops == (config.Hop(Version(2, 2, 0), config.Package(**PACKAGE)),)
+    assert cluster.stops == (Version(2, 2, 0), Version(2, 3, 16))
+    assert cluster.server == config.Server(Version(15, 10, 12), config.Package(**PACKAGE), True, "balancer.drain")
+    assert (cluster.frontend_least_version, cluster.reindex_organisation) == (Version(12, 17, 5), "acme")
     assert cluster.backup is False
     assert cluster.frontend_batch == "50%"
     assert cluster.frontend_api == "https://127.0.0.1/_status"
@@ -187,6 +193,15 @@ MISTAKES = [
     ("hops:0:version", "two", "'two'", "a version"),
     ("hops:0:package", ABSENT, "nothing", "a mapping with source and sha256"),
     ("hops:0:package:sha256", "abc", "'abc'", "64 digits"),
+    ("frontend_least_version", "newest", "'newest'", "a version"),
+    ("server", "15.10.12", "'15.10.12'", "a mapping"),
+    ("server:version", "15", "'15'", "a version"),
+    ("server:package", ABSENT, "nothing", "a mapping with source and sha256"),
+    ("server:accept_license", "yes", "'yes'", "true or false"),
+    ("server:drain", "balancer.drain; reboot", "'balancer.drain; reboot'", "an execution function of the master"),
+    ("server:undrain", "undrain", "'undrain'", "an execution function of the master"),
+    ("reindex_organisation", "-a", "'-a'", "an organisation's short name"),
+    ("reindex_organisation", "Acme Corp", "'Acme Corp'", "an organisation's short name"),
     ("backup", "no", "'no'", "true or false"),
     ("backup", 1, "1", "true or false"),
     ("backup", None, "nothing", "true or false"),
@@ -252,6 +267,7 @@ def test_what_is_needed_has_no_default(where):
         ("hops:0:packages", "package"),
         ("hops:0:package:sha512", "sha256"),
         ("window:zone", "timezone"),
+        ("server:license", "accept_license"),
         ("gates:max_lag", "max_lag_bytes"),
         ("timeouts:upgrades", "upgrade"),
         ("timeouts:7", "upgrade"),

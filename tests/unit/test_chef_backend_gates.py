@@ -81,6 +81,41 @@ def test_a_run_is_resumed_on_its_own_way():
     refused(gates.same_way, down, "rolling", said="go on with orch.chef_backend_downtime, not with rolling")
 
 
+def test_backends_and_frontends_are_not_upgraded_over_an_unfinished_run_of_the_other():
+    frontends = dataclasses.replace(RECORD, way="frontends", target="15.10.12", state="failed")
+    gates.same_kind(None, "frontends")
+    gates.same_kind(frontends, "frontends")
+    gates.same_kind(RECORD, "downtime")
+    said = "run r1 of the frontends to 15.10.12 is unfinished (failed): go on with it, or end it by"
+    refused(gates.same_kind, frontends, "rolling", said=said)
+    refused(gates.same_kind, RECORD, "frontends", said="run r1 of the backends to 2.3.16 is unfinished (open)")
+
+
+def test_what_no_orchestration_can_do_yet_is_refused_and_several_hops_by_a_way_alone():
+    plain = config.Cluster("prod", ("be1", "be2", "be3"), NEW, config.Package("/x.deb", "0"))
+    gates.all_understood(plain)
+    gates.one_hop(plain)
+    window = config.Window(("sat",), "02:00", "05:00", "UTC")
+    refused(
+        gates.all_understood, dataclasses.replace(plain, window=window), said="clusters:prod:window: windows are not"
+    )
+    hops = (config.Hop(Version(2, 2, 0), plain.package),)
+    said = "2.2.0 -> 2.3.16 is more than one hop: use orch.chef_backend_upgrade"
+    refused(gates.one_hop, dataclasses.replace(plain, hops=hops), said=said)
+    gates.one_hop(config.at_hop(dataclasses.replace(plain, hops=hops), "2.2.0"))
+    refused(config.at_hop, plain, "3.1.1", said="no hop to '3.1.1', expected one of 2.3.16")
+
+
+def test_a_reindex_needs_a_frontend_and_an_organisation_to_begin_with():
+    plain = config.Cluster("prod", ("be1", "be2", "be3"), NEW, config.Package("/x.deb", "0"))
+    gates.reindex_is_prepared("rolling", plain, [])
+    refused(gates.reindex_is_prepared, "reindex", plain, [], said="clusters:prod:frontends: found none")
+    refused(
+        gates.reindex_is_prepared, "reindex", plain, ["fe1"], said="clusters:prod:reindex_organisation: found nothing"
+    )
+    gates.reindex_is_prepared("reindex", dataclasses.replace(plain, reindex_organisation="acme"), ["fe1"])
+
+
 def test_a_frontend_older_than_the_site_allows_is_refused():
     settings = config.Cluster("prod", ("be1", "be2", "be3"), NEW, config.Package("/x.deb", "0"))
     gates.frontends_new_enough({"fe1": "12.17.5"}, settings)
