@@ -160,6 +160,8 @@ def test_kill_9_with_the_index_deleted_and_not_filled_then_the_same_command(old_
 @pytest.mark.campaign
 def test_a_backend_fails_between_its_upgrade_and_the_new_index_then_the_same_command(old_index):
     operator = old_index
+    bounds = {"ask": 10, "gate": 15, "rejoin": 40, "upgrade": 120, "api": 30, "elasticsearch": 20}
+    operator.wants(LAST, reindex_organisation="default", backup=False, timeouts=bounds)
     operator.orders_fault("be3", {"stop": {"exit": 1, "output": "runsv not running", "times": 1}})
     run = operator.upgrades()
     assert run.returncode != 0
