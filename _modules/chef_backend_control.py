@@ -65,7 +65,10 @@ def abort(cluster):
         salt-run salt.cmd chef_backend_control.abort prod with_pillar=True
     """
     record, gone, views = _found(cluster, "record", "status", "due")
-    return _do(cluster, record, control.abort(record, gone, answers.half_done(views)))
+    half_done = answers.half_done(views)
+    if record and record.way == records.FRONTENDS:
+        half_done = __salt__["chef_server_frontends.unfinished"](cluster)
+    return _do(cluster, record, control.abort(record, gone, half_done))
 
 
 def set_failover(cluster, to):
@@ -149,7 +152,7 @@ def _found(cluster, *parts):
 
 def _stops(cluster, record):
     """Return the versions in the pillar that a run like this one may go to, as text."""
-    if record is None or record.way != control.FRONTENDS:
+    if record is None or record.way != records.FRONTENDS:
         return __salt__["chef_backend_nodes.stops"](cluster)
     server = __salt__["chef_backend_nodes.cluster"](cluster).server
     return [str(server.version)] if server else []

@@ -29,17 +29,18 @@ def look(cluster):
 
         salt-run salt.cmd chef_server_frontends.look prod with_pillar=True
     """
-    found = []
-    for node, said in _ask(cluster, __salt__["chef_backend_nodes.frontends"](cluster), "state").items():
+    found, nodes = [], __salt__["chef_backend_nodes.frontends"](cluster)
+    for node, said in _all_do(cluster, nodes, "chef_server_upgrade.state").items():
         try:
-            found.append(plans.Frontend(node, versions.Version.from_text(said["version"]), said["begun"] is not None))
+            version = versions.Version.from_text(said["version"])
+            found.append(plans.Frontend(node, version, said["begun"] is not None, said["drained"]))
         except ValueError as err:
             raise CommandExecutionError(f"{node}: {err}") from err
     return found
 
 
 def due(cluster, first=False):
-    """Return the frontends that are not wholly on the target, in the order of their turns: a list of minion ids.
+    """Return the frontends that need a turn, in the order of their turns: a list of minion ids.
 
     :param cluster: the cluster's name.
     :param first: only the one that migrates the database, if none has done so.
@@ -55,6 +56,38 @@ def due(cluster, first=False):
     if not first:
         return late
     return late[:1] if plans.source(found, target) is None else []
+
+
+def unfinished(cluster):
+    """Return the frontends that a run has taken from their clients or left half-upgraded: a list of minion ids.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_server_frontends.unfinished prod with_pillar=True
+    """
+    return plans.unfinished(look(cluster))
+
+
+def await_service(cluster, nodes, timeout):
+    """Wait until these frontends can serve clients: one leader in HAProxy, and the API answers.
+
+    :param cluster: the cluster's name.
+    :param nodes: list of minion ids.
+    :param timeout: bound in seconds of each of the two.
+    :raises CommandExecutionError: what the frontends said that did not, one a line.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_server_frontends.await_service prod '[fe1]' 60 with_pillar=True
+    """
+    api = __salt__["chef_backend_nodes.cluster"](cluster).frontend_api
+    _all_do(cluster, nodes, "chef_server.wait_for_leader", timeout)
+    _all_do(cluster, nodes, "chef_server.wait_for_api", api, timeout)
+    return True
 
 
 def level(cluster):
@@ -73,7 +106,7 @@ def level(cluster):
         return {"text": "", "sha256": "that of the first frontend"}
     if source is None:
         raise CommandExecutionError("no frontend is on the target yet: there is no migration-level to copy")
-    return _ask(cluster, [source], "level")[source]
+    return _all_do(cluster, [source], "chef_server_upgrade.level")[source]
 
 
 def batches(cluster, nodes):
@@ -93,10 +126,10 @@ def _target(cluster):
     return __salt__["chef_backend_nodes.cluster"](cluster).server.version
 
 
-def _ask(cluster, nodes, question):
-    """Ask frontends one question of ``chef_server_upgrade``; each must answer."""
+def _all_do(cluster, nodes, function, *args):
+    """Have frontends do one thing; each must answer, and without an error. Returns their answers."""
     bound = __salt__["chef_backend_nodes.cluster"](cluster).timeouts.ask
-    said = __salt__["chef_backend_nodes.ask"](nodes, f"chef_server_upgrade.{question}", timeout=bound)
+    said = __salt__["chef_backend_nodes.ask"](nodes, function, *args, timeout=bound)
     troubles = [answer["error"] for answer in said.values() if not answer["ok"]]
     if troubles:
         raise CommandExecutionError("\n".join(troubles))

@@ -1,12 +1,20 @@
-"""What an upgrade of this frontend asks and notes: its migration-level, and whether an upgrade of it has begun."""
+"""What an upgrade of this frontend asks and notes: its migration-level, whether it has begun, who takes its clients."""
 
 import hashlib
 import os
+import time
 
 from salt.exceptions import CommandExecutionError
 
+try:
+    from saltext.chef_backend import chef_backend_frontend as frontend
+except ImportError:
+    import chef_backend_frontend as frontend
+
+MANIFEST = "/opt/opscode/version-manifest.json"
 LEVEL = "/var/opt/opscode/upgrades/migration-level"
 BEGUN = "/var/lib/salt-chef-backend/server-upgrade"
+DRAINED = "/var/lib/salt-chef-backend/server-drained"
 
 
 def __virtual__():
@@ -14,7 +22,10 @@ def __virtual__():
 
 
 def state():
-    """Return what judging this frontend needs: ``{"version": text, "begun": version or None}``.
+    """Return what judging this frontend needs.
+
+    :returns: ``{"version": text, "begun": why an upgrade of it has begun and not ended, or None, "drained": bool}``.
+    :raises CommandExecutionError: its version or its services cannot be read.
 
     CLI Example:
 
@@ -22,13 +33,14 @@ def state():
 
         salt 'fe*' chef_server_upgrade.state
     """
-    return {"version": __salt__["chef_server.version"](), "begun": begun()}
+    version = __salt__["chef_server.version"]()
+    return {"version": version, "begun": begun() or outdated_services(), "drained": os.path.exists(DRAINED)}
 
 
 def begun():
     """Return the version to which an upgrade of this frontend has begun and not ended, or None.
 
-    Nothing that can be observed tells it: once the package is installed, it looks upgraded.
+    Its services alone do not tell it: they may have been stopped before the package came, or the host restarted since.
 
     CLI Example:
 
@@ -41,6 +53,22 @@ def begun():
             return file.read().strip()
     except FileNotFoundError:
         return None
+
+
+def outdated_services():
+    """Name the services that started before the installed package was unpacked, or return None.
+
+    So does a package look that somebody installed and nobody ran ``upgrade`` for: it has not migrated the database.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt fe1 chef_server_upgrade.outdated_services
+    """
+    unpacked = time.time() - os.stat(MANIFEST).st_ctime  # mtime is the build's; ctime is when dpkg or rpm put it there
+    older = frontend.running_longer(__salt__["chef_server.status"](), unpacked)
+    return f"{', '.join(older)} started before {__salt__['chef_server.version']()} was installed" if older else None
 
 
 def begin(version):
@@ -65,11 +93,34 @@ def end():
 
         salt fe1 chef_server_upgrade.end
     """
-    try:
-        os.unlink(BEGUN)
-    except FileNotFoundError:
-        return False
+    return _remove(BEGUN)
+
+
+def drain():
+    """Note that the load balancer is about to be told to send this frontend no clients. Returns True.
+
+    Only the site's own load balancer knows, and a run that died may leave a frontend without clients for ever.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt fe1 chef_server_upgrade.drain
+    """
+    _write(DRAINED, "", 0o600)
     return True
+
+
+def undrain():
+    """Note that the load balancer sends clients to this frontend again. Returns True if it did not before.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt fe1 chef_server_upgrade.undrain
+    """
+    return _remove(DRAINED)
 
 
 def level():
@@ -115,6 +166,14 @@ def set_level(text, sha256):
 
 def _sha256(text):
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _remove(path):
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _write(path, text, mode):

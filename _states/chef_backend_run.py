@@ -219,7 +219,8 @@ def closed(name, cluster):
             _tell(record, "close", "failed", comment=ret["comment"])
             return ret
         shown = answers.failover(views)
-        if shown != "on" and not (shown == "unknown" and record.failover != "off"):
+        switches = record.way != records.FRONTENDS  # a run that upgrades frontends leaves failover as it finds it
+        if switches and shown != "on" and not (shown == "unknown" and record.failover != "off"):
             ret["changes"] = __salt__["chef_backend_control.restore_failover"](cluster)
         if failed:
             ret["changes"].update(__salt__["chef_backend_control.let_clients_in"](record))

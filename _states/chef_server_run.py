@@ -1,17 +1,19 @@
-"""States of the frontends' own upgrade, on the master: opened, hooks of the site's load balancer, verified."""
+"""States of the frontends' own upgrade, on the master: opened, gates, hooks of the site's load balancer, verified."""
 
 from salt.exceptions import CommandExecutionError, SaltException
 
 try:
     from saltext.chef_backend import chef_backend_answers as answers
     from saltext.chef_backend import chef_backend_gates as checks
+    from saltext.chef_backend import chef_backend_record as records
     from saltext.chef_backend import chef_server_plan as plans
 except ImportError:
     import chef_backend_answers as answers
     import chef_backend_gates as checks
+    import chef_backend_record as records
     import chef_server_plan as plans
 
-WAY = "frontends"
+HOOKS = ("drain", "undrain")
 
 
 def __virtual__():
@@ -37,16 +39,21 @@ def opened(name, cluster):
             raise CommandExecutionError(
                 f"{path}:frontends: found nothing, expected the frontends to upgrade: name them"
             )
+        for each in HOOKS:  # an undrain that is not there would be missed when a frontend waits for its clients
+            _hook_function(settings, each)
         target = str(settings.server.version)
         views = __salt__["chef_backend_nodes.views"](cluster)
         checks.everybody_answers(views)
         found = answers.record(views)
-        checks.same_kind(found, WAY)
+        checks.same_kind(found, records.FRONTENDS)
         resumed = __salt__["chef_backend_hold.may_take"](found, target, views)
         checks.nobody_at_work(views)
         checks.healthy(views, settings.gates.max_lag_bytes)
         frontends = __salt__["chef_server_frontends.look"](cluster)
         plans.refuse(frontends, settings.server)
+        serving = plans.who_serves(frontends, settings.server.version)
+        __salt__["chef_server_frontends.await_service"](cluster, serving, settings.timeouts.gate)
+        failover_found = checks.failover_found(views, resumed)
         due = plans.due(frontends, settings.server.version)
         plan = f"chef-server-core {target}; due: {', '.join(due) or 'no frontend'}"
         if __opts__["test"]:
@@ -58,15 +65,47 @@ def opened(name, cluster):
             found,
             resumed,
             cluster=cluster,
-            way=WAY,
+            way=records.FRONTENDS,
             target=target,
             leader=answers.leader(views),
-            failover_found=checks.failover_found(views, resumed),
+            failover_found=failover_found,
             frontends=tuple(one.node for one in frontends),
             lease=settings.timeouts.lease,
         )
         comment = f"resumed run {record.run}" if resumed else f"opened run {record.run}"
+        _tell(record, "open", "end", comment=plan)
         ret.update(result=True, comment=f"{comment}: {plan}", changes={"run": {"old": None, "new": record.run}})
+    except (CommandExecutionError, ValueError) as err:
+        ret["comment"] = str(err)
+    return ret
+
+
+def gates(name, cluster, frontends):
+    """These frontends may be taken from their clients now; the record says that it is their turn.
+
+    The backends are healthy and at rest, the run is not to end here, and whoever is to serve the clients meanwhile
+    does so: with one frontend gone and another one drained, nobody would.
+
+    :param name: free text.
+    :param cluster: the cluster's name.
+    :param frontends: list of minion ids.
+    """
+    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
+    try:
+        settings = __salt__["chef_backend_nodes.cluster"](cluster)
+        record = __salt__["chef_backend_step.until_holds"](
+            lambda: _may_be_touched(cluster, settings, ", ".join(frontends)), settings.timeouts.gate
+        )
+        found = __salt__["chef_server_frontends.look"](cluster)
+        serving = [node for node in plans.who_serves(found, settings.server.version) if node not in frontends]
+        __salt__["chef_server_frontends.await_service"](cluster, serving, settings.timeouts.gate)
+        if __opts__["test"]:
+            ret.update(result=None, comment=f"the gates hold; {', '.join(frontends)} would be upgraded")
+            return ret
+        _tell(record, "upgrade frontend", "begin", node=", ".join(frontends))
+        ret.update(
+            result=True, comment=f"the backends are healthy; {', '.join(serving) or 'no other'} serves meanwhile"
+        )
     except (CommandExecutionError, ValueError) as err:
         ret["comment"] = str(err)
     return ret
@@ -75,6 +114,9 @@ def opened(name, cluster):
 def hook(name, cluster, hook, frontends):
     """The site's load balancer has been told to send no clients to these frontends (drain), or to send them again.
 
+    Each frontend keeps a note until it gets its clients again: if the run dies or the hook fails, the same command
+    calls it once more. So a hook may be called for a frontend that is as it wants it already.
+
     :param name: free text.
     :param hook: ``drain`` or ``undrain``: the pillar's key below ``server`` that names an execution function of the
         master. It is called once a frontend, with its minion id; an error, or False, ends the run here.
@@ -82,29 +124,30 @@ def hook(name, cluster, hook, frontends):
     """
     ret = {"name": name, "result": False, "changes": {}, "comment": ""}
     try:
-        function = getattr(__salt__["chef_backend_nodes.cluster"](cluster).server, hook)
-        if function is None:
-            ret.update(result=True, comment=f"the pillar names no {hook}")
-            return ret
+        settings = __salt__["chef_backend_nodes.cluster"](cluster)
+        function = _hook_function(settings, hook)
         if __opts__["test"]:
-            ret.update(result=None, comment=f"would call {function} for {', '.join(frontends)}")
+            said = f"would call {function} for {', '.join(frontends)}" if function else f"the pillar names no {hook}"
+            ret.update(result=None if function else True, comment=said)
             return ret
-        if function not in __salt__:
-            raise CommandExecutionError(
-                f"{hook}: the master has no function {function}: sync it, or correct the pillar"
-            )
         for frontend in frontends:
-            if __salt__[function](frontend) is False:
+            if hook == "drain" and function:
+                _note(frontend, "drain", settings)  # before it is done: what dies in between is undone all the same
+            if function and __salt__[function](frontend) is False:
                 raise CommandExecutionError(f"{function} returned False for {frontend}")
-            ret["changes"][frontend] = {"old": None, "new": f"{hook}ed"}
-        ret.update(result=True, comment=f"{function} called for {', '.join(frontends)}")
+            if hook == "undrain":
+                _note(frontend, "undrain", settings)
+            if function:
+                ret["changes"][frontend] = {"old": None, "new": f"{hook}ed"}
+        said = f"{function} called for {', '.join(frontends)}" if function else f"the pillar names no {hook}"
+        ret.update(result=True, comment=said)
     except (SaltException, ValueError, TypeError, KeyError, OSError) as err:
         ret["comment"] = f"{hook}: {err}"
     return ret
 
 
 def verified(name, cluster):
-    """Every frontend is wholly on the target, and the backends are as healthy as before."""
+    """Every frontend is wholly on the target, answers, gets its clients, and the backends are as healthy as before."""
     ret = {"name": name, "result": False, "changes": {}, "comment": ""}
     try:
         settings = __salt__["chef_backend_nodes.cluster"](cluster)
@@ -113,21 +156,46 @@ def verified(name, cluster):
             return ret
         late = __salt__["chef_server_frontends.due"](cluster)
         if late:
-            raise CommandExecutionError(f"{', '.join(late)} does not run {settings.server.version} yet")
-        _all_answer(cluster, settings)
-        views, _ = __salt__["chef_backend_step.look"](cluster, str(__orchestration_jid__))
+            raise CommandExecutionError(f"{', '.join(late)} does not run {settings.server.version} yet, or is drained")
+        frontends = __salt__["chef_backend_nodes.frontends"](cluster)
+        __salt__["chef_server_frontends.await_service"](cluster, frontends, settings.timeouts.api)
+        changes = {"step": "verified", "turn": None}
+        views, record = __salt__["chef_backend_step.look"](cluster, str(__orchestration_jid__), changes)
         checks.healthy(views, settings.gates.max_lag_bytes)
+        _tell(record, "verify", "end")
         ret.update(result=True, comment=f"every frontend runs {settings.server.version} and answers")
     except (CommandExecutionError, ValueError) as err:
         ret["comment"] = str(err)
     return ret
 
 
-def _all_answer(cluster, settings):
-    """Every frontend's API answers, also of those that this run left alone."""
-    frontends = __salt__["chef_backend_nodes.frontends"](cluster)
-    args = (settings.frontend_api, settings.timeouts.api)
-    said = __salt__["chef_backend_nodes.ask"](frontends, "chef_server.wait_for_api", *args)
-    troubles = [answer["error"] for answer in said.values() if not answer["ok"]]
-    if troubles:
-        raise CommandExecutionError("\n".join(troubles))
+def _may_be_touched(cluster, settings, frontends):
+    """Hold what must be true of the backends and the run; return the record, which says whose turn it is."""
+    jid = None if __opts__["test"] else str(__orchestration_jid__)
+    turn = {"step": f"upgrade frontend {frontends}", "turn": frontends}
+    views, record = __salt__["chef_backend_step.look"](cluster, jid, turn)
+    checks.healthy(views, settings.gates.max_lag_bytes)
+    checks.nobody_at_work(views)
+    return record
+
+
+def _hook_function(settings, hook):
+    """Return the name of the function that the pillar gives for a hook, or None; the master must have it."""
+    function = getattr(settings.server, hook)
+    if function is not None and function not in __salt__:
+        raise CommandExecutionError(f"{hook}: the master has no function {function}: sync it, or correct the pillar")
+    return function
+
+
+def _note(frontend, verb, settings):
+    """Have a frontend note that the load balancer sends it no clients, or that it sends them again."""
+    function = f"chef_server_upgrade.{verb}"
+    answer = __salt__["chef_backend_nodes.ask"]([frontend], function, timeout=settings.timeouts.ask)[frontend]
+    if not answer["ok"]:
+        raise CommandExecutionError(answer["error"])
+
+
+def _tell(record, step, how, node=None, comment=None):
+    __salt__["chef_backend_progress.tell"](
+        step, how, node=node or record.cluster, comment=comment, run=record.run, cluster=record.cluster
+    )

@@ -41,7 +41,7 @@ def level(name, text, sha256):
     return ret
 
 
-def upgraded(name, source, api, accept_license=False, leader_timeout=60, timeout=3600, api_timeout=120):
+def upgraded(name, source, sha256, api, accept_license=False, leader_timeout=60, timeout=3600, api_timeout=120):
     """This frontend runs a version of chef-server-core, by the documented commands, and its API answers.
 
     What died half-way is gone on with: each of the commands may run again, the database is migrated once, as its
@@ -49,6 +49,7 @@ def upgraded(name, source, api, accept_license=False, leader_timeout=60, timeout
 
     :param name: the version.
     :param source: where the package was staged from, see ``chef_backend.staged``.
+    :param sha256: as given to ``staged``: the package is verified once more before anything stops.
     :param api: URL of its status page.
     :param accept_license: accept the product's licence (13 and later).
     :param leader_timeout: bound in seconds for HAProxy to know one leader.
@@ -64,12 +65,15 @@ def upgraded(name, source, api, accept_license=False, leader_timeout=60, timeout
             raise CommandExecutionError(f"{__grains__['id']}: {before['version']} is newer than {name}: no way back")
         if __opts__["test"]:
             return outcome.would(ret, "would stop, install, upgrade and start", PACKAGE, before["version"], name)
+        missing = before["version"] != name or versions.of_package(_packaged()) != name
+        if missing:
+            _verify(name, source, sha256)
         __salt__["chef_server_upgrade.begin"](name)
         with outcome.told("upgrade", __salt__["chef_backend_progress.tell"], time.monotonic):
             _stop(timeout)
             ret["changes"]["services"] = {"old": "running", "new": "stopped"}
-            if before["version"] != name:
-                _install(name, source, timeout, ret)
+            if missing:
+                _install(name, source, timeout, ret, again=before["version"] == name)
             __salt__["chef_server.upgrade"](accept_license=accept_license, timeout=timeout)
             __salt__["chef_server.start"](timeout=timeout)
             ret["changes"]["services"] = {"old": "stopped", "new": "running"}
@@ -88,24 +92,51 @@ def _stop(timeout):
         raise CommandExecutionError(f"{__grains__['id']}: stop ended with status 0, but {', '.join(still)} runs")
 
 
-def _install(version, source, timeout, ret):
-    """Install the staged package; ret: gets what was changed. Raises CommandExecutionError."""
+def _verify(version, source, sha256):
+    """See that the staged package is the promised one still. Raises CommandExecutionError."""
+    done = __states__["chef_backend.staged"](name=source, sha256=sha256, version=version, package=PACKAGE)
+    if done["result"] is not True:
+        raise CommandExecutionError(f"{__grains__['id']}: {done['comment']}")
+
+
+def _install(version, source, timeout, ret, again):
+    """Install the staged package; Raises CommandExecutionError.
+
+    The old package's last script takes /usr/bin/chef-server-ctl away, and the new one's puts it there. dpkg runs them
+    in this order, so Salt's own state is right; rpm the other way round, but on some systems, so the documented option
+    leaves the old one's out, which Salt's state cannot. Neither script touches a service. That dpkg be told to refuse
+    what is older or there already (-EG) is not needed: both have been looked at.
+
+    :param ret: gets what was changed.
+    :param again: the new files are there, but an installation that was cut off has not come to its end.
+    """
     path = __salt__["chef_backend_staging.path"](source)
-    if __grains__["os_family"] == "RedHat":
-        # documented: without the old package's postun, which Salt's state cannot leave out
-        argv = ["rpm", "-Uvh", "--nopostun", path]
-        ran = __salt__["cmd.run_all"](argv, python_shell=False, timeout=timeout, ignore_retcode=True)
-        if ran["retcode"] != 0:
-            raise CommandExecutionError(command.failure(__grains__["id"], argv, ran, timeout))
-        ret["changes"][PACKAGE] = {"old": "the version before", "new": version}
-    else:
-        done = __states__["pkg.installed"](name=PACKAGE, sources=[{PACKAGE: path}], refresh=False)
+    if __grains__["os_family"] == "Debian":
+        done = __states__["pkg.installed"](name=PACKAGE, sources=[{PACKAGE: path}], refresh=False, reinstall=again)
         ret["changes"].update(done.get("changes") or {})
         if done["result"] is not True:
             raise CommandExecutionError(f"{__grains__['id']}: installing {path} failed: {done['comment']}")
-    after = __salt__["chef_server.version"]()
+    else:
+        before = _packaged()
+        argv = ["rpm", "-Uvh", "--nopostun", *(["--replacepkgs"] if again else []), path]
+        ran = __salt__["cmd.run_all"](argv, python_shell=False, timeout=timeout, ignore_retcode=True)
+        if ran["retcode"] != 0:
+            raise CommandExecutionError(command.failure(__grains__["id"], argv, ran, timeout))
+        __context__.pop("pkg.list_pkgs", None)  # rpm was called beside Salt's back
+        ret["changes"][PACKAGE] = {"old": before, "new": _packaged()}
+    after, held = __salt__["chef_server.version"](), _packaged()
     if after != version:
         raise CommandExecutionError(f"{__grains__['id']}: {path} is installed, but the manifest says {after}")
+    if versions.of_package(held) != version:
+        raise CommandExecutionError(
+            f"{__grains__['id']}: {path} is unpacked, but the package manager holds {held or 'nothing whole'}, "
+            f"expected {version} alone: have it mend that, then run the same command again"
+        )
+
+
+def _packaged():
+    """Return which version the package manager holds. Half an installation is none for dpkg, and two for rpm."""
+    return __salt__["pkg.version"](PACKAGE)
 
 
 def _await_service(api, leader_timeout, api_timeout):

@@ -352,12 +352,17 @@ class _Reader:
             return None
         inner.only([field.name for field in dataclasses.fields(Server)])
         hook = "an execution function of the master, such as balancer.drain"
+        drain = inner.value("drain", None, _or_none(_fits(FUNCTION)), hook)
+        undrain = inner.value("undrain", None, _or_none(_fits(FUNCTION)), hook)
+        for key, found, other in (("drain", drain, undrain), ("undrain", undrain, drain)):
+            if found is None and other is not None and inner.data.get(key) is None:
+                inner.problem(key, None, hook, "name both, or none: who is drained has to get its clients again")
         return Server(
             version=inner.version("version"),
             package=inner.package("package"),
             accept_license=inner.value("accept_license", False, lambda v: isinstance(v, bool), "true or false"),
-            drain=inner.value("drain", None, _or_none(_fits(FUNCTION)), hook),
-            undrain=inner.value("undrain", None, _or_none(_fits(FUNCTION)), hook),
+            drain=drain,
+            undrain=undrain,
         )
 
     def window(self, key):

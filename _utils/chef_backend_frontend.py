@@ -26,6 +26,12 @@ def running(text):
     return tuple(re.findall(r"^run: ([\w-]+): ", text, re.MULTILINE))
 
 
+def running_longer(text, seconds):
+    """Return the names of the services that have been running for more than some seconds, from the same lines."""
+    lines = re.findall(r"^run: ([\w-]+): \(pid [0-9]+\) ([0-9]+)s", text, re.MULTILINE)
+    return tuple(name for name, since in lines if int(since) > seconds)
+
+
 @dataclasses.dataclass(frozen=True)
 class Server:
     """One backend as one proxy sees it."""

@@ -13,6 +13,7 @@ ABANDONED = "abandoned"  # its owner was not heard of any more, and a backend ha
 PAUSED = "paused"  # the operator wanted it to end before the next node; the same command goes on
 ABORTED = "aborted"
 DONE = "done"
+FRONTENDS = "frontends"  # the way of a run that upgrades the frontends themselves: no backend, no failover
 PAUSE, ABORT = "pause", "abort"  # what an operator may wish of a run that is under way
 
 
@@ -142,12 +143,14 @@ _FITS = {
 
 def frontends_may_serve(record):
     """Whether no backend has been touched yet by a run that ends here, so that clients find all as it was."""
+    if record.way == FRONTENDS:
+        return False  # each is upgraded for itself: none was taken out of service for the backends' sake
     return not record.down and not record.finished and (record.way == "downtime" or record.node is None)
 
 
 def may_be_left(record):
     """Whether a run may be ended for good where it is: else frontends would stay out of service for ever."""
-    return record.way in ("rolling", "frontends") or frontends_may_serve(record)
+    return record.way in ("rolling", FRONTENDS) or frontends_may_serve(record)
 
 
 def owner_is_gone(record, now, *, master, alive):

@@ -15,11 +15,12 @@ LICENSED = versions.Version(13, 0, 0)
 
 @dataclasses.dataclass(frozen=True)
 class Frontend:
-    """One frontend: what is installed on it, and whether an upgrade of it has begun and not ended."""
+    """One frontend: what is installed, whether its upgrade has begun and not ended, and who takes its clients."""
 
     node: str
     version: versions.Version
     begun: bool = False
+    drained: bool = False  # the site's load balancer was told to send it none, and not yet to send them again
 
     def runs(self, target):
         """Whether it is wholly on the target (Version)."""
@@ -27,9 +28,28 @@ class Frontend:
 
 
 def due(frontends, target):
-    """Return the frontends that are not wholly on the target: one whose upgrade has begun first, then by name."""
-    late = [one for one in frontends if not one.runs(target)]
-    return [one.node for one in sorted(late, key=lambda one: (not one.begun, one.node))]
+    """Return the frontends that are not wholly on the target, or do not get their clients yet, in the order of turns.
+
+    First those that lack nothing but their clients, then those whose upgrade has begun, then by name.
+    """
+    late = [one for one in frontends if one.drained or not one.runs(target)]
+    return [one.node for one in sorted(late, key=lambda one: (not one.runs(target), not one.begun, one.node))]
+
+
+def unfinished(frontends):
+    """Return the frontends that a run has taken from their clients or left half-upgraded, in the order given."""
+    return [one.node for one in frontends if one.begun or one.drained]
+
+
+def who_serves(frontends, target):
+    """Return the frontends that must answer their clients before another one is touched, in the order given.
+
+    Those on the target; before the first upgrade has begun, all. What runs the version before when the database may
+    have been migrated need not answer: its own upgrade is what helps it.
+    """
+    there = [one.node for one in frontends if one.runs(target)]
+    untouched = not any(one.begun for one in frontends)
+    return [one.node for one in frontends] if untouched and not there else there
 
 
 def source(frontends, target):

@@ -3,6 +3,7 @@ This frontend runs chef-server-core {{ pillar['server']['version'] }}:
   chef_server_upgrade.upgraded:
     - name: {{ pillar['server']['version'] | json }}
     - source: {{ pillar['server']['source'] | json }}
+    - sha256: {{ pillar['server']['sha256'] | json }}
     - accept_license: {{ pillar['server']['accept_license'] | json }}
     - api: {{ pillar['api'] | json }}
     - leader_timeout: {{ pillar['timeouts']['failover'] }}

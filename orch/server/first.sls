@@ -3,11 +3,18 @@
 {% set nodes = salt['chef_backend_nodes.node_pillar'](cluster) %}
 {% for frontend in pillar['due'] %}
 
+The gates hold for frontend {{ frontend }}:
+  chef_server_run.gates:
+    - cluster: {{ cluster | json }}
+    - frontends: [{{ frontend | json }}]
+
 Drain frontend {{ frontend }}:
   chef_server_run.hook:
     - cluster: {{ cluster | json }}
     - hook: drain
     - frontends: [{{ frontend | json }}]
+    - require:
+      - chef_server_run: The gates hold for frontend {{ frontend }}
 
 Upgrade frontend {{ frontend }}, which migrates the database:
   salt.state:

@@ -5,15 +5,22 @@
 {% set before = namespace(step=None) %}
 {% for batch in salt['chef_server_frontends.batches'](cluster, pillar['due']) %}
 
-Drain frontend {{ batch | join(', ') }}:
-  chef_server_run.hook:
+The gates hold for frontend {{ batch | join(', ') }}:
+  chef_server_run.gates:
     - cluster: {{ cluster | json }}
-    - hook: drain
     - frontends: {{ batch | json }}
 {% if before.step %}
     - require:
       - {{ before.step | json }}
 {% endif %}
+
+Drain frontend {{ batch | join(', ') }}:
+  chef_server_run.hook:
+    - cluster: {{ cluster | json }}
+    - hook: drain
+    - frontends: {{ batch | json }}
+    - require:
+      - chef_server_run: The gates hold for frontend {{ batch | join(', ') }}
 
 Upgrade frontend {{ batch | join(', ') }}:
   salt.state:

@@ -42,13 +42,13 @@ class Debian:
         """Have the staged file be no package of this family."""
         recorded.say("dpkg -I", status=2, stderr="dpkg-deb: error: not a Debian format archive\n")
 
-    def installed(self, release):
+    def installed(self, release, package="chef-backend"):
         """Return what is answered when this release is installed."""
-        return {"dpkg-query": f"install ok installed chef-backend {self.version(release)} amd64\n"}
+        return {"dpkg-query": f"install ok installed {package} {self.version(release)} amd64\n"}
 
-    def half_installed(self, old, new):
+    def half_installed(self, old, new, package="chef-backend"):
         """Return what is answered when the installation was cut off after the new files were in place."""
-        return {"dpkg-query": f"install ok half-configured chef-backend {self.version(new)} amd64\n"}
+        return {"dpkg-query": f"install ok half-configured {package} {self.version(new)} amd64\n"}
 
     def compares(self, recorded, older, newer):
         """Have versions compared, which apt's module leaves to dpkg."""
@@ -90,13 +90,13 @@ class RedHat:
         """Have the staged file be no package of this family."""
         recorded.say("rpm -qp", status=1, stderr="error: chef-backend.deb: not an rpm package (or package manifest)\n")
 
-    def installed(self, release):
+    def installed(self, release, package="chef-backend"):
         """Return what is answered when this release is installed."""
-        return {"rpm -qa": self._line("chef-backend", release, None, "x86_64", since=1700000000)}
+        return {"rpm -qa": self._line(package, release, None, "x86_64", since=1700000000)}
 
-    def half_installed(self, old, new):
+    def half_installed(self, old, new, package="chef-backend"):
         """Return what is answered when the installation was cut off after the new files were in place."""
-        return {"rpm -qa": self.installed(old)["rpm -qa"] + self.installed(new)["rpm -qa"]}
+        return {"rpm -qa": self.installed(old, package)["rpm -qa"] + self.installed(new, package)["rpm -qa"]}
 
     def compares(self, recorded, older, newer):
         """Nothing to record: rpm's module compares by itself."""

@@ -39,16 +39,22 @@ def test_the_package_is_staged_on_all_that_are_due_and_a_follower_backs_up(runbo
 
 def test_the_first_is_drained_upgraded_and_gets_its_clients_again(runbook):
     book = runbook("orch.server.first", due=["fe1"])
-    steps = ["Drain frontend fe1", "Upgrade frontend fe1, which migrates the database", "Undrain frontend fe1"]
+    steps = [
+        "The gates hold for frontend fe1",
+        "Drain frontend fe1",
+        "Upgrade frontend fe1, which migrates the database",
+        "Undrain frontend fe1",
+    ]
     assert book.chain(steps[0]) == book.ids == steps
-    assert book.steps[steps[1]]["sls"] == "orch.node.server_upgraded"
+    assert book.steps[steps[2]]["sls"] == "orch.node.server_upgraded"
 
 
 @pytest.mark.parametrize("batches", [[["fe2"]], [["fe2"], ["fe3"]], [["fe2", "fe3"], ["fe4"]]])
 def test_the_others_follow_in_batches_with_its_migration_level(runbook, batches):
     book = runbook("orch.server.others", due=["fe2"], server_batches=batches, level=LEVEL)
     names = [", ".join(batch) for batch in batches]
-    steps = [f"{verb} frontend {name}" for name in names for verb in ("Drain", "Upgrade", "Undrain")]
+    verbs = ("The gates hold for", "Drain", "Upgrade", "Undrain")
+    steps = [f"{verb} frontend {name}" for name in names for verb in verbs]
     assert book.chain(steps[0]) == book.ids == steps
     upgrades = [step for step in book.steps.values() if step["state"] == "salt"]
     assert [step["tgt"] for step in upgrades] == batches

@@ -36,6 +36,14 @@ SERVER_POSTINST = """#!/bin/sh
 # Starts and restarts nothing: that is chef-server-ctl's business.
 set -e
 mkdir -p /etc/opscode /var/opt/opscode /var/log/opscode
+ln -sf /opt/opscode/bin/chef-server-ctl /usr/bin/
+"""
+
+SERVER_POSTRM = """#!/bin/sh
+# As the product's: at an upgrade, too, but on systems that say they are RedHat's, which the lab's rpm hosts do not.
+if ! [ -e /etc/redhat-release ] && ! [ -e /etc/system-release ] || [ "$1" = 0 ]; then
+  rm -f /usr/bin/chef-server-ctl
+fi
 """
 
 
@@ -60,7 +68,7 @@ def build_server(version: str, out_dir: Path, *, family: str = "deb") -> Path:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         _fill_server(root, version)
-        return packing.pack(root, "chef-server-core", version, out_dir, family, SERVER_POSTINST)
+        return packing.pack(root, "chef-server-core", version, out_dir, family, SERVER_POSTINST, SERVER_POSTRM)
 
 
 def build_system(out_dir: Path) -> Path:
@@ -76,7 +84,6 @@ def _fill_server(root: Path, version: str) -> None:
     _library(library / "lab_product", ("common", "frontend"))
     _launcher(product / "bin" / "chef-server-ctl", "/opt/opscode/embedded/lib", "server_ctl")
     _launcher(product / "embedded" / "bin" / "status-api", "/opt/opscode/embedded/lib", "status_api")
-    _link(root / "usr/bin/chef-server-ctl", "/opt/opscode/bin/chef-server-ctl")
     _link(product / "embedded/bin/psql", "/usr/lib/postgresql/15/bin/psql")
     manifest = {
         "manifest_format": 2,

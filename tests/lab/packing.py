@@ -27,7 +27,7 @@ License: Apache-2.0
 %install
 cp -a {root}/. %{{buildroot}}/
 
-{post}
+{scripts}
 %files
 {files}
 """
@@ -54,13 +54,21 @@ def file_name(name: str, version: str, family: str) -> str:
 
 
 def pack(
-    root: Path, name: str, version: str, out_dir: Path, family: str, postinst: str = "", provides: tuple[str, ...] = ()
+    root: Path,
+    name: str,
+    version: str,
+    out_dir: Path,
+    family: str,
+    postinst: str = "",
+    postrm: str = "",
+    provides: tuple[str, ...] = (),
 ) -> Path:
     """Make a package file.
 
     root: the folder that holds what is to be installed, changed by the way; name, version: what the package says of
     itself; out_dir: where the file is to lie; family: deb or rpm; postinst: script that runs when it has been
-    installed; provides: what an .rpm satisfies beside its name.
+    installed; postrm: script that runs when it has been removed or replaced by another version; provides: what an .rpm
+    satisfies beside its name.
     Returns the file's path. Raises BuildError.
     """
     for folder, folders, files in os.walk(root):
@@ -72,16 +80,16 @@ def pack(
     with tempfile.TemporaryDirectory() as scratch:
         made = Path(scratch) / target.name
         if family == "deb":
-            _deb(root, name, version, made, postinst)
+            _deb(root, name, version, made, {"postinst": postinst, "postrm": postrm})
         else:
-            _rpm(root, name, version, made, postinst, provides)
+            _rpm(root, name, version, made, {"post": postinst, "postun": postrm}, provides)
         temporary = target.with_name(f".{target.name}.{os.getpid()}")
         shutil.copyfile(made, temporary)
     temporary.rename(target)
     return target
 
 
-def _deb(root: Path, name: str, version: str, target: Path, postinst: str) -> None:
+def _deb(root: Path, name: str, version: str, target: Path, scripts: dict[str, str]) -> None:
     control = {
         "Package": name,
         "Version": f"{version}-1",
@@ -93,13 +101,14 @@ def _deb(root: Path, name: str, version: str, target: Path, postinst: str) -> No
     }
     (root / "DEBIAN").mkdir()
     (root / "DEBIAN/control").write_text("".join(f"{key}: {value}\n" for key, value in control.items()))
-    if postinst:
-        (root / "DEBIAN/postinst").write_text(postinst)
-        (root / "DEBIAN/postinst").chmod(0o755)
+    for script, text in scripts.items():
+        if text:
+            (root / "DEBIAN" / script).write_text(text)
+            (root / "DEBIAN" / script).chmod(0o755)
     _call("dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "-b", root, target)
 
 
-def _rpm(root: Path, name: str, version: str, target: Path, postinst: str, provides: tuple[str, ...]) -> None:
+def _rpm(root: Path, name: str, version: str, target: Path, scripts: dict[str, str], provides: tuple[str, ...]) -> None:
     # Folders such as /opt are the system's: only what is the product's own belongs to the package.
     own = sorted(path.relative_to(root) for path in (*root.glob("opt/*"), *root.glob("usr/bin/*")))
     spec = target.with_name("spec")
@@ -110,7 +119,7 @@ def _rpm(root: Path, name: str, version: str, target: Path, postinst: str, provi
             dist=DIST,
             root=root,
             provides="\n".join(f"Provides: {capability}" for capability in provides),
-            post=f"%post\n{postinst}" if postinst else "",
+            scripts="\n".join(f"%{script}\n{text}" for script, text in scripts.items() if text),
             files="\n".join(f"/{path}" for path in own),
         )
     )

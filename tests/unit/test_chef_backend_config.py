@@ -20,7 +20,13 @@ LEAST = {"backends": ["be1", "be2", "be3"], "version": "2.3.16", "package": PACK
 FULL = LEAST | {
     "frontends": ["fe1", "fe2"],
     "frontend_least_version": "12.17.5",
-    "server": {"version": "15.10.12", "package": dict(PACKAGE), "accept_license": True, "drain": "balancer.drain"},
+    "server": {
+        "version": "15.10.12",
+        "package": dict(PACKAGE),
+        "accept_license": True,
+        "drain": "balancer.drain",
+        "undrain": "balancer.undrain",
+    },
     "reindex_organisation": "acme",
     "hops": [{"version": "2.2.0", "package": dict(PACKAGE)}],
     "backup": False,
@@ -30,6 +36,7 @@ FULL = LEAST | {
     "gates": {"max_lag_bytes": 0, "settle_seconds": 2.5},
     "timeouts": {"ask": 1, "upgrade": 7200},
 }
+HOOKS = ("balancer.drain", "balancer.undrain")
 ABSENT = object()
 
 
@@ -85,7 +92,7 @@ def test_every_key_is_read():
     assert cluster.frontends == ("fe1", "fe2")
     assert cluster.hops == (config.Hop(Version(2, 2, 0), config.Package(**PACKAGE)),)
     assert cluster.stops == (Version(2, 2, 0), Version(2, 3, 16))
-    assert cluster.server == config.Server(Version(15, 10, 12), config.Package(**PACKAGE), True, "balancer.drain")
+    assert cluster.server == config.Server(Version(15, 10, 12), config.Package(**PACKAGE), True, *HOOKS)
     assert (cluster.frontend_least_version, cluster.reindex_organisation) == (Version(12, 17, 5), "acme")
     assert cluster.backup is False
     assert cluster.frontend_batch == "50%"
@@ -200,6 +207,8 @@ MISTAKES = [
     ("server:accept_license", "yes", "'yes'", "true or false"),
     ("server:drain", "balancer.drain; reboot", "'balancer.drain; reboot'", "an execution function of the master"),
     ("server:undrain", "undrain", "'undrain'", "an execution function of the master"),
+    ("server:drain", ABSENT, "nothing", "an execution function of the master"),
+    ("server:undrain", ABSENT, "nothing", "an execution function of the master"),
     ("reindex_organisation", "-a", "'-a'", "an organisation's short name"),
     ("reindex_organisation", "Acme Corp", "'Acme Corp'", "an organisation's short name"),
     ("backup", "no", "'no'", "true or false"),

@@ -29,6 +29,7 @@ def left(**changes):
         (dataclasses.replace(SILENT, state=records.ABANDONED), LATE, deadman.OVER, "ended as abandoned"),
         (SILENT, 2160.0, deadman.REST, "was heard of 60 s ago"),
         (SILENT, 2000.0, deadman.REST, "was heard of -100 s ago"),  # the clock was put back
+        (dataclasses.replace(SILENT, way="frontends"), LATE, deadman.OVER, "it does not switch failover"),
         (dataclasses.replace(SILENT, turn="be3"), LATE, deadman.OFF, "be3 was in its upgrade when run r1 fell silent"),
     ],
 )

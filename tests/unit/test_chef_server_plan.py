@@ -10,6 +10,10 @@ OLD, NEW = Version(14, 16, 19), Version(15, 10, 12)
 SERVER = config.Server(NEW, config.Package("/x.deb", "0"), accept_license=True)
 
 
+def drained(node, version):
+    return plans.Frontend(node, version, drained=True)
+
+
 def frontends(**versions):
     """Frontends by name; a version in a list has an upgrade that begun and did not end."""
     return [
@@ -34,6 +38,31 @@ def test_an_upgrade_that_died_half_way_goes_on_first_and_is_no_source(version):
     seen = frontends(fe1=OLD, fe2=[version])
     assert plans.due(seen, NEW) == ["fe2", "fe1"]
     assert plans.source(seen, NEW) is None
+
+
+def test_who_lacks_nothing_but_its_clients_comes_before_all_others_and_is_a_source():
+    seen = [*frontends(fe1=OLD, fe3=[NEW]), drained("fe2", NEW)]
+    assert plans.due(seen, NEW) == ["fe2", "fe3", "fe1"]
+    assert plans.source(seen, NEW) == "fe2"
+
+
+def test_a_frontend_that_is_drained_or_half_upgraded_is_unfinished():
+    seen = [*frontends(fe1=OLD, fe2=NEW, fe3=[OLD]), drained("fe4", NEW), drained("fe5", OLD)]
+    assert plans.unfinished(seen) == ["fe3", "fe4", "fe5"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "serving"),
+    [
+        (frontends(fe1=OLD, fe2=OLD), ["fe1", "fe2"]),  # nothing has been touched: all must be well
+        (frontends(fe1=[NEW], fe2=OLD), []),  # the database may be migrated already
+        (frontends(fe1=NEW, fe2=OLD, fe3=OLD), ["fe1"]),
+        (frontends(fe1=NEW, fe2=[NEW], fe3=NEW), ["fe1", "fe3"]),
+        ([drained("fe1", NEW), *frontends(fe2=OLD)], ["fe1"]),
+    ],
+)
+def test_who_must_serve_before_another_is_touched(seen, serving):
+    assert plans.who_serves(seen, NEW) == serving
 
 
 def test_all_done():
