@@ -27,9 +27,12 @@ def running(text):
 
 
 def running_longer(text, seconds):
-    """Return the names of the services that have been running for more than some seconds, from the same lines."""
+    """Return the names of the services that have been running for more than some seconds, from the same lines.
+
+    runit counts whole seconds of the clock, so what it shows may be up to one second too long.
+    """
     lines = re.findall(r"^run: ([\w-]+): \(pid [0-9]+\) ([0-9]+)s", text, re.MULTILINE)
-    return tuple(name for name, since in lines if int(since) > seconds)
+    return tuple(name for name, since in lines if int(since) - 1 > seconds)
 
 
 @dataclasses.dataclass(frozen=True)

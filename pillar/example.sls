@@ -17,8 +17,8 @@ chef_backend:
           source: salt://chef/chef-server-core_15.10.12-1_amd64.deb
           sha256: 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
         accept_license: false  # true: you have read the product's licence, and accept it
-        drain: balancer.drain  # may be left out: an execution function of the master, called with a frontend's
-        undrain: balancer.undrain  # minion id before it is touched, and after its API answers
+        drain: balancer.drain  # both, or none: execution functions of the master, called with a frontend's minion id
+        undrain: balancer.undrain  # before it is touched, and after its API answers; after a failure maybe once more
       frontend_least_version: 12.17.5  # may be left out; which one a backend needs is not documented: you know yours
       reindex_organisation: acme  # only for a re-index: built again, and searched, before all others
       frontend_api: http://127.0.0.1/_status  # asked on each frontend; must answer pong

@@ -1,18 +1,95 @@
 """The frontends' own upgrade, 14.16.19 to 15.10.12: in order, the database migrated once, no backend touched."""
 
+import json
 import os
 import signal
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from tests.integration.lab_people import sql
 from tests.integration.operator import OLD, Operator, sha256
-from tests.lab.clients.chef_api import ChefApi
+from tests.lab.clients.chef_api import ApiError, ChefApi
 from tests.lab.clients.crowd import API_KEY, API_USER
+from tests.lab.common import RUN
 
 NEW = "15.10.12"
 UPGRADE = "chef-server-ctl upgrade"
+EXTMODS = Path("/var/cache/salt/master/extmods/modules")  # of the hub: where a master looks by default
+TOLD, FAILS = RUN / "balancer.jsonl", RUN / "balancer-fails"
+
+BALANCER = f"""
+# A site's own module on its master: what its load balancer was told stands in a file, one line each time.
+import json, os, time
+
+def _told(verb, node):
+    with open({str(TOLD)!r}, "a") as file:
+        file.write(json.dumps({{"verb": verb, "node": node, "time": time.time()}}) + chr(10))
+    time.sleep(0.3)  # requests under way end
+    if os.path.exists({str(FAILS)!r} + "-" + verb):
+        os.unlink({str(FAILS)!r} + "-" + verb)
+        return False
+    return True
+
+def drain(node):
+    return _told("drain", node)
+
+def undrain(node):
+    return _told("undrain", node)
+"""
+
+
+class Balancer:
+    """What the site's load balancer was told, and clients that go where it sends them."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        TOLD.unlink(missing_ok=True)
+        EXTMODS.mkdir(parents=True, exist_ok=True)
+        (EXTMODS / "balancer.py").write_text(BALANCER)
+        self.served, self.refused, self.halt = 0, [], threading.Event()
+
+    def told(self):
+        lines = TOLD.read_text().splitlines() if TOLD.exists() else []
+        return [json.loads(line) for line in lines]
+
+    def words(self):
+        return [f"{one['verb']} {one['node']}" for one in self.told()]
+
+    def fails(self, verb):
+        """Have the next call of a hook return False."""
+        FAILS.with_name(f"{FAILS.name}-{verb}").touch()
+
+    def open(self):
+        """The frontends that get clients now."""
+        last = {one["node"]: one["verb"] for one in self.told()}
+        return [node for node in self.lab.frontends if last.get(node) != "drain"]
+
+    def __enter__(self):
+        self.client = threading.Thread(target=self._go_on, daemon=True)
+        self.client.start()
+        return self
+
+    def __exit__(self, *_):
+        self.halt.set()
+        self.client.join(30)
+
+    def _go_on(self):
+        key = (self.lab.root("fe1") / API_KEY).read_text()
+        apis = {node: ChefApi(f"http://{self.lab.address(node)}:4545", API_USER, key) for node in self.lab.frontends}
+        for number in range(10**6):
+            if self.halt.wait(0.05):
+                return
+            there = self.open()
+            node = there[number % len(there)] if there else "nobody"
+            try:
+                apis[node].create_node(f"client-{number}")
+            except (ApiError, KeyError) as error:
+                self.refused.append(f"{node}: {error}")
+            else:
+                self.served += 1
 
 
 @pytest.fixture
@@ -29,10 +106,16 @@ def wants(operator, **settings):
         "version": NEW,
         "package": {"source": f"salt://packages/{package.name}", "sha256": sha256(package)},
         "accept_license": True,
-        "drain": "test.echo",
-        "undrain": "test.echo",
+        "drain": "balancer.drain",
+        "undrain": "balancer.undrain",
     } | settings
     operator.wants(OLD, server=server, backup=False)
+
+
+@pytest.fixture
+def balancer(operator):
+    """The site's load balancer, which nobody has told anything yet."""
+    return Balancer(operator.lab)
 
 
 def hosts(operator, command):
@@ -66,6 +149,13 @@ def answers(operator, frontend):
     return name in api.nodes()
 
 
+def answers_at_all(operator, frontend):
+    try:
+        return answers(operator, frontend)
+    except ApiError:
+        return False
+
+
 def assert_upgraded(operator, run):
     """The command ended with status 0, every frontend runs the target and answers, the database was migrated once."""
     assert run.returncode == 0, run.stdout + run.stderr
@@ -80,9 +170,16 @@ def assert_backends_untouched(operator):
     assert operator.shown_failover() == "on"
 
 
-def test_the_first_migrates_the_database_the_others_follow_and_the_backends_are_untouched(operator):
-    run = operator.upgrades()
+def test_the_first_migrates_the_database_the_others_follow_and_the_backends_are_untouched(operator, balancer):
+    with balancer:
+        run = operator.upgrades()
     assert_upgraded(operator, run)
+    assert balancer.words() == ["drain fe1", "undrain fe1", "drain fe2", "undrain fe2"]
+    assert balancer.served > 50 and balancer.refused == [], "clients go where the load balancer sends them"
+    for node, (drained, back) in zip(("fe1", "fe2"), (balancer.told()[:2], balancer.told()[2:]), strict=True):
+        (stop,) = [one for one in operator.commands("chef-server-ctl stop") if one.host == node]
+        (cleanup,) = [one for one in operator.commands("chef-server-ctl cleanup") if one.host == node]
+        assert drained["time"] < stop.begin and cleanup.end < back["time"]
     assert migrations(operator) == ["fe1"]
     for verb in ("stop", "upgrade", "start", "cleanup"):
         assert hosts(operator, f"chef-server-ctl {verb}") == ["fe1", "fe2"], verb
@@ -98,7 +195,20 @@ def test_the_first_migrates_the_database_the_others_follow_and_the_backends_are_
     assert [str(one) for one in operator.changing_commands() if one.argv[1:] != ("version",)] == []
 
 
-def test_kill_9_after_the_first_migrated_and_before_it_ended_then_the_same_command(operator):
+def test_an_undrain_that_fails_leaves_the_others_alone_and_the_same_command_goes_on(operator, balancer):
+    balancer.fails("undrain")
+    run = operator.upgrades()
+    assert run.returncode != 0
+    assert "balancer.undrain returned False for fe1" in run.stdout, run.stdout
+    assert hosts(operator, "chef-server-ctl stop") == ["fe1"]
+    assert balancer.words() == ["drain fe1", "undrain fe1"]
+
+    assert_upgraded(operator, operator.upgrades())
+    assert hosts(operator, "chef-server-ctl stop") == ["fe1", "fe2"], "what is done is not done again"
+    assert balancer.words()[-3:] == ["undrain fe1", "drain fe2", "undrain fe2"]
+
+
+def test_kill_9_after_the_first_migrated_and_before_it_ended_then_the_same_command(operator, balancer):
     operator.orders_fault("fe1", {"start": {"hang": 15, "times": 1}})
     run = operator.starts_upgrading()
     operator.waits_for(lambda: operator.commands("chef-server-ctl start"), 120)
@@ -112,11 +222,12 @@ def test_kill_9_after_the_first_migrated_and_before_it_ended_then_the_same_comma
 
     assert_upgraded(operator, operator.upgrades())
     assert hosts(operator, UPGRADE)[-1] == "fe2"
+    assert balancer.open() == ["fe1", "fe2"], "also whose upgrade came to its end after the run had died"
     assert_backends_untouched(operator)
 
 
 @pytest.mark.campaign
-def test_the_second_fails_and_resume_goes_on_with_it(operator):
+def test_the_second_fails_and_resume_goes_on_with_it(operator, balancer):
     operator.orders_fault("fe2", {"upgrade": {"exit": 1, "output": "relation already exists", "times": 1}})
     run = operator.upgrades()
     assert run.returncode != 0
@@ -128,7 +239,7 @@ def test_the_second_fails_and_resume_goes_on_with_it(operator):
     assert hosts(operator, UPGRADE) == ["fe2"]
 
 
-def test_refused_before_anything_changes(operator):
+def test_refused_before_anything_changes(operator, balancer):
     def refused(*words):
         run = operator.upgrades()
         assert run.returncode != 0
@@ -148,9 +259,18 @@ def test_refused_before_anything_changes(operator):
     backend = operator.lab.package("2.3.16")
     wants(operator, package={"source": f"salt://packages/{backend.name}", "sha256": sha256(backend)})
     refused("is a package of chef-backend, expected chef-server-core")
-    wants(operator, drain="balancer.drain")
-    refused("the master has no function balancer.drain")
+    wants(operator, undrain="balancer.back")
+    refused("the master has no function balancer.back")
+    wants(operator, undrain=None)
+    refused("server:undrain: found nothing")
     wants(operator)
+    operator.lab.exec("fe2", "chef-server-ctl", "stop", "goiardi")
+    operator.forgets_the_past()
+    refused("fe2: the Chef API does not answer")
+    operator.lab.exec("fe2", "chef-server-ctl", "start", "goiardi")
+    operator.waits_for(lambda: answers_at_all(operator, "fe2"))
+    operator.forgets_the_past()
+    assert balancer.words() == []
     said = operator.upgrades("test=True")
     assert "Upgrade frontend fe1, which migrates the database" in said.stdout, said.stdout
     assert "Result: False" not in said.stdout, said.stdout

@@ -131,3 +131,9 @@ def test_any_text_is_read_or_a_parse_error(lines, header):
     except ParseError:
         return
     assert all(server.proxy and server.name and server.status for server in seen)
+
+
+def test_running_longer_than_a_package_lies_there_allows_for_whole_seconds():
+    text = "run: erchef: (pid 1) 12s; run: log: (pid 2) 900s\nrun: nginx: (pid 3) 11s\ndown: bifrost: 99s\n"
+    assert frontend.running_longer(text, 10.4) == ("erchef",)
+    assert frontend.running_longer(text, 11.0) == ()
