@@ -3,11 +3,9 @@
 from salt.exceptions import CommandExecutionError
 
 try:
-    from saltext.chef_backend import chef_backend_config as config
     from saltext.chef_backend import chef_backend_version as versions
     from saltext.chef_backend import chef_server_plan as plans
 except ImportError:
-    import chef_backend_config as config
     import chef_backend_version as versions
     import chef_server_plan as plans
 
@@ -76,19 +74,6 @@ def level(cluster):
     return _ask(cluster, [source], "level")[source]
 
 
-def batches(cluster, nodes):
-    """Return frontends in the batches they are upgraded in: a list of lists of minion ids.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run salt.cmd chef_server_frontends.batches prod '[fe2, fe3]' with_pillar=True
-    """
-    size = config.batch_size(__salt__["chef_backend_nodes.cluster"](cluster).frontend_batch, len(nodes))
-    return [nodes[at : at + size] for at in range(0, len(nodes), size)]
-
-
 def _target(cluster):
     return __salt__["chef_backend_nodes.cluster"](cluster).server.version
 
@@ -96,8 +81,4 @@ def _target(cluster):
 def _ask(cluster, nodes, question):
     """Ask frontends one question of ``chef_server_upgrade``; each must answer."""
     bound = __salt__["chef_backend_nodes.cluster"](cluster).timeouts.ask
-    said = __salt__["chef_backend_nodes.ask"](nodes, f"chef_server_upgrade.{question}", timeout=bound)
-    troubles = [answer["error"] for answer in said.values() if not answer["ok"]]
-    if troubles:
-        raise CommandExecutionError("\n".join(troubles))
-    return {node: answer["value"] for node, answer in said.items()}
+    return __salt__["chef_backend_nodes.ask_all"](nodes, f"chef_server_upgrade.{question}", timeout=bound)

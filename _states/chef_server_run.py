@@ -5,13 +5,15 @@ from salt.exceptions import CommandExecutionError, SaltException
 try:
     from saltext.chef_backend import chef_backend_answers as answers
     from saltext.chef_backend import chef_backend_gates as checks
+    from saltext.chef_backend import chef_backend_record as records
+    from saltext.chef_backend import chef_backend_result as outcome
     from saltext.chef_backend import chef_server_plan as plans
 except ImportError:
     import chef_backend_answers as answers
     import chef_backend_gates as checks
+    import chef_backend_record as records
+    import chef_backend_result as outcome
     import chef_server_plan as plans
-
-WAY = "frontends"
 
 
 def __virtual__():
@@ -24,8 +26,7 @@ def opened(name, cluster):
     :param name: free text.
     :param cluster: the cluster's name in the pillar.
     """
-    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
-    try:
+    with _result(name) as ret:
         settings = __salt__["chef_backend_nodes.cluster"](cluster)
         checks.all_understood(settings)
         path = f"chef_backend:clusters:{cluster}"
@@ -41,7 +42,7 @@ def opened(name, cluster):
         views = __salt__["chef_backend_nodes.views"](cluster)
         checks.everybody_answers(views)
         found = answers.record(views)
-        checks.same_kind(found, WAY)
+        checks.same_kind(found, records.FRONTENDS)
         resumed = __salt__["chef_backend_hold.may_take"](found, target, views)
         checks.nobody_at_work(views)
         checks.healthy(views, settings.gates.max_lag_bytes)
@@ -58,7 +59,7 @@ def opened(name, cluster):
             found,
             resumed,
             cluster=cluster,
-            way=WAY,
+            way=records.FRONTENDS,
             target=target,
             leader=answers.leader(views),
             failover_found=checks.failover_found(views, resumed),
@@ -67,8 +68,6 @@ def opened(name, cluster):
         )
         comment = f"resumed run {record.run}" if resumed else f"opened run {record.run}"
         ret.update(result=True, comment=f"{comment}: {plan}", changes={"run": {"old": None, "new": record.run}})
-    except (CommandExecutionError, ValueError) as err:
-        ret["comment"] = str(err)
     return ret
 
 
@@ -105,8 +104,7 @@ def hook(name, cluster, hook, frontends):
 
 def verified(name, cluster):
     """Every frontend is wholly on the target, and the backends are as healthy as before."""
-    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
-    try:
+    with _result(name) as ret:
         settings = __salt__["chef_backend_nodes.cluster"](cluster)
         if __opts__["test"]:
             ret.update(result=None, comment=f"would verify that every frontend runs {settings.server.version}")
@@ -118,8 +116,6 @@ def verified(name, cluster):
         views, _ = __salt__["chef_backend_step.look"](cluster, str(__orchestration_jid__))
         checks.healthy(views, settings.gates.max_lag_bytes)
         ret.update(result=True, comment=f"every frontend runs {settings.server.version} and answers")
-    except (CommandExecutionError, ValueError) as err:
-        ret["comment"] = str(err)
     return ret
 
 
@@ -127,7 +123,8 @@ def _all_answer(cluster, settings):
     """Every frontend's API answers, also of those that this run left alone."""
     frontends = __salt__["chef_backend_nodes.frontends"](cluster)
     args = (settings.frontend_api, settings.timeouts.api)
-    said = __salt__["chef_backend_nodes.ask"](frontends, "chef_server.wait_for_api", *args)
-    troubles = [answer["error"] for answer in said.values() if not answer["ok"]]
-    if troubles:
-        raise CommandExecutionError("\n".join(troubles))
+    __salt__["chef_backend_nodes.ask_all"](frontends, "chef_server.wait_for_api", *args)
+
+
+def _result(name):
+    return outcome.attempt(name, (CommandExecutionError, ValueError))

@@ -10,7 +10,6 @@ except ImportError:
 NOTHING = "nothing"
 WISH = "wish"  # the run that is under way is told, and heeds it at its next safe point
 START = "start"  # the orchestration is started again
-FRONTENDS = "frontends"  # the way of a run that upgrades the frontends themselves
 CLOSE = "close"  # nobody drives the run: what it left is closed here
 
 
@@ -68,7 +67,7 @@ def resume(record, gone, stops):
 
 def orchestration(record):
     """Return the orchestration that goes on with a run, whatever way it went."""
-    return "orch.chef_server_upgrade" if record.way == FRONTENDS else "orch.chef_backend_upgrade"
+    return "orch.chef_server_upgrade" if record.way == records.FRONTENDS else "orch.chef_backend_upgrade"
 
 
 def abort(record, gone, half_done):

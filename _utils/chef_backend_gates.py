@@ -6,10 +6,12 @@ Each function raises ValueError if its gate does not hold: which node, which val
 try:
     from saltext.chef_backend import chef_backend_answers as answers
     from saltext.chef_backend import chef_backend_hops as hops
+    from saltext.chef_backend import chef_backend_record as records
     from saltext.chef_backend import chef_backend_version as versions
 except ImportError:
     import chef_backend_answers as answers
     import chef_backend_hops as hops
+    import chef_backend_record as records
     import chef_backend_version as versions
 
 
@@ -80,10 +82,10 @@ def same_kind(found, way):
     """No unfinished run of the other kind: one upgrades backends, the other frontends.
 
     :param found: the record that the backends hold, or None.
-    :param way: the way that the orchestration goes; ``frontends`` is that of the frontends' own upgrade.
+    :param way: the way that the orchestration goes.
     """
-    if found and (found.way == "frontends") != (way == "frontends"):
-        kind = "the frontends" if found.way == "frontends" else "the backends"
+    if found and (found.way == records.FRONTENDS) != (way == records.FRONTENDS):
+        kind = "the frontends" if found.way == records.FRONTENDS else "the backends"
         raise ValueError(
             f"run {found.run} of {kind} to {found.target} is unfinished ({found.state}): go on with it, or end it by "
             f"'salt-run chef_backend.abort {found.cluster}'"

@@ -13,6 +13,7 @@ ABANDONED = "abandoned"  # its owner was not heard of any more, and a backend ha
 PAUSED = "paused"  # the operator wanted it to end before the next node; the same command goes on
 ABORTED = "aborted"
 DONE = "done"
+FRONTENDS = "frontends"  # the way of a run that upgrades the frontends themselves; all other ways are of backends
 PAUSE, ABORT = "pause", "abort"  # what an operator may wish of a run that is under way
 
 
@@ -147,7 +148,7 @@ def frontends_may_serve(record):
 
 def may_be_left(record):
     """Whether a run may be ended for good where it is: else frontends would stay out of service for ever."""
-    return record.way in ("rolling", "frontends") or frontends_may_serve(record)
+    return record.way in ("rolling", FRONTENDS) or frontends_may_serve(record)
 
 
 def owner_is_gone(record, now, *, master, alive):
