@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.integration.lab_people import sql
-from tests.integration.operator import OLD, Operator, sha256
+from tests.integration.operator import OLD, Operator, assert_nothing_left_to_do, assert_untouched, sha256
 from tests.lab.clients.chef_api import ChefApi
 from tests.lab.clients.crowd import API_KEY, API_USER
 
@@ -92,10 +92,7 @@ def test_the_first_migrates_the_database_the_others_follow_and_the_backends_are_
         assert words in run.stdout, run.stdout
     assert_backends_untouched(operator)
 
-    operator.forgets_the_past()
-    run = operator.upgrades()
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert [str(one) for one in operator.changing_commands() if one.argv[1:] != ("version",)] == []
+    assert_nothing_left_to_do(operator)
 
 
 def test_kill_9_after_the_first_migrated_and_before_it_ended_then_the_same_command(operator):
@@ -130,11 +127,7 @@ def test_the_second_fails_and_resume_goes_on_with_it(operator):
 
 def test_refused_before_anything_changes(operator):
     def refused(*words):
-        run = operator.upgrades()
-        assert run.returncode != 0
-        for word in words:
-            assert word in run.stdout, run.stdout
-        assert [str(one) for one in operator.changing_commands() if one.argv[1:] != ("version",)] == []
+        assert_untouched(operator, operator.upgrades(), *words)
 
     operator.wants(OLD)
     refused("chef_backend:clusters:prod:server: found nothing")
