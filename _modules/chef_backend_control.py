@@ -131,11 +131,8 @@ def let_clients_in(record):
     if not records.frontends_may_serve(record):
         return {}
     bound = __salt__["chef_backend_nodes.cluster"](record.cluster).timeouts.reconfigure
-    said = __salt__["chef_backend_nodes.ask"](record.frontends, "chef_server_service.bring_back", bound)
-    troubles = [answer["error"] for answer in said.values() if not answer["ok"]]
-    if troubles:
-        raise CommandExecutionError("\n".join(troubles))
-    return {node: {"old": "out of service", "new": "in service"} for node, back in said.items() if back["value"]}
+    said = __salt__["chef_backend_nodes.ask_all"](record.frontends, "chef_server_service.bring_back", bound)
+    return {node: {"old": "out of service", "new": "in service"} for node, back in said.items() if back}
 
 
 def _found(cluster, *parts):

@@ -16,6 +16,7 @@ except ImportError:
     import chef_backend_record as records
 
 JOB = "chef_backend_deadman"
+LOUD = {deadman.OFF: "FAILOVER OF {} STAYS OFF", deadman.DOWN: "{} IS DOWN"}
 log = logging.getLogger(__name__)
 
 
@@ -82,11 +83,8 @@ def check():
         decision = deadman.decide(record, view)
     if decision.action == deadman.OVER:
         disarm()
-    elif decision.action == deadman.OFF:
-        log.error("%s: FAILOVER OF %s STAYS OFF: %s", __grains__["id"], record.cluster, decision.reason)
-        _tell(record, "failed", decision.reason)
-    elif decision.action == deadman.DOWN:
-        log.error("%s: %s IS DOWN: %s", __grains__["id"], record.cluster, decision.reason)
+    elif decision.action in LOUD:
+        log.error("%s: %s: %s", __grains__["id"], LOUD[decision.action].format(record.cluster), decision.reason)
         _tell(record, "failed", decision.reason)
     elif decision.action == deadman.ON:
         __salt__["chef_backend.ensure_failover"]("on")

@@ -139,10 +139,7 @@ def begin(jid, views, found, resumed, **fields):
     take(record, found)
     interval = max(1, record.lease // 4)
     # from now on the backends look after failover, should this orchestration not be heard of for its lease
-    said = __salt__["chef_backend_nodes.ask"](record.backends, "chef_backend_deadman.arm", interval)
-    troubles = [answer["error"] for answer in said.values() if not answer["ok"]]
-    if troubles:
-        raise CommandExecutionError("\n".join(troubles))
+    __salt__["chef_backend_nodes.ask_all"](record.backends, "chef_backend_deadman.arm", interval)
     __salt__["chef_backend_pulse.start"](record.backends, jid, interval)
     __salt__["chef_backend_progress.follow"](record.cluster, record.run)
     return record

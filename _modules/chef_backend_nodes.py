@@ -94,8 +94,10 @@ def frontends(name):
     return found
 
 
-def batches(name):
-    """Return the frontends in the batches they are reconfigured in: a list of lists of minion ids.
+def batches(name, nodes=None):
+    """Return frontends in the batches they are touched in: a list of lists of minion ids.
+
+    :param nodes: the frontends; all if not given.
 
     CLI Example:
 
@@ -103,7 +105,7 @@ def batches(name):
 
         salt-run salt.cmd chef_backend_nodes.batches prod with_pillar=True
     """
-    nodes = frontends(name)
+    nodes = frontends(name) if nodes is None else nodes
     size = config.batch_size(cluster(name).frontend_batch, len(nodes))
     return [nodes[at : at + size] for at in range(0, len(nodes), size)]
 
@@ -136,6 +138,28 @@ def ask(nodes, function, *args, timeout=15):
     except SaltException as err:
         raise CommandExecutionError(f"the salt-master cannot be asked: {err}") from err
     return {node: _answer(node, said.get(node), timeout) for node in nodes}
+
+
+def ask_all(nodes, function, *args, timeout=15):
+    """Ask minions, each of which must answer, and without an error.
+
+    :param nodes: list of minion ids.
+    :param function: name of an execution module function.
+    :param timeout: seconds to wait for a first sign of life.
+    :returns: ``{node: what it returned}``.
+    :raises CommandExecutionError: what went wrong on each node on which something did, one a line.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_nodes.ask_all '[be1, be2]' test.ping
+    """
+    said = ask(nodes, function, *args, timeout=timeout)
+    troubles = [answer["error"] for answer in said.values() if not answer["ok"]]
+    if troubles:
+        raise CommandExecutionError("\n".join(troubles))
+    return {node: answer["value"] for node, answer in said.items()}
 
 
 def views(name, only=None, jid=None, changes=None):

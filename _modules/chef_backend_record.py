@@ -190,13 +190,8 @@ def begun_here():
 
         salt be2 chef_backend_record.begun_here
     """
-    with _guard():
-        found = _alive()
-        if found is None:
-            return False
-        done = tuple(node for node in found.finished if node != __grains__["id"])
-        _write(RUN_FILE, found.amended({"node": __grains__["id"], "finished": done}))
-    return True
+    node = __grains__["id"]
+    return _note_here(lambda found: {"node": node, "finished": [one for one in found.finished if one != node]})
 
 
 def down_here():
@@ -212,13 +207,7 @@ def down_here():
         salt be2 chef_backend_record.down_here
     """
     node = __grains__["id"]
-    with _guard():
-        found = _alive()
-        if found is None:
-            return False
-        down = (*(other for other in found.down if other != node), node)
-        _write(RUN_FILE, found.amended({"node": None, "down": down}))
-    return True
+    return _note_here(lambda found: {"node": None, "down": [*(one for one in found.down if one != node), node]})
 
 
 def finished_here():
@@ -302,12 +291,20 @@ def _amend_open(by, wanted, changes):
     return found, ours
 
 
-def _alive():
-    """Return the record, or None. Raises CommandExecutionError if its run has been given up."""
-    found = _read()
-    if found is not None and found.state == records.ABANDONED:
-        raise CommandExecutionError(f"{__grains__['id']}: {records.given_up(found)}")
-    return found
+def _note_here(changes):
+    """Change fields of this node's copy; returns True if there is one.
+
+    :param changes: function of the record that returns a mapping of fields.
+    :raises CommandExecutionError: the run has been given up.
+    """
+    with _guard():
+        found = _read()
+        if found is None:
+            return False
+        if found.state == records.ABANDONED:
+            raise CommandExecutionError(f"{__grains__['id']}: {records.given_up(found)}")
+        _write(RUN_FILE, found.amended(changes(found)))
+    return True
 
 
 def _read(name=RUN_FILE):
@@ -324,17 +321,5 @@ def _read(name=RUN_FILE):
 
 
 def _write(name, record):
-    """Replace a file at once: a node that dies here holds the old record or the new one."""
-    path = os.path.join(FOLDER, name)
-    fresh = path + ".new"
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(record.to_dict(), file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
-    folder = os.open(FOLDER, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the new name itself must survive a power loss
-    finally:
-        os.close(folder)
+    text = json.dumps(record.to_dict(), indent=2)
+    __salt__["chef_backend_note.write"](os.path.join(FOLDER, name), text, mode=0o600)

@@ -1,8 +1,6 @@
 """chef-server-ctl on this frontend, and what its HAProxy and its API say."""
 
 import json
-import os
-import re
 import socket
 import time
 
@@ -10,10 +8,12 @@ from salt.exceptions import CommandExecutionError
 
 try:
     from saltext.chef_backend import chef_backend_command as command
+    from saltext.chef_backend import chef_backend_config as config
     from saltext.chef_backend import chef_backend_frontend as frontend
     from saltext.chef_backend import chef_backend_parse as parse
 except ImportError:
     import chef_backend_command as command
+    import chef_backend_config as config
     import chef_backend_frontend as frontend
     import chef_backend_parse as parse
 
@@ -21,7 +21,6 @@ CTL = "chef-server-ctl"
 MANIFEST = "/opt/opscode/version-manifest.json"
 HAPROXY_SOCKET = "/var/opt/opscode/haproxy/haproxy.sock"
 NOTE = "/var/lib/salt-chef-backend/reconfigured-for"
-ORGANISATION = re.compile(r"[a-z0-9][a-z0-9_-]{0,254}")
 
 
 def __virtual__():
@@ -163,7 +162,7 @@ def reindex(organisation=None, timeout=86400):
 
         salt fe1 chef_server.reindex acme
     """
-    if organisation is not None and not ORGANISATION.fullmatch(str(organisation)):
+    if organisation is not None and not config.ORGANISATION.fullmatch(str(organisation)):
         raise CommandExecutionError(f"{organisation!r} is not the name of an organisation")
     return run("reindex", organisation or "-a", timeout=timeout)
 
@@ -266,11 +265,7 @@ def reconfigured_for():
 
         salt fe1 chef_server.reconfigured_for
     """
-    try:
-        with open(NOTE, encoding="utf-8") as file:
-            return file.read().strip()
-    except FileNotFoundError:
-        return None
+    return __salt__["chef_backend_note.read"](NOTE)
 
 
 def note_reconfigured(backend_version):
@@ -282,13 +277,7 @@ def note_reconfigured(backend_version):
 
         salt fe1 chef_server.note_reconfigured 2.3.16
     """
-    os.makedirs(os.path.dirname(NOTE), mode=0o700, exist_ok=True)
-    with open(NOTE + ".new", "w", encoding="utf-8") as file:
-        file.write(f"{backend_version}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(NOTE + ".new", NOTE)
-    return True
+    return __salt__["chef_backend_note.write"](NOTE, f"{backend_version}\n")
 
 
 def _run_all(argv, timeout, **options):

@@ -3,11 +3,9 @@
 from salt.exceptions import CommandExecutionError
 
 try:
-    from saltext.chef_backend import chef_backend_config as config
     from saltext.chef_backend import chef_backend_version as versions
     from saltext.chef_backend import chef_server_plan as plans
 except ImportError:
-    import chef_backend_config as config
     import chef_backend_version as versions
     import chef_server_plan as plans
 
@@ -109,19 +107,6 @@ def level(cluster):
     return _all_do(cluster, [source], "chef_server_upgrade.level")[source]
 
 
-def batches(cluster, nodes):
-    """Return frontends in the batches they are upgraded in: a list of lists of minion ids.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run salt.cmd chef_server_frontends.batches prod '[fe2, fe3]' with_pillar=True
-    """
-    size = config.batch_size(__salt__["chef_backend_nodes.cluster"](cluster).frontend_batch, len(nodes))
-    return [nodes[at : at + size] for at in range(0, len(nodes), size)]
-
-
 def _target(cluster):
     return __salt__["chef_backend_nodes.cluster"](cluster).server.version
 
@@ -129,8 +114,4 @@ def _target(cluster):
 def _all_do(cluster, nodes, function, *args):
     """Have frontends do one thing; each must answer, and without an error. Returns their answers."""
     bound = __salt__["chef_backend_nodes.cluster"](cluster).timeouts.ask
-    said = __salt__["chef_backend_nodes.ask"](nodes, function, *args, timeout=bound)
-    troubles = [answer["error"] for answer in said.values() if not answer["ok"]]
-    if troubles:
-        raise CommandExecutionError("\n".join(troubles))
-    return {node: answer["value"] for node, answer in said.items()}
+    return __salt__["chef_backend_nodes.ask_all"](nodes, function, *args, timeout=bound)

@@ -1,7 +1,5 @@
 """The search index as this frontend sees it, through its HAProxy: how many documents, and which were built again."""
 
-import os
-
 from salt.exceptions import CommandExecutionError
 
 try:
@@ -66,9 +64,8 @@ def noted():
         salt fe1 chef_server_index.noted
     """
     try:
-        with open(NOTE, encoding="utf-8") as file:
-            index, *organisations = file.read().split()
-    except (FileNotFoundError, ValueError):
+        index, *organisations = (__salt__["chef_backend_note.read"](NOTE) or "").split()
+    except ValueError:
         return {}
     return {"index": index, "organisations": organisations}
 
@@ -88,12 +85,7 @@ def note(index, organisation=None):
     """
     before = noted()
     kept = before["organisations"] if before.get("index") == index else []
-    os.makedirs(os.path.dirname(NOTE), mode=0o700, exist_ok=True)
-    with open(NOTE + ".new", "w", encoding="utf-8") as file:
-        file.write(" ".join([index, *kept, organisation or ALL]) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(NOTE + ".new", NOTE)
+    __salt__["chef_backend_note.write"](NOTE, " ".join([index, *kept, organisation or ALL]) + "\n")
     return noted()
 
 

@@ -31,11 +31,7 @@ def out():
 
         salt fe1 chef_server_service.out
     """
-    try:
-        with open(NOTE, encoding="utf-8") as file:
-            return file.read().strip()
-    except FileNotFoundError:
-        return None
+    return __salt__["chef_backend_note.read"](NOTE)
 
 
 def take_out(timeout=300):
@@ -52,15 +48,33 @@ def take_out(timeout=300):
         salt fe1 chef_server_service.take_out
     """
     how = frontend.out_of_service_by(versions.Version.from_text(__salt__["chef_server.version"]()))
-    _note(how)  # before it is done: what dies in between is brought back all the same
+    # before it is done: what dies in between is brought back all the same
+    __salt__["chef_backend_note.write"](NOTE, f"{how}\n")
     if how == frontend.MAINTENANCE:
         __salt__["chef_server.maintenance"]("on", timeout=timeout)
         return how
+    stop(timeout=timeout)
+    return how
+
+
+def stop(timeout=300):
+    """Stop all services of this frontend, and see that none runs.
+
+    :param timeout: bound in seconds.
+    :returns: True.
+    :raises CommandExecutionError: the command fails, or a service goes on.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt fe1 chef_server_service.stop
+    """
     __salt__["chef_server.stop"](timeout=timeout)
     still = frontend.running(__salt__["chef_server.status"]())
     if still:
         raise CommandExecutionError(f"{__grains__['id']}: stop ended with status 0, but {', '.join(still)} runs")
-    return how
+    return True
 
 
 def bring_back(timeout=300):
@@ -84,12 +98,3 @@ def bring_back(timeout=300):
     __salt__["chef_server.start"](timeout=timeout)
     os.unlink(NOTE)
     return True
-
-
-def _note(how):
-    os.makedirs(os.path.dirname(NOTE), mode=0o700, exist_ok=True)
-    with open(NOTE + ".new", "w", encoding="utf-8") as file:
-        file.write(f"{how}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(NOTE + ".new", NOTE)

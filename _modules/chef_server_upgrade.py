@@ -48,11 +48,7 @@ def begun():
 
         salt fe1 chef_server_upgrade.begun
     """
-    try:
-        with open(BEGUN, encoding="utf-8") as file:
-            return file.read().strip()
-    except FileNotFoundError:
-        return None
+    return __salt__["chef_backend_note.read"](BEGUN)
 
 
 def outdated_services():
@@ -80,8 +76,7 @@ def begin(version):
 
         salt fe1 chef_server_upgrade.begin 15.10.12
     """
-    _write(BEGUN, f"{version}\n", 0o600)
-    return True
+    return __salt__["chef_backend_note.write"](BEGUN, f"{version}\n", mode=0o600)
 
 
 def end():
@@ -107,8 +102,7 @@ def drain():
 
         salt fe1 chef_server_upgrade.drain
     """
-    _write(DRAINED, "", 0o600)
-    return True
+    return __salt__["chef_backend_note.write"](DRAINED, "", mode=0o600)
 
 
 def undrain():
@@ -158,7 +152,7 @@ def set_level(text, sha256):
     """
     if _sha256(text) != sha256:
         raise CommandExecutionError(f"{__grains__['id']}: the migration-level that came has not the checksum {sha256}")
-    _write(LEVEL, text, 0o644)
+    __salt__["chef_backend_note.write"](LEVEL, text, folder_mode=0o755)  # the product's own file and folder
     if level()["sha256"] != sha256:
         raise CommandExecutionError(f"{__grains__['id']}: {LEVEL} was written and reads differently")
     return True
@@ -174,13 +168,3 @@ def _remove(path):
     except FileNotFoundError:
         return False
     return True
-
-
-def _write(path, text, mode):
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    descriptor = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(path + ".new", path)

@@ -298,8 +298,7 @@ def _packaged():
 
 def _running():
     """Return the names of this node's services that run."""
-    status = parse.Status.from_text(__salt__["chef_backend.status"]())
-    return [service.name for service in status.services if service.state == "running"]
+    return parse.Status.from_text(__salt__["chef_backend.status"]()).running
 
 
 def _look(search):

@@ -5,9 +5,11 @@ from salt.exceptions import CommandExecutionError
 try:
     from saltext.chef_backend import chef_backend_downtime as downtime
     from saltext.chef_backend import chef_backend_gates as checks
+    from saltext.chef_backend import chef_backend_result as outcome
 except ImportError:
     import chef_backend_downtime as downtime
     import chef_backend_gates as checks
+    import chef_backend_result as outcome
 
 # what the table of the cluster shows is not asked for: with no quorum it takes long, and shows nothing
 WHILE_DOWN = ("record", "version", "busy", "status")
@@ -40,8 +42,7 @@ def may_come_up(name, cluster, node):
 
 
 def _gate(name, cluster, node, check, would):
-    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
-    try:
+    with _result(name) as ret:
         settings = __salt__["chef_backend_nodes.cluster"](cluster)
         if __opts__["test"]:
             ret.update(result=None, comment=would)
@@ -51,8 +52,6 @@ def _gate(name, cluster, node, check, would):
             "gates", "end", node=node, comment=record.step, run=record.run, cluster=cluster
         )
         ret.update(result=True, comment=f"the gates hold; {record.leader} led")
-    except (CommandExecutionError, ValueError) as err:
-        ret["comment"] = str(err)
     return ret
 
 
@@ -95,3 +94,7 @@ def _frontends_are_out(frontends, timeout):
     ]
     if serving:
         raise ValueError("; ".join(serving))
+
+
+def _result(name):
+    return outcome.attempt(name, (CommandExecutionError, ValueError))

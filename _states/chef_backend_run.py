@@ -12,13 +12,16 @@ try:
     from saltext.chef_backend import chef_backend_downtime as downtime
     from saltext.chef_backend import chef_backend_gates as checks
     from saltext.chef_backend import chef_backend_record as records
+    from saltext.chef_backend import chef_backend_result as outcome
     from saltext.chef_backend import chef_backend_version as versions
 except ImportError:
     import chef_backend_answers as answers
     import chef_backend_downtime as downtime
     import chef_backend_gates as checks
     import chef_backend_record as records
+    import chef_backend_result as outcome
     import chef_backend_version as versions
+
 
 def __virtual__():
     return True
@@ -34,8 +37,7 @@ def opened(name, cluster, way):
     :param cluster: the cluster's name in the pillar.
     :param way: the way this orchestration goes: ``rolling``, ``downtime`` or ``reindex``.
     """
-    ret = _result(name)
-    try:
+    with _result(name) as ret:
         settings = _ask("cluster", cluster)
         checks.all_understood(settings)
         checks.one_hop(settings)
@@ -88,8 +90,6 @@ def opened(name, cluster, way):
         comment = f"resumed run {record.run}" if resumed else f"opened run {record.run}"
         _tell(record, "open", "end", comment=plan)
         ret.update(result=True, comment=f"{comment}: {plan}", changes={"run": {"old": None, "new": record.run}})
-    except (CommandExecutionError, ValueError) as err:
-        ret["comment"] = str(err)
     return ret
 
 
@@ -103,8 +103,7 @@ def phase(name, cluster, mods, needed=None):
     :param mods: the SLS.
     :param needed: whose being due makes the phase needed, as of ``chef_backend_nodes.due``; always, if not given.
     """
-    ret = _result(name)
-    try:
+    with _result(name) as ret:
         settings = _ask("cluster", cluster)
         views, record = _look(cluster)
         due = __salt__["chef_backend_nodes.due"](cluster, needed or "all", views)
@@ -122,11 +121,8 @@ def phase(name, cluster, mods, needed=None):
             "hop": __pillar__.get("hop"),
             "search": not (record and record.reindex),
         }
-    except (CommandExecutionError, ValueError) as err:
-        ret["comment"] = str(err)
-        return ret
-    jid = str(__orchestration_jid__)
-    ret.update(__salt__["chef_backend_step.nested"](mods, pillar, jid, test=bool(__opts__["test"])))
+        jid = str(__orchestration_jid__)
+        ret.update(__salt__["chef_backend_step.nested"](mods, pillar, jid, test=bool(__opts__["test"])))
     return ret
 
 
@@ -135,8 +131,7 @@ def gates(name, cluster, node, role):
 
     :param role: ``follower`` or ``leader``: what the node must be at this moment.
     """
-    ret = _result(name)
-    try:
+    with _result(name) as ret:
         settings = _ask("cluster", cluster)
         turn = {"step": f"upgrade {role} {node}", "turn": node}
         _, record = _until_holds(lambda: _node_gates(cluster, settings, node, role, turn), settings.timeouts.gate)
@@ -145,8 +140,6 @@ def gates(name, cluster, node, role):
             return ret
         _tell(record, f"upgrade {role}", "begin", node=node)
         ret.update(result=True, comment=f"the gates hold: {node} is the {role}, the cluster is healthy")
-    except (CommandExecutionError, ValueError) as err:
-        ret["comment"] = str(err)
     return ret
 
 
@@ -157,9 +150,8 @@ def failover(name, cluster, to):
 
     :param to: ``on`` or ``off``; ``state`` is a word of the SLS itself.
     """
-    ret = _result(name)
     to = {True: "on", False: "off"}.get(to, to)  # YAML makes booleans of these words
-    try:
+    with _result(name) as ret:
         if __opts__["test"]:
             ret.update(result=None, comment=f"failover would be {to}")
             return ret
@@ -167,15 +159,12 @@ def failover(name, cluster, to):
         ret["changes"] = __salt__["chef_backend_control.set_failover"](cluster, to)
         _tell(record, f"failover {to}", "end")
         ret.update(result=True, comment=f"failover is {to}")
-    except (CommandExecutionError, ValueError) as err:
-        ret["comment"] = str(err)
     return ret
 
 
 def verified(name, cluster):
     """Every backend runs the target version, the cluster is wholly healthy, failover is on."""
-    ret = _result(name)
-    try:
+    with _result(name) as ret:
         settings = _ask("cluster", cluster)
         if __opts__["test"]:
             ret.update(result=None, comment=f"would verify that every backend runs {settings.version}")
@@ -185,8 +174,6 @@ def verified(name, cluster):
         _keep(cluster, views, record)
         _tell(record, "verify", "end")
         ret.update(result=True, comment=f"{len(views)} backends run {settings.version}, healthy, failover on")
-    except (CommandExecutionError, ValueError) as err:
-        ret["comment"] = str(err)
     return ret
 
 
@@ -195,7 +182,7 @@ def closed(name, cluster):
 
     It runs whatever happened before. A run that failed keeps its record, so that the same command resumes it.
     """
-    ret = _result(name)
+    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
     try:
         if __opts__["test"]:
             ret.update(result=None, comment="would switch failover on if it is not, and free the cluster")
@@ -252,7 +239,7 @@ def _run_id(jid):
 
 
 def _result(name):
-    return {"name": name, "result": False, "changes": {}, "comment": ""}
+    return outcome.attempt(name, (CommandExecutionError, ValueError))
 
 
 def _ask(what, cluster, *args):
@@ -284,8 +271,8 @@ def _note(cluster, **changes):
 
 
 def _frontends_are_new_enough(frontends, settings):
-    said = _all_do(frontends, "chef_server.version", timeout=settings.timeouts.ask)
-    checks.frontends_new_enough({node: answer["value"] for node, answer in said.items()}, settings)
+    said = __salt__["chef_backend_nodes.ask_all"](frontends, "chef_server.version", timeout=settings.timeouts.ask)
+    checks.frontends_new_enough(said, settings)
 
 
 def _node_gates(cluster, settings, node, role, turn):
@@ -319,12 +306,3 @@ def _views_at_rest(cluster):
 def _index_created(cluster, views):
     created = __salt__["chef_backend_nodes.index_created"](cluster, views)
     return versions.Version.from_text(created) if created else None
-
-
-def _all_do(nodes, function, *args, **options):
-    """Ask some nodes; each of them must answer, and without an error."""
-    said = __salt__["chef_backend_nodes.ask"](nodes, function, *args, **options)
-    troubles = [answer["error"] for answer in said.values() if not answer["ok"]]
-    if troubles:
-        raise CommandExecutionError("\n".join(troubles))
-    return said

@@ -6,11 +6,13 @@ try:
     from saltext.chef_backend import chef_backend_answers as answers
     from saltext.chef_backend import chef_backend_gates as checks
     from saltext.chef_backend import chef_backend_hops as hops
+    from saltext.chef_backend import chef_backend_result as outcome
     from saltext.chef_backend import chef_backend_version as versions
 except ImportError:
     import chef_backend_answers as answers
     import chef_backend_gates as checks
     import chef_backend_hops as hops
+    import chef_backend_result as outcome
     import chef_backend_version as versions
 
 
@@ -24,8 +26,7 @@ def chosen(name, cluster):
     :param name: free text.
     :param cluster: the cluster's name in the pillar.
     """
-    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
-    try:
+    with _result(name) as ret:
         settings = __salt__["chef_backend_nodes.cluster"](cluster)
         unfinished, chain = _look(settings)
         refused = hops.refusals(chain)
@@ -35,8 +36,6 @@ def chosen(name, cluster):
         if unfinished:
             shown.insert(0, f"run {unfinished.run} to {unfinished.target} goes on first, {unfinished.way}")
         ret.update(result=True, comment="\n".join(shown))
-    except (CommandExecutionError, ValueError) as err:
-        ret["comment"] = str(err)
     return ret
 
 
@@ -47,8 +46,7 @@ def hop(name, cluster, version):
     :param cluster: the cluster's name in the pillar.
     :param version: one of the versions on the way to the target.
     """
-    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
-    try:
+    with _result(name) as ret:
         settings = __salt__["chef_backend_nodes.cluster"](cluster)
         unfinished, chain = _look(settings)
         ahead = [str(one.to) for one in chain]
@@ -64,16 +62,10 @@ def hop(name, cluster, version):
         else:
             ret.update(result=True, comment=f"the cluster is beyond {version}")
             return ret
-    except (CommandExecutionError, ValueError) as err:
-        ret["comment"] = str(err)
-        return ret
-    pillar = {"cluster": cluster, "hop": version}
-    ret.update(
-        __salt__["chef_backend_step.nested"](
-            f"orch.chef_backend_{way}", pillar, str(__orchestration_jid__), test=bool(__opts__["test"])
-        )
-    )
-    ret["comment"] = f"{way}: {ret['comment']}"
+        mods, pillar = f"orch.chef_backend_{way}", {"cluster": cluster, "hop": version}
+        jid = str(__orchestration_jid__)
+        ret.update(__salt__["chef_backend_step.nested"](mods, pillar, jid, test=bool(__opts__["test"])))
+        ret["comment"] = f"{way}: {ret['comment']}"
     return ret
 
 
@@ -92,3 +84,7 @@ def _look(settings):
     created = __salt__["chef_backend_nodes.index_created"](settings.name, views)
     index = versions.Version.from_text(created) if created else None
     return unfinished, hops.chain(hops.start(installed, settings.stops), settings.stops, index)
+
+
+def _result(name):
+    return outcome.attempt(name, (CommandExecutionError, ValueError))

@@ -2,6 +2,11 @@
 
 from salt.exceptions import CommandExecutionError
 
+try:
+    from saltext.chef_backend import chef_backend_result as outcome
+except ImportError:
+    import chef_backend_result as outcome
+
 
 def __virtual__():
     return True
@@ -62,8 +67,7 @@ def out_of_service(name, timeout=300):
     :param name: free text.
     :param timeout: bound in seconds.
     """
-    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
-    try:
+    with outcome.attempt(name, (CommandExecutionError, ValueError, OSError)) as ret:
         how = __salt__["chef_server_service.out"]()
         if how:
             ret.update(result=True, comment=f"out of service: {how}")
@@ -74,8 +78,6 @@ def out_of_service(name, timeout=300):
             return ret
         how = __salt__["chef_server_service.take_out"](timeout=timeout)
         ret.update(result=True, changes=changes, comment=f"out of service: {how}")
-    except (CommandExecutionError, ValueError, OSError) as err:
-        ret["comment"] = str(err)
     return ret
 
 
@@ -88,8 +90,7 @@ def in_service(name, api, leader_timeout=60, timeout=300, api_timeout=120):
     :param timeout: bound in seconds for its services to start.
     :param api_timeout: bound in seconds for the API to answer.
     """
-    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
-    try:
+    with outcome.attempt(name, (CommandExecutionError, OSError)) as ret:
         changes = {"clients": {"old": "refused", "new": "served"}} if __salt__["chef_server_service.out"]() else {}
         if changes and __opts__["test"]:
             ret.update(result=None, changes=changes, comment="would bring this frontend back into service")
@@ -99,6 +100,4 @@ def in_service(name, api, leader_timeout=60, timeout=300, api_timeout=120):
         waited = __salt__["chef_server.wait_for_leader"](timeout=leader_timeout)
         waited += __salt__["chef_server.wait_for_api"](api, timeout=api_timeout)
         ret.update(result=True, comment=f"in service; one leader in HAProxy and API answers after {waited} s")
-    except (CommandExecutionError, OSError) as err:
-        ret["comment"] = str(err)
     return ret

@@ -1,16 +1,18 @@
 """States of the frontends' own upgrade, on the master: opened, gates, hooks of the site's load balancer, verified."""
 
-from salt.exceptions import CommandExecutionError, SaltException
+from salt.exceptions import CommandExecutionError
 
 try:
     from saltext.chef_backend import chef_backend_answers as answers
     from saltext.chef_backend import chef_backend_gates as checks
     from saltext.chef_backend import chef_backend_record as records
+    from saltext.chef_backend import chef_backend_result as outcome
     from saltext.chef_backend import chef_server_plan as plans
 except ImportError:
     import chef_backend_answers as answers
     import chef_backend_gates as checks
     import chef_backend_record as records
+    import chef_backend_result as outcome
     import chef_server_plan as plans
 
 HOOKS = ("drain", "undrain")
@@ -26,8 +28,7 @@ def opened(name, cluster):
     :param name: free text.
     :param cluster: the cluster's name in the pillar.
     """
-    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
-    try:
+    with _result(name) as ret:
         settings = __salt__["chef_backend_nodes.cluster"](cluster)
         checks.all_understood(settings)
         path = f"chef_backend:clusters:{cluster}"
@@ -75,8 +76,6 @@ def opened(name, cluster):
         comment = f"resumed run {record.run}" if resumed else f"opened run {record.run}"
         _tell(record, "open", "end", comment=plan)
         ret.update(result=True, comment=f"{comment}: {plan}", changes={"run": {"old": None, "new": record.run}})
-    except (CommandExecutionError, ValueError) as err:
-        ret["comment"] = str(err)
     return ret
 
 
@@ -90,8 +89,7 @@ def gates(name, cluster, frontends):
     :param cluster: the cluster's name.
     :param frontends: list of minion ids.
     """
-    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
-    try:
+    with _result(name) as ret:
         settings = __salt__["chef_backend_nodes.cluster"](cluster)
         record = __salt__["chef_backend_step.until_holds"](
             lambda: _may_be_touched(cluster, settings, ", ".join(frontends)), settings.timeouts.gate
@@ -106,8 +104,6 @@ def gates(name, cluster, frontends):
         ret.update(
             result=True, comment=f"the backends are healthy; {', '.join(serving) or 'no other'} serves meanwhile"
         )
-    except (CommandExecutionError, ValueError) as err:
-        ret["comment"] = str(err)
     return ret
 
 
@@ -122,8 +118,7 @@ def hook(name, cluster, hook, frontends):
         master. It is called once a frontend, with its minion id; an error, or False, ends the run here.
     :param frontends: list of minion ids.
     """
-    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
-    try:
+    with _result(name) as ret:
         settings = __salt__["chef_backend_nodes.cluster"](cluster)
         function = _hook_function(settings, hook)
         if __opts__["test"]:
@@ -133,23 +128,20 @@ def hook(name, cluster, hook, frontends):
         for frontend in frontends:
             if hook == "drain" and function:
                 _note(frontend, "drain", settings)  # before it is done: what dies in between is undone all the same
-            if function and __salt__[function](frontend) is False:
-                raise CommandExecutionError(f"{function} returned False for {frontend}")
+            if function:
+                _call(function, frontend)
             if hook == "undrain":
                 _note(frontend, "undrain", settings)
             if function:
                 ret["changes"][frontend] = {"old": None, "new": f"{hook}ed"}
         said = f"{function} called for {', '.join(frontends)}" if function else f"the pillar names no {hook}"
         ret.update(result=True, comment=said)
-    except (SaltException, ValueError, TypeError, KeyError, OSError) as err:
-        ret["comment"] = f"{hook}: {err}"
     return ret
 
 
 def verified(name, cluster):
     """Every frontend is wholly on the target, answers, gets its clients, and the backends are as healthy as before."""
-    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
-    try:
+    with _result(name) as ret:
         settings = __salt__["chef_backend_nodes.cluster"](cluster)
         if __opts__["test"]:
             ret.update(result=None, comment=f"would verify that every frontend runs {settings.server.version}")
@@ -164,8 +156,6 @@ def verified(name, cluster):
         checks.healthy(views, settings.gates.max_lag_bytes)
         _tell(record, "verify", "end")
         ret.update(result=True, comment=f"every frontend runs {settings.server.version} and answers")
-    except (CommandExecutionError, ValueError) as err:
-        ret["comment"] = str(err)
     return ret
 
 
@@ -187,6 +177,16 @@ def _hook_function(settings, hook):
     return function
 
 
+def _call(function, frontend):
+    """Call a function of the site's for a frontend. Raises CommandExecutionError, whatever it raised itself."""
+    try:
+        said = __salt__[function](frontend)
+    except Exception as err:
+        raise CommandExecutionError(f"{function} failed for {frontend}: {type(err).__name__}: {err}") from err
+    if said is False:
+        raise CommandExecutionError(f"{function} returned False for {frontend}")
+
+
 def _note(frontend, verb, settings):
     """Have a frontend note that the load balancer sends it no clients, or that it sends them again."""
     function = f"chef_server_upgrade.{verb}"
@@ -199,3 +199,7 @@ def _tell(record, step, how, node=None, comment=None):
     __salt__["chef_backend_progress.tell"](
         step, how, node=node or record.cluster, comment=comment, run=record.run, cluster=record.cluster
     )
+
+
+def _result(name):
+    return outcome.attempt(name, (CommandExecutionError, ValueError))

@@ -23,10 +23,9 @@ def running(view):
     if why:
         raise ValueError(f"{view['node']}: {why}")
     try:
-        services = parse.Status.from_text(view.get("status") or "").services
+        return parse.Status.from_text(view.get("status") or "").running
     except parse.ParseError as err:
         raise ValueError(f"{view['node']}: {err}") from err
-    return tuple(service.name for service in services if service.state == "running")
 
 
 def to_install(views, target):

@@ -82,7 +82,7 @@ def same_kind(found, way):
     """No unfinished run of the other kind: one upgrades backends, the other frontends.
 
     :param found: the record that the backends hold, or None.
-    :param way: the way that the orchestration goes; ``frontends`` is that of the frontends' own upgrade.
+    :param way: the way that the orchestration goes.
     """
     if found and (found.way == records.FRONTENDS) != (way == records.FRONTENDS):
         kind = "the frontends" if found.way == records.FRONTENDS else "the backends"

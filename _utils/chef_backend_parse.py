@@ -274,6 +274,11 @@ class Status:
                 raise ParseError("status names a service twice", ", ".join(names))
         return cls(tuple(services), tuple(system))
 
+    @property
+    def running(self):
+        """The names of the services that run."""
+        return tuple(service.name for service in self.services if service.state == "running")
+
     def service(self, name):
         """Return the service of that name. Raises KeyError."""
         for service in self.services:

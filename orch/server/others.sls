@@ -3,7 +3,7 @@
 {% set nodes = salt['chef_backend_nodes.node_pillar'](cluster) %}
 {% set level = salt['chef_server_frontends.level'](cluster) %}
 {% set before = namespace(step=None) %}
-{% for batch in salt['chef_server_frontends.batches'](cluster, pillar['due']) %}
+{% for batch in salt['chef_backend_nodes.batches'](cluster, pillar['due']) %}
 
 The gates hold for frontend {{ batch | join(', ') }}:
   chef_server_run.gates:

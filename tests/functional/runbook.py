@@ -37,16 +37,15 @@ def same(found, given):
 class Answers(dict):
     """What the modules asked by a runbook answer, and what they were asked."""
 
-    def __init__(self, batches=(), node=None, stops=(), server_batches=(), level=None):
+    def __init__(self, batches=(), node=None, stops=(), level=None):
         super().__init__()
         self.asked = []
         node = node or {}
         self._give("stops", lambda cluster: list(stops))
         self._give("backends", lambda cluster: ["be1", "be2", "be3"])
         self._give("frontends", lambda cluster: [frontend for batch in batches for frontend in batch])
-        self._give("batches", lambda cluster: [list(batch) for batch in batches])
+        self._give("batches", lambda cluster, nodes=None: [list(batch) for batch in batches])
         self._give("node_pillar", lambda cluster: {**NODE, "cluster": cluster, **node})
-        self._give("batches", lambda cluster, due: [list(batch) for batch in server_batches], "chef_server_frontends")
         self._give("level", lambda cluster: level, "chef_server_frontends")
 
     def _give(self, name, function, module="chef_backend_nodes"):

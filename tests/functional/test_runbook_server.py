@@ -51,7 +51,7 @@ def test_the_first_is_drained_upgraded_and_gets_its_clients_again(runbook):
 
 @pytest.mark.parametrize("batches", [[["fe2"]], [["fe2"], ["fe3"]], [["fe2", "fe3"], ["fe4"]]])
 def test_the_others_follow_in_batches_with_its_migration_level(runbook, batches):
-    book = runbook("orch.server.others", due=["fe2"], server_batches=batches, level=LEVEL)
+    book = runbook("orch.server.others", due=["fe2"], batches=batches, level=LEVEL)
     names = [", ".join(batch) for batch in batches]
     verbs = ("The gates hold for", "Drain", "Upgrade", "Undrain")
     steps = [f"{verb} frontend {name}" for name in names for verb in verbs]

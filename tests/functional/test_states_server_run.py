@@ -58,7 +58,7 @@ def test_a_frontend_forgets_that_it_is_drained_when_it_gets_its_clients(master):
 def test_an_undrain_that_fails_is_not_forgotten(master):
     master.returns["undrain"] = False
     done = master.hook("undrain", "fe1", "fe2")
-    assert (done["result"], done["comment"]) == (False, "undrain: balancer.undrain returned False for fe1")
+    assert (done["result"], done["comment"]) == (False, "balancer.undrain returned False for fe1")
     assert master.calls == [("undrain", "fe1")]
 
 

@@ -84,6 +84,15 @@ class Operator:
         leader = self.lab.salt("be1", "chef_backend.failover", "--out=json", "--static")
         return json.loads(leader.stdout)["be1"]
 
+    def record(self, node):
+        """Return the record of the open run as it lies on a node."""
+        return json.loads((self.lab.root(node) / "var/lib/salt-chef-backend/run.json").read_text())
+
+    def starts_the_master_again(self):
+        """A new master for the old keys: what it kept of the run before counts for nothing."""
+        self.lab.start_master()
+        self.lab.await_minions(timeout=90)
+
     def versions(self):
         """Return what each backend's manifest says."""
         return {

@@ -1,13 +1,12 @@
 """The way with full downtime, 1.4.6 to 2.3.16: the documented seven steps, under load, and what if it dies there."""
 
-import json
 import os
 import shutil
 import signal
 
 import pytest
 
-from tests.integration.operator import NEW, Operator, assert_finished
+from tests.integration.operator import NEW, Operator, assert_finished, assert_nothing_left_to_do, assert_untouched
 from tests.lab import salt
 from tests.lab.clients.crowd import Crowd
 from tests.lab.clients.tally import ACKNOWLEDGED
@@ -32,10 +31,6 @@ def hosts(operator, command):
     return [one.host for one in operator.commands(command)]
 
 
-def record(operator, node):
-    return json.loads((operator.lab.root(node) / "var/lib/salt-chef-backend/run.json").read_text())
-
-
 def loses_the_master(operator, run):
     """salt-run and the master are killed, and all that the master had stored is gone, but its keys."""
     os.kill(run.pid, signal.SIGKILL)
@@ -44,11 +39,6 @@ def loses_the_master(operator, run):
     for folder in (salt.MASTER / "cache").iterdir():
         if folder.is_dir():
             shutil.rmtree(folder)
-
-
-def starts_a_new_master(operator):
-    operator.lab.start_master()
-    operator.lab.await_minions(timeout=90)
 
 
 @pytest.fixture(scope="class")
@@ -112,10 +102,7 @@ class TestUnderLoad:
 
     def test_run_again_changes_nothing(self, done):
         operator, _ = done
-        operator.forgets_the_past()
-        run = operator.upgrades()
-        assert run.returncode == 0, run.stdout + run.stderr
-        assert [str(one) for one in operator.changing_commands()] == []
+        assert_nothing_left_to_do(operator)
 
 
 @pytest.mark.campaign
@@ -150,9 +137,9 @@ def test_master_and_all_it_stored_are_lost_with_every_node_down(operator):
     run = operator.starts_upgrading()
     operator.waits_for(lambda: len([c for c in operator.commands(DOWN) if c.status == 0]) == 3, 180)
     loses_the_master(operator, run)
-    assert {record(operator, node)["leader"] for node in operator.lab.backends} == {"be3"}
+    assert {operator.record(node)["leader"] for node in operator.lab.backends} == {"be3"}
 
-    starts_a_new_master(operator)
+    operator.starts_the_master_again()
     assert_finished(operator, operator.upgrades())
     assert hosts(operator, DOWN) == ["be3", "be1", "be2"], "each once"
     assert hosts(operator, UP)[-1] == "be3"
@@ -200,7 +187,5 @@ def test_test_mode_changes_nothing(operator):
 def test_it_refuses_where_it_is_not_the_right_way_and_names_the_right_one(house):
     operator = Operator(house.fresh(), way="downtime")
     operator.wants(NEW)
-    run = operator.upgrades()
-    assert run.returncode != 0
-    assert "the way is rolling, not downtime" in run.stdout and "use orch.chef_backend_rolling" in run.stdout
-    assert operator.changing_commands() == []
+    words = ("the way is rolling, not downtime", "use orch.chef_backend_rolling")
+    assert_untouched(operator, operator.upgrades(), *words)

@@ -1,6 +1,5 @@
 """The orchestration and its master are gone for good: failover comes on by itself, or stays off for a reason (I3)."""
 
-import json
 import os
 import signal
 
@@ -20,12 +19,6 @@ def operator(operator):
     return operator
 
 
-def starts_the_master_again(operator):
-    """A new master for the old keys: what it kept of the run before counts for nothing."""
-    operator.lab.start_master()
-    operator.lab.await_minions(timeout=90)
-
-
 def begins_and_loses_the_master(operator, moment):
     """Start the upgrade; at that moment salt-run and the master are killed, never to come back."""
     run = operator.starts_upgrading()
@@ -40,19 +33,15 @@ def shown_failover(operator, node="be1"):
     return parse.ClusterStatus.from_table(operator.lab.exec(node, "chef-backend-ctl", "cluster-status").stdout).failover
 
 
-def record(operator, node):
-    return json.loads((operator.lab.root(node) / "var/lib/salt-chef-backend/run.json").read_text())
-
-
 def test_i3_between_two_followers_failover_comes_on_by_itself(operator):
     begins_and_loses_the_master(
         operator, lambda: any(c.status == 0 for c in operator.commands("chef-backend-ctl upgrade"))
     )
     assert shown_failover(operator) == "off"
     operator.waits_for(lambda: shown_failover(operator) == "on", 90)
-    operator.waits_for(lambda: record(operator, "be2")["state"] == "abandoned")
+    operator.waits_for(lambda: operator.record("be2")["state"] == "abandoned")
 
-    starts_the_master_again(operator)
+    operator.starts_the_master_again()
     assert "the backends gave it up" in operator.lab.salt_run("chef_backend.status", "prod").stdout
     assert_finished(operator, operator.upgrades())
     assert operator.hosts_upgrading() == ["be2", "be3", "be1"]
@@ -73,7 +62,7 @@ def test_i3_a_follower_lost_inside_its_upgrade_keeps_failover_off_and_says_so(op
     operator.lab.wait_healthy(60)
     assert shown_failover(operator) == "off", "be2 has the new files and never finished its upgrade"
 
-    starts_the_master_again(operator)
+    operator.starts_the_master_again()
     assert_finished(operator, operator.upgrades())
 
 

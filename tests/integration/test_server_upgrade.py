@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.lab_people import sql
-from tests.integration.operator import OLD, Operator, sha256
+from tests.integration.operator import OLD, Operator, assert_nothing_left_to_do, assert_untouched, sha256
 from tests.lab.clients.chef_api import ApiError, ChefApi
 from tests.lab.clients.crowd import API_KEY, API_USER
 from tests.lab.common import RUN
@@ -189,10 +189,7 @@ def test_the_first_migrates_the_database_the_others_follow_and_the_backends_are_
         assert words in run.stdout, run.stdout
     assert_backends_untouched(operator)
 
-    operator.forgets_the_past()
-    run = operator.upgrades()
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert [str(one) for one in operator.changing_commands() if one.argv[1:] != ("version",)] == []
+    assert_nothing_left_to_do(operator)
 
 
 def test_an_undrain_that_fails_leaves_the_others_alone_and_the_same_command_goes_on(operator, balancer):
@@ -241,11 +238,7 @@ def test_the_second_fails_and_resume_goes_on_with_it(operator, balancer):
 
 def test_refused_before_anything_changes(operator, balancer):
     def refused(*words):
-        run = operator.upgrades()
-        assert run.returncode != 0
-        for word in words:
-            assert word in run.stdout, run.stdout
-        assert [str(one) for one in operator.changing_commands() if one.argv[1:] != ("version",)] == []
+        assert_untouched(operator, operator.upgrades(), *words)
 
     operator.wants(OLD)
     refused("chef_backend:clusters:prod:server: found nothing")

@@ -85,14 +85,7 @@ def _fill_server(root: Path, version: str) -> None:
     _launcher(product / "bin" / "chef-server-ctl", "/opt/opscode/embedded/lib", "server_ctl")
     _launcher(product / "embedded" / "bin" / "status-api", "/opt/opscode/embedded/lib", "status_api")
     _link(product / "embedded/bin/psql", "/usr/lib/postgresql/15/bin/psql")
-    manifest = {
-        "manifest_format": 2,
-        "build_version": version,
-        "build_git_revision": "0" * 40,
-        "license": "synthetic",
-        "software": {"haproxy": {"locked_version": "1.6.4"}},
-    }
-    _write(product / "version-manifest.json", json.dumps(manifest) + "\n")
+    _manifest(product, version, {"haproxy": {"locked_version": "1.6.4"}})
     _write(product / "version-manifest.txt", f"chef-server-core {version}\n")
 
 
@@ -105,16 +98,20 @@ def _fill_backend(root: Path, version: str) -> None:
     _launcher(product / "embedded" / "bin" / "elasticsearch", "/opt/chef-backend/embedded/lib", "elasticsearch")
     _link(product / "embedded/bin/psql", "/usr/lib/postgresql/15/bin/psql")
     _link(root / "usr/bin/chef-backend-ctl", "/opt/chef-backend/bin/chef-backend-ctl")
-    # The shape is omnibus's; the versions below `software` are synthetic.
+    _manifest(product, version, {"postgresql": {"locked_version": "9.5.7"}, "etcd": {"locked_version": "2.3.7"}})
+    _write(product / "version-manifest.txt", f"chef-backend {version}\n\nComponent   Installed Version\n")
+
+
+def _manifest(product: Path, version: str, software: dict) -> None:
+    """Write version-manifest.json. The shape is omnibus's; the versions below `software` are synthetic."""
     manifest = {
         "manifest_format": 2,
         "build_version": version,
         "build_git_revision": "0" * 40,
         "license": "synthetic",
-        "software": {"postgresql": {"locked_version": "9.5.7"}, "etcd": {"locked_version": "2.3.7"}},
+        "software": software,
     }
     _write(product / "version-manifest.json", json.dumps(manifest) + "\n")
-    _write(product / "version-manifest.txt", f"chef-backend {version}\n\nComponent   Installed Version\n")
 
 
 def _library(target: Path, parts: tuple[str, ...]) -> None:
