@@ -172,10 +172,11 @@ def test_a_leader_cut_off_answers_503_and_never_are_there_two(lab, roles, ttl):
     assert first_new, "nobody took over"
     assert last_old and last_old < first_new
     assert lab.exec(leader, "pgrep", "-x", "postgres", check=False).stdout == "", "PostgreSQL still takes writes"
+    (new,) = leaders(lab, (follower, other))
     lab.plug(leader)
-    # Whoever leads then: the member that returns to etcd makes it elect anew, and the lead may change once more.
-    until(lambda: any(leader in replicas(lab, new) for new in leaders(lab, (follower, other))), 40, f"{leader} follows")
+    until(lambda: leader in replicas(lab, new), 40, f"{leader} follows {new}")
     assert serves(lab, leader) == 503
+    assert serves(lab, new) == 200, "the return of a node moves no lead"
 
 
 def test_a_follower_cut_off_changes_no_leader(lab, roles, ttl):

@@ -99,9 +99,11 @@ class Leading:
             except Conflict:
                 return
             here.renew(sent)
+            self._check_health()
+            if here.role != "leader":
+                return  # it has just stepped down
             if not self.announced:
                 self._announce()
-            self._check_health()
             self._answer_request()
 
     def _claim_again(self) -> None:
