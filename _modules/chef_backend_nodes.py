@@ -4,7 +4,7 @@ The runbooks call these when a step runs, never earlier: render time is minutes 
 All of them only read, but that ``views`` may note something in the record of the run that asks.
 """
 
-import time
+import dataclasses
 
 import salt.client
 import salt.utils.minions
@@ -14,13 +14,11 @@ try:
     from saltext.chef_backend import chef_backend_answers as answers
     from saltext.chef_backend import chef_backend_config as config
     from saltext.chef_backend import chef_backend_downtime as downtime
-    from saltext.chef_backend import chef_backend_plan as plans
     from saltext.chef_backend import chef_backend_version as versions
 except ImportError:
     import chef_backend_answers as answers
     import chef_backend_config as config
     import chef_backend_downtime as downtime
-    import chef_backend_plan as plans
     import chef_backend_version as versions
 
 CLIENT = "chef_backend_nodes.client"
@@ -34,7 +32,7 @@ def cluster(name):
     """Return a cluster's settings from the pillar, checked, with all defaults.
 
     :param name: the cluster's name, a key of ``chef_backend:clusters``.
-    :returns: ``chef_backend_config.Cluster``; inside one hop of several, with the version and package of that.
+    :returns: ``chef_backend_settings.Cluster``; inside one hop of several, with the version and package of that.
     :raises CommandExecutionError: every mistake in the pillar, one a line.
 
     CLI Example:
@@ -106,7 +104,7 @@ def batches(name, nodes=None):
         salt-run salt.cmd chef_backend_nodes.batches prod with_pillar=True
     """
     nodes = frontends(name) if nodes is None else nodes
-    size = config.batch_size(cluster(name).frontend_batch, len(nodes))
+    size = cluster(name).batch_size(len(nodes))
     return [nodes[at : at + size] for at in range(0, len(nodes), size)]
 
 
@@ -292,38 +290,6 @@ def names():
         raise CommandExecutionError("\n".join(err.problems)) from err
 
 
-def status(name):
-    """Return what ``salt-run chef_backend.status`` shows of a cluster: a mapping with ``text`` and ``ok``.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run salt.cmd chef_backend_nodes.status prod with_pillar=True
-    """
-    settings = cluster(name)
-    shown = plans.status(name, str(settings.version), views(name), settings.gates.max_lag_bytes, time.time())
-    return {**shown, "text": plans.status_text(shown), "ok": shown["healthy"]}
-
-
-def plan(name):
-    """Return what ``salt-run chef_backend.plan`` shows of a cluster: a mapping with ``text`` and ``ok``.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run salt.cmd chef_backend_nodes.plan prod with_pillar=True
-    """
-    settings = cluster(name)
-    seen = views(name)
-    shown = plans.status(name, str(settings.version), seen, settings.gates.max_lag_bytes, time.time())
-    stops = [*((hop.version, hop.package) for hop in settings.hops), (settings.version, settings.package)]
-    packages = {str(version): package.source.rpartition("/")[2] for version, package in stops}
-    planned = plans.plan(shown, batches(name), packages, index_created(name, seen))
-    return {**planned, "text": plans.plan_text(shown, planned), "ok": not planned["refusals"]}
-
-
 def node_pillar(name):
     """Return the pillar that the states on the nodes need: nothing secret, nothing of other clusters.
 
@@ -339,7 +305,7 @@ def node_pillar(name):
         "version": str(settings.version),
         "source": settings.package.source,
         "sha256": settings.package.sha256,
-        "timeouts": config.plain(settings.timeouts),
+        "timeouts": dataclasses.asdict(settings.timeouts),
         "api": settings.frontend_api,
         "search": __pillar__.get("search", True),
         "organisation": settings.reindex_organisation,

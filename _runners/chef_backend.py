@@ -24,7 +24,7 @@ def status(cluster=None, text=True):
         salt-run chef_backend.status
         salt-run chef_backend.status prod text=False --out=json
     """
-    return _answer(lambda: [_master("chef_backend_nodes.status", name) for name in _names(cluster)], text)
+    return _answer(lambda: [_master("chef_backend_overview.status", name) for name in _names(cluster)], text)
 
 
 def plan(cluster, text=True):
@@ -40,7 +40,7 @@ def plan(cluster, text=True):
 
         salt-run chef_backend.plan prod
     """
-    return _answer(lambda: [_master("chef_backend_nodes.plan", cluster)], text)
+    return _answer(lambda: [_master("chef_backend_overview.plan", cluster)], text)
 
 
 def pause(cluster):

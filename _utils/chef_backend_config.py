@@ -10,8 +10,10 @@ import re
 import zoneinfo
 
 try:
+    from saltext.chef_backend.chef_backend_settings import Cluster, Gates, Hop, Package, Server, Timeouts, Window
     from saltext.chef_backend.chef_backend_version import Version
 except ImportError:
+    from chef_backend_settings import Cluster, Gates, Hop, Package, Server, Timeouts, Window
     from chef_backend_version import Version
 
 ROOT = "chef_backend:clusters"
@@ -36,95 +38,6 @@ class ConfigError(ValueError):
     def __init__(self, problems):
         self.problems = tuple(problems)
         super().__init__("\n".join(self.problems))
-
-
-@dataclasses.dataclass(frozen=True)
-class Package:
-    """Where the package comes from, and its checksum."""
-
-    source: str
-    sha256: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Server:
-    """The frontends' own upgrade: chef-server-core, and the site's load balancer around it."""
-
-    version: Version
-    package: Package
-    accept_license: bool = False
-    drain: str | None = None  # an execution function of the master, called with a frontend's minion id before it
-    undrain: str | None = None  # is touched, and after
-
-
-@dataclasses.dataclass(frozen=True)
-class Hop:
-    """One version on the way, where one step is not enough."""
-
-    version: Version
-    package: Package
-
-
-@dataclasses.dataclass(frozen=True)
-class Window:
-    """When a run may be at work."""
-
-    days: tuple
-    start: str
-    end: str
-    timezone: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Gates:
-    """Bounds that must hold."""
-
-    max_lag_bytes: int = 52428800
-    settle_seconds: int | float = 10
-
-
-@dataclasses.dataclass(frozen=True)
-class Timeouts:
-    """Bounds of waits, in seconds."""
-
-    ask: int = 15
-    gate: int = 60
-    install: int = 600
-    upgrade: int = 3600
-    rejoin: int = 1800
-    backup: int = 600
-    failover: int = 60
-    reconfigure: int = 900
-    api: int = 120
-    elasticsearch: int = 600
-    reindex: int = 86400  # about 2 minutes per 1000 nodes
-    lease: int = 120
-
-
-@dataclasses.dataclass(frozen=True)
-class Cluster:
-    """The settings of one cluster."""
-
-    name: str
-    backends: tuple | str  # minion ids, or a compound target
-    version: Version
-    package: Package
-    frontends: tuple | str | None = None
-    frontend_batch: int | str = 1
-    frontend_api: str = "http://127.0.0.1/_status"
-    frontend_least_version: Version | None = None  # which one a backend needs is not documented: the site says it
-    server: Server | None = None
-    reindex_organisation: str | None = None  # the first to be re-indexed, and searched, before all are
-    hops: tuple = ()
-    backup: bool = True
-    window: Window | None = None
-    gates: Gates = Gates()
-    timeouts: Timeouts = Timeouts()
-
-    @property
-    def stops(self):
-        """The versions on the way, in their order; the last is the target."""
-        return (*(hop.version for hop in self.hops), self.version)
 
 
 def at_hop(cluster, version):
@@ -196,18 +109,6 @@ def cluster_from_pillar(pillar, name):
     if reader.problems:
         raise ConfigError(reader.problems)
     return Cluster(name=name, **fields)
-
-
-def batch_size(batch, count):
-    """Return how many of ``count`` frontends are reconfigured at once; at least one."""
-    if isinstance(batch, str):
-        return max(1, count * int(batch.rstrip("%")) // 100)
-    return batch
-
-
-def plain(settings):
-    """Return a dataclass of settings as a mapping."""
-    return dataclasses.asdict(settings)
 
 
 def _clusters(pillar):

@@ -60,7 +60,7 @@ def nobody_at_work(views):
 def all_understood(settings):
     """The pillar asks for nothing that no orchestration can do yet: a window that is ignored is no window.
 
-    :param settings: ``chef_backend_config.Cluster``.
+    :param settings: ``chef_backend_settings.Cluster``.
     """
     if settings.window:
         path = f"chef_backend:clusters:{settings.name}:window"
@@ -70,7 +70,7 @@ def all_understood(settings):
 def one_hop(settings):
     """The target is one hop away, or this is one of several.
 
-    :param settings: ``chef_backend_config.Cluster``.
+    :param settings: ``chef_backend_settings.Cluster``.
     """
     if settings.hops:
         shown = " -> ".join(map(str, settings.stops))
@@ -127,7 +127,7 @@ def right_way(views, target, index, way):
 def reindex_is_prepared(way, settings, frontends):
     """There is a frontend to re-index on, and an organisation to begin with, where the way needs them.
 
-    :param settings: ``chef_backend_config.Cluster``.
+    :param settings: ``chef_backend_settings.Cluster``.
     :param frontends: list of minion ids.
     """
     path = f"chef_backend:clusters:{settings.name}"
@@ -144,7 +144,7 @@ def frontends_new_enough(installed, settings):
     """No frontend is older than the site says that it must be to talk to the target.
 
     :param installed: ``{node: version as text}``.
-    :param settings: ``chef_backend_config.Cluster``.
+    :param settings: ``chef_backend_settings.Cluster``.
     """
     least = settings.frontend_least_version
     late = [node for node, text in sorted(installed.items()) if least and versions.Version.from_text(text) < least]

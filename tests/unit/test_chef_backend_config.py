@@ -146,11 +146,8 @@ def test_a_checksum_is_left_out_only_in_so_many_words():
     [(1, 5, 1), (3, 5, 3), ("50%", 5, 2), ("10%", 5, 1), ("100%", 5, 5), ("1%", 1, 1), ("100%", 0, 1)],
 )
 def test_batches_of_frontends_are_never_empty(batch, count, size):
-    assert config.batch_size(batch, count) == size
-
-
-def test_settings_as_a_mapping():
-    assert config.plain(config.Gates()) == {"max_lag_bytes": 52428800, "settle_seconds": 10}
+    cluster = config.cluster_from_pillar(pillar(changed("frontend_batch", batch)), "prod")
+    assert cluster.batch_size(count) == size
 
 
 # one mistake: path, what was found, what was expected

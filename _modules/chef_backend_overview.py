@@ -1,0 +1,48 @@
+"""What the operator is shown of a cluster, on the master: its status, and the plan of an upgrade. Only reads."""
+
+import time
+
+try:
+    from saltext.chef_backend import chef_backend_plan as plans
+except ImportError:
+    import chef_backend_plan as plans
+
+
+def __virtual__():
+    return True
+
+
+def status(name):
+    """Return what ``salt-run chef_backend.status`` shows of a cluster: a mapping with ``text`` and ``ok``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_overview.status prod with_pillar=True
+    """
+    settings = _ask("cluster", name)
+    shown = plans.status(name, str(settings.version), _ask("views", name), settings.gates.max_lag_bytes, time.time())
+    return {**shown, "text": plans.status_text(shown), "ok": shown["healthy"]}
+
+
+def plan(name):
+    """Return what ``salt-run chef_backend.plan`` shows of a cluster: a mapping with ``text`` and ``ok``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_overview.plan prod with_pillar=True
+    """
+    settings = _ask("cluster", name)
+    seen = _ask("views", name)
+    shown = plans.status(name, str(settings.version), seen, settings.gates.max_lag_bytes, time.time())
+    stops = [*((hop.version, hop.package) for hop in settings.hops), (settings.version, settings.package)]
+    packages = {str(version): package.source.rpartition("/")[2] for version, package in stops}
+    planned = plans.plan(shown, _ask("batches", name), packages, _ask("index_created", name, seen))
+    return {**planned, "text": plans.plan_text(shown, planned), "ok": not planned["refusals"]}
+
+
+def _ask(what, name, *args):
+    return __salt__[f"chef_backend_nodes.{what}"](name, *args)
