@@ -141,6 +141,23 @@ def wish(run, word):
     return _amend_open("run", run, {"wish": word})[1]
 
 
+def hold(run):
+    """Note that a run that waits for its window stays paused until a person resumes it. Returns True if it waited.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be1 chef_backend_record.hold 20261122120000000000
+    """
+    with _guard():
+        found = _read()
+        waits = found is not None and found.run == str(run) and found.state == records.PAUSED and bool(found.waits)
+        if waits:
+            _write(RUN_FILE, found.amended({"waits": None}))
+    return waits
+
+
 def abandon(jid):
     """Note that the run of the orchestration ``jid`` is given up and failover is on. Returns True if it was open.
 

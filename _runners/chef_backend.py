@@ -1,4 +1,4 @@
-"""What the operator types: ``salt-run chef_backend.status``, ``plan``, ``pause``, ``resume`` and ``abort``.
+"""What the operator types: ``salt-run chef_backend.status``, ``plan``, ``pause``, ``resume``, ``abort``, ``scheduled``.
 
 The first two only read. A mistake ends in one message and exit status 1.
 """
@@ -86,6 +86,24 @@ def abort(cluster):
         salt-run chef_backend.abort prod
     """
     return _steer("abort", cluster)
+
+
+def scheduled(cluster):
+    """Start the upgrade if a maintenance window is open and something is due, or go on with what waited for one.
+
+    For the master's schedule, see ``docs/windows.md``. What an operator paused or aborted is left alone, and so is
+    what failed. Waits for the end of what it starts.
+
+    :param cluster: the cluster's name.
+    :returns: what was done or why nothing was, as text. Exit status 1 if a run failed, now or before.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run chef_backend.scheduled prod
+    """
+    return _steer("scheduled", cluster)
 
 
 def _steer(verb, cluster):

@@ -25,6 +25,7 @@ TARGET = re.compile(r"[A-Za-z0-9(*\[][A-Za-z0-9_.:@*?|&^+=/,!~%()\[\]{}\\ -]{0,1
 SOURCE = re.compile(r"(?:salt://|https?://|/)(?!.*\.\./)[A-Za-z0-9_./:@%~+=,-]+\.(?:deb|rpm)")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
+END = re.compile(rf"{TIME.pattern}|24:00")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 API = re.compile(r"https?://[A-Za-z0-9_.:\[\]-]+/[A-Za-z0-9_./-]*")
 ORGANISATION = re.compile(r"[a-z0-9][a-z0-9_-]{0,254}")
@@ -102,7 +103,13 @@ def cluster_from_pillar(pillar, name):
             "reindex_organisation", None, _or_none(_fits(ORGANISATION)), "an organisation's short name"
         ),
         "server": reader.server("server"),
-        "window": reader.window("window"),
+        "window": reader.windows("window"),
+        "estimate_seconds": reader.value(
+            "estimate_seconds",
+            Cluster.estimate_seconds,
+            lambda v: _is_number(v) and v > 0,
+            "a number of seconds above 0",
+        ),
         "gates": reader.numbers("gates", Gates, {"max_lag_bytes": "bytes", "settle_seconds": "seconds"}),
         "timeouts": reader.numbers("timeouts", Timeouts, {}),
     }
@@ -266,18 +273,28 @@ class _Reader:
             undrain=undrain,
         )
 
-    def window(self, key):
-        if self.data.get(key) is None:
-            return None
-        inner = _Reader(self.data[key], f"{self.path}:{key}", self.problems)
-        if not isinstance(self.data[key], dict):
+    def windows(self, key):
+        found = self.data.get(key)
+        if found is None:
+            return ()
+        if not isinstance(found, list):
+            return (self.window(key, found),)
+        if not found:
+            self.problem(key, found, "a window, or a list of windows", "name one, or leave the key out")
+        return tuple(self.window(f"{key}:{number}", item) for number, item in enumerate(found))
+
+    def window(self, key, found):
+        inner = _Reader(found, f"{self.path}:{key}", self.problems)
+        if not isinstance(found, dict):
             return None
         inner.only(["days", "start", "end", "timezone"])
         days = inner.value("days", None, _are_days, f"a list of {', '.join(DAYS)}")
         start = inner.value("start", None, _fits(TIME), "a time such as '02:00', in quotes")
-        end = inner.value("end", None, _fits(TIME), "a time such as '05:00', in quotes")
+        end = inner.value("end", None, _fits(END), "a time such as '05:00', in quotes, up to '24:00'")
         if start and end and start >= end:
-            inner.problem("end", end, f"a time after start ({start})", "a window does not cross midnight")
+            inner.problem(
+                "end", end, f"a time after start ({start})", "a window does not cross midnight, two may touch there"
+            )
         zone = inner.value("timezone", "UTC", _is_zone, "a time zone that this machine knows, such as Europe/Berlin")
         return Window(tuple(days or ()), start, end, zone)
 
