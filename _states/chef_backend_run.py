@@ -58,6 +58,8 @@ def opened(name, cluster, way):
             bound = settings.timeouts.upgrade + settings.timeouts.rejoin
             views = _until_holds(lambda: _views_at_rest(cluster), bound)
             found = resumed = answers.record(views)  # the node may have finished meanwhile
+            bound = settings.timeouts.reindex if resumed.reindex else settings.timeouts.reconfigure
+            __salt__["chef_server_frontends.await_rest"](cluster, resumed.frontends, bound)
         checks.nobody_at_work(views)
         checks.in_window(settings, time.time(), resumed, answers.half_done(views))
         if resumed and resumed.down:  # by this run: nobody leads, and health cannot be asked for

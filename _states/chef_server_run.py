@@ -51,6 +51,8 @@ def opened(name, cluster):
         resumed = __salt__["chef_backend_hold.may_take"](found, target, views)
         checks.nobody_at_work(views)
         checks.healthy(views, settings.gates.max_lag_bytes)
+        if resumed:
+            __salt__["chef_server_frontends.await_rest"](cluster, resumed.frontends, settings.timeouts.upgrade)
         frontends = __salt__["chef_server_frontends.look"](cluster)
         plans.refuse(frontends, settings.server)
         checks.in_window(settings, time.time(), resumed, plans.unfinished(frontends))
