@@ -86,18 +86,22 @@ def scheduled(cluster):
 
         salt-run salt.cmd chef_backend_control.scheduled prod with_pillar=True
     """
-    windows = __salt__["chef_backend_nodes.cluster"](cluster).window
-    if not windows:
+    settings = __salt__["chef_backend_nodes.cluster"](cluster)
+    if not settings.window:
         raise CommandExecutionError(
             f"chef_backend:clusters:{cluster}:window: found nothing, expected a window: a schedule would else start "
             "an upgrade at any time"
         )
-    outside = window.closed(windows, time.time())
-    if outside:
+    outside = window.closed(settings.window, time.time())
+    if outside:  # most of the time: the nodes are left in peace
         return _do(cluster, None, control.scheduled(None, None, outside, [], None, []))
     record, gone, _ = _found(cluster, "record")
+    ended = _ended(cluster)
+    took, earlier = record.took if record else {}, [ended.took] if ended else []
+    seconds = window.estimate(took, earlier, settings.estimate_seconds)
+    outside = window.too_short(settings.window, time.time(), seconds)
     due = __salt__["chef_backend_nodes.due"](cluster) if record is None else []
-    return _do(cluster, record, control.scheduled(record, gone, None, due, _ended(cluster), _stops(cluster, record)))
+    return _do(cluster, record, control.scheduled(record, gone, outside, due, ended, _stops(cluster, record)))
 
 
 def set_failover(cluster, to):

@@ -23,7 +23,7 @@ except ImportError:
     import chef_backend_version as versions
 
 
-# What is needed first of each way; in WHOLE clients are refused from there on, so there is no safe point before the end.
+# What each way begins with. In WHOLE clients are refused from there on: there is no safe point before the end.
 WHOLE = ("down", "reindex")
 BEGINS = ("followers", "leader", *WHOLE)
 

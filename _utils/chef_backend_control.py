@@ -71,7 +71,7 @@ def resume(record, gone, stops):
 def scheduled(record, gone, outside, due, ended, stops):
     """Decide what the master's schedule does, while nobody is looking: what failed is a person's business.
 
-    :param outside: why no window is open, or None if one is.
+    :param outside: why nothing may be begun now: no window is open, or not for long enough; None if one is.
     :param due: the nodes on which something is due.
     :param ended: the record of the last finished run, or None.
     :param stops: versions in the pillar, as text.

@@ -70,7 +70,7 @@ class Record:
         if not isinstance(data, dict):
             raise RecordError(f"a record is a mapping, found {type(data).__name__}")
         names = {field.name for field in dataclasses.fields(cls)}
-        required = {f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING}
+        required = {f.name for f in dataclasses.fields(cls) if f.default is f.default_factory is dataclasses.MISSING}
         problems = [f"{name} is missing" for name in sorted(required - set(data))]
         problems += [f"{name} is unknown" for name in sorted(map(str, set(data) - names))]
         for name in sorted(names & set(data)):

@@ -80,7 +80,7 @@ def too_short(windows, now, seconds):
 
 
 def outlook(windows, now, seconds):
-    """Say when a window is or will be open, and whether a node's upgrade of some seconds fits; empty without windows."""
+    """Say when a window is open, and whether a node's upgrade of some seconds fits; empty if there are none."""
     if not windows:
         return ""
     outside = closed(windows, now)

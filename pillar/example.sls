@@ -22,6 +22,12 @@ chef_backend:
       frontend_least_version: 12.17.5  # may be left out; which one a backend needs is not documented: you know yours
       reindex_organisation: acme  # only for a re-index: built again, and searched, before all others
       frontend_api: http://127.0.0.1/_status  # asked on each frontend; must answer pong
+      # window:  # one, or a list; without it at any time. Nothing is begun outside, or that is not taken to end inside
+      #   days: [sat, sun]
+      #   start: '02:00'  # by the clock on the wall of its time zone; in quotes
+      #   end: '05:00'  # the same day, up to '24:00'; a window of the next day may begin there
+      #   timezone: Europe/Berlin
+      estimate_seconds: 1800  # what a node's upgrade is taken to last, until one was measured
       gates:
         max_lag_bytes: 52428800  # bytes a follower may be behind the leader
         settle_seconds: 10  # seconds for which every service must have been up before the next node is touched

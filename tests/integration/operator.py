@@ -84,9 +84,9 @@ class Operator:
         leader = self.lab.salt("be1", "chef_backend.failover", "--out=json", "--static")
         return json.loads(leader.stdout)["be1"]
 
-    def record(self, node):
-        """Return the record of the open run as it lies on a node."""
-        return json.loads((self.lab.root(node) / "var/lib/salt-chef-backend/run.json").read_text())
+    def record(self, node, name="run.json"):
+        """Return the record of the open run as it lies on a node; or the last run's, ``last-run.json``."""
+        return json.loads((self.lab.root(node) / "var/lib/salt-chef-backend" / name).read_text())
 
     def starts_the_master_again(self):
         """A new master for the old keys: what it kept of the run before counts for nothing."""

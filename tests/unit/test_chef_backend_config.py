@@ -80,7 +80,7 @@ def test_the_least_a_cluster_needs_and_its_defaults():
         frontend_api="http://127.0.0.1/_status",
         hops=(),
         backup=True,
-        window=None,
+        window=(),
         gates=config.Gates(max_lag_bytes=52428800, settle_seconds=10),
     )
     bounds = (15, 60, 600, 3600, 1800, 600, 60, 900, 120, 600, 86400, 120)
@@ -97,9 +97,19 @@ def test_every_key_is_read():
     assert cluster.backup is False
     assert cluster.frontend_batch == "50%"
     assert cluster.frontend_api == "https://127.0.0.1/_status"
-    assert cluster.window == config.Window(("sat", "sun"), "02:00", "05:00", "Europe/Berlin")
+    assert cluster.window == (config.Window(("sat", "sun"), "02:00", "05:00", "Europe/Berlin"),)
     assert cluster.gates == config.Gates(0, 2.5)
     assert (cluster.timeouts.ask, cluster.timeouts.upgrade, cluster.timeouts.rejoin) == (1, 7200, 1800)
+
+
+def test_several_windows_that_may_touch_at_midnight():
+    late = {"days": ["sat"], "start": "22:00", "end": "24:00"}
+    early = {"days": ["sun"], "start": "00:00", "end": "04:00"}
+    cluster = config.cluster_from_pillar(pillar(changed("window", [late, early])), "prod")
+    assert cluster.window == (
+        config.Window(("sat",), "22:00", "24:00", "UTC"),
+        config.Window(("sun",), "00:00", "04:00", "UTC"),
+    )
 
 
 def test_the_example_pillar_is_right():
@@ -227,6 +237,10 @@ MISTAKES = [
     ("window:start", 120, "120", "a time such as '02:00', in quotes"),  # what YAML makes of 2:00 without them
     ("window:start", "24:00", "'24:00'", "a time"),
     ("window:end", ABSENT, "nothing", "a time"),
+    ("window:end", "24:30", "'24:30'", "up to '24:00'"),
+    ("window", [], "[]", "a window, or a list of windows"),
+    ("estimate_seconds", 0, "0", "a number of seconds above 0"),
+    ("estimate_seconds", "1h", "'1h'", "a number of seconds above 0"),
     ("window:end", "02:00", "'02:00'", "a time after start (02:00)"),
     ("window:timezone", "Europe/Atlantis", "'Europe/Atlantis'", "a time zone that this machine knows"),
     ("window:timezone", "", "''", "a time zone"),

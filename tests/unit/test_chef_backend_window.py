@@ -22,6 +22,15 @@ def at(text, zone=BERLIN, fold=0):
     return datetime.datetime.fromisoformat(text).replace(tzinfo=zoneinfo.ZoneInfo(zone), fold=fold).timestamp()
 
 
+def test_what_status_says():
+    assert window.outlook([], 0, 1) == ""
+    assert window.outlook([WEEKEND], at("2026-11-28 04:00"), 3601) == (
+        "open until Sat 2026-11-28 05:00 CET; a node's upgrade, taken to last 3601 s, does not fit"
+    )
+    assert window.outlook([WEEKEND], at("2026-11-28 04:00"), 3600).endswith("3600 s, fits")
+    assert window.outlook([WEEKEND], at("2026-11-28 06:00"), 1).startswith("no maintenance window is open")
+
+
 @pytest.mark.parametrize(
     ("moment", "expected"),
     [
@@ -59,9 +68,10 @@ def test_a_start_that_the_clocks_leap_over_is_when_the_leap_ends():
     """2026-03-29: 02:00 CET is 03:00 CEST."""
     from_half_past = Window(("sun",), "02:30", "05:00", BERLIN)
     assert window.next_opening([from_half_past], at("2026-03-29 01:00")) == at("2026-03-29 03:00")
-    assert window.open_until([WEEKEND], at("2026-03-29 03:00")) - window.next_opening(
-        [WEEKEND], at("2026-03-29 01:00")
-    ) == 2 * 3600, "an hour less than on other Sundays"
+    assert (
+        window.open_until([WEEKEND], at("2026-03-29 03:00")) - window.next_opening([WEEKEND], at("2026-03-29 01:00"))
+        == 2 * 3600
+    ), "an hour less than on other Sundays"
 
 
 def test_a_window_that_is_leapt_over_whole_opens_a_week_later():
@@ -93,6 +103,7 @@ def test_the_longest_measured_counts_and_the_default_only_where_nothing_was():
 
 
 minutes = st.integers(0, 24 * 60 - 1)
+moments = st.integers(int(at("2015-01-01")), int(at("2036-01-01")))
 
 
 @st.composite
@@ -105,7 +116,7 @@ def windows(draw):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(windows(), min_size=1, max_size=3), st.integers(int(at("2015-01-01")), int(at("2036-01-01"))), st.data())
+@given(st.lists(windows(), min_size=1, max_size=3), moments, st.data())
 def test_nothing_changes_between_two_changes(several, now, data):
     """From now to the close a window is open at every moment, and closed from the close to the next opening."""
     opens = window.next_opening(several, now)
