@@ -93,10 +93,16 @@ def opened(name, cluster, way):
             lease=settings.timeouts.lease,
             reindex=way == "reindex" and bool(due),
         )
-        _keep(cluster, views, record)
+        ret["changes"]["run"] = {"old": None, "new": record.run}
         comment = f"resumed run {record.run}" if resumed else f"opened run {record.run}"
+        if record.failover == "off" and not record.down and not answers.half_done(views):
+            # the dead run's: what it had switched off for may be done, and then nothing else here switches it on
+            ret["changes"].update(__salt__["chef_backend_control.restore_failover"](cluster))
+            _note(cluster, failover="on")
+        else:
+            _keep(cluster, views, record)
         _tell(record, "open", "end", comment=plan)
-        ret.update(result=True, comment=f"{comment}: {plan}", changes={"run": {"old": None, "new": record.run}})
+        ret.update(result=True, comment=f"{comment}: {plan}")
     return ret
 
 
@@ -196,7 +202,8 @@ def closed(name, cluster):
         if __opts__["test"]:
             ret.update(result=None, comment="would switch failover on if it is not, and free the cluster")
             return ret
-        if any(tag.endswith("_|-opened") and step["result"] is False for tag, step in __running__.items()):
+        opened = [step for tag, step in __running__.items() if tag.endswith("_|-opened")]
+        if any(step["result"] is False and not step["changes"] for step in opened):
             ret.update(result=True, comment="no run was opened: nothing to close")
             return ret
         views = _ask("views", cluster, ["record", "cluster_status", "status"])

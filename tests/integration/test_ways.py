@@ -75,7 +75,8 @@ def test_kill_9_inside_the_second_hop_then_the_same_command(house):
     run = operator.upgrades()
     assert run.returncode == 0, run.stdout + run.stderr
     assert set(operator.versions().values()) == {LAST}
-    assert operator.hosts_upgrading() == ["be2", "be3", "be1"] * 2, "nothing is done twice"
+    hosts = operator.hosts_upgrading()
+    assert sorted(hosts[:3]) == sorted(hosts[3:]) == ["be1", "be2", "be3"], "nothing is done twice"
     assert operator.shown_failover() == "on"
     assert_all_found(operator)
 
