@@ -92,16 +92,27 @@ def scheduled(cluster):
             f"chef_backend:clusters:{cluster}:window: found nothing, expected a window: a schedule would else start "
             "an upgrade at any time"
         )
-    outside = window.closed(settings.window, time.time())
-    if outside:  # most of the time: the nodes are left in peace
-        return _do(cluster, None, control.scheduled(None, None, outside, [], None, []))
-    record, gone, _ = _found(cluster, "record")
-    ended = _ended(cluster)
-    took, earlier = record.took if record else {}, [ended.took] if ended else []
-    seconds = window.estimate(took, earlier, settings.estimate_seconds)
-    outside = window.too_short(settings.window, time.time(), seconds)
-    due = __salt__["chef_backend_nodes.due"](cluster) if record is None else []
-    return _do(cluster, record, control.scheduled(record, gone, outside, due, ended, _stops(cluster, record)))
+    return _unattended(cluster, settings)
+
+
+def requested(cluster, version):
+    """Tell whether a request, which the reactor has accepted, is to start the cluster's upgrade.
+
+    :param cluster: the cluster's name.
+    :param version: its target, as text.
+    :returns: ``{"ok": bool, "text": what is done or why nothing is, "start": the orchestration, or None}``.
+    :raises CommandExecutionError: it is not the target any more, or it cannot be told.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_control.requested prod 2.3.16 with_pillar=True
+    """
+    settings = __salt__["chef_backend_nodes.cluster"](cluster)
+    if str(settings.version) != version:
+        raise CommandExecutionError(f"{version} was requested, and the target of {cluster} is {settings.version}")
+    return _unattended(cluster, settings)
 
 
 def set_failover(cluster, to):
@@ -178,6 +189,20 @@ def _found(cluster, *parts):
         raise CommandExecutionError(str(err)) from err
     gone = __salt__["chef_backend_hold.gone"](record) if record else None
     return record, gone, views
+
+
+def _unattended(cluster, settings):
+    """Decide for the schedule, or an event: nobody is looking."""
+    outside = window.closed(settings.window, time.time()) if settings.window else None
+    if outside:  # most of the time: the nodes are left in peace
+        return _do(cluster, None, control.scheduled(None, None, outside, [], None, []))
+    record, gone, _ = _found(cluster, "record")
+    ended = _ended(cluster)
+    took, earlier = record.took if record else {}, [ended.took] if ended else []
+    seconds = window.estimate(took, earlier, settings.estimate_seconds)
+    outside = window.too_short(settings.window, time.time(), seconds) if settings.window else None
+    due = __salt__["chef_backend_nodes.due"](cluster) if record is None else []
+    return _do(cluster, record, control.scheduled(record, gone, outside, due, ended, _stops(cluster, record)))
 
 
 def _ended(cluster):

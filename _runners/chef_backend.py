@@ -3,6 +3,8 @@
 The first two only read. A mistake ends in one message and exit status 1.
 """
 
+import salt.runner
+import salt.utils.master
 from salt.exceptions import CommandExecutionError
 
 
@@ -106,19 +108,46 @@ def scheduled(cluster):
     return _steer("scheduled", cluster)
 
 
-def _steer(verb, cluster):
+def requested(cluster, version):
+    """Start the upgrade that an event asked for, as a process of its own; for the reactor, see ``docs/reactor.md``.
+
+    What an operator paused or aborted is left alone, and so is what failed. Does not wait for its end.
+
+    :param cluster: the cluster's name.
+    :param version: its target.
+    :returns: what was done or why nothing was, as text. Exit status 1 if it could not be started.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run chef_backend.requested prod 2.3.16
+    """
+    return _steer("requested", cluster, version, wait=False)
+
+
+def _steer(verb, cluster, *args, wait=True):
     try:
-        done = _master(f"chef_backend_control.{verb}", cluster)
+        done = _master(f"chef_backend_control.{verb}", cluster, *args)
     except CommandExecutionError as err:
         return _bad({"error": str(err)})
     if not done["ok"]:
         return _bad({"error": done["text"]})
     if not done["start"]:
         return done["text"]
+    if not wait:  # the reactor's own process must not own a run: it outlives the run's end
+        return f"{done['text']}: job {_launch(done['start'], cluster)}"
     ended = __salt__["state.orchestrate"](
         mods=done["start"], pillar={"cluster": cluster}, orchestration_jid=str(__jid__)
     )
     return ended if ended.get("retcode") == 0 else _bad({"found": ended})
+
+
+def _launch(orchestration, cluster):
+    """Have the master run an orchestration as a process of its own; returns its job id."""
+    asked = {"fun": "state.orchestrate", "kwarg": {"mods": orchestration, "pillar": {"cluster": cluster}}}
+    key = salt.utils.master.get_master_key("root", __opts__)
+    return salt.runner.RunnerClient(__opts__).cmd_async({**asked, "key": key})["jid"]
 
 
 def _names(cluster):

@@ -10,13 +10,23 @@ import re
 import zoneinfo
 
 try:
-    from saltext.chef_backend.chef_backend_settings import Cluster, Gates, Hop, Package, Server, Timeouts, Window
+    from saltext.chef_backend.chef_backend_settings import (
+        Cluster,
+        Gates,
+        Hop,
+        Package,
+        Reactor,
+        Server,
+        Timeouts,
+        Window,
+    )
     from saltext.chef_backend.chef_backend_version import Version
 except ImportError:
-    from chef_backend_settings import Cluster, Gates, Hop, Package, Server, Timeouts, Window
+    from chef_backend_settings import Cluster, Gates, Hop, Package, Reactor, Server, Timeouts, Window
     from chef_backend_version import Version
 
 ROOT = "chef_backend:clusters"
+KNOWN = ("clusters", "reactor")  # below chef_backend
 UNVERIFIED = "skip-verification"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")  # of a cluster: part of event tags and file names
 MINION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
@@ -118,6 +128,29 @@ def cluster_from_pillar(pillar, name):
     return Cluster(name=name, **fields)
 
 
+def reactor_from_pillar(pillar):
+    """Read what events may start; None if the pillar allows none.
+
+    :param pillar: the whole pillar, a mapping.
+    :returns: Reactor.
+    :raises ConfigError: with every problem found.
+    """
+    clusters, problems = _clusters(pillar)
+    found = pillar["chef_backend"].get("reactor")
+    if found is None:
+        return None
+    reader = _Reader(found, "chef_backend:reactor", problems)
+    reader.only([field.name for field in dataclasses.fields(Reactor)])
+    names = reader.value("clusters", None, _are_names, f"a list of clusters in {ROOT}")
+    unknown = [name for name in names or () if name not in clusters]
+    if unknown:
+        reader.problem("clusters", unknown, f"clusters in {ROOT}", "correct or remove them")
+    token = reader.value("token_sha256", None, _fits(SHA256), "the sha256 of the token, 64 digits of 0-9 and a-f")
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    return Reactor(tuple(names), token)
+
+
 def _clusters(pillar):
     """Return the mapping of clusters and a list of what is wrong around it. Raises ConfigError if there is none."""
     root = pillar.get("chef_backend") if isinstance(pillar, dict) else None
@@ -129,7 +162,9 @@ def _clusters(pillar):
             ]
         )
     problems = [
-        f"chef_backend:{key}: unknown key, expected clusters: correct or remove it" for key in root if key != "clusters"
+        f"chef_backend:{key}: unknown key, expected one of {', '.join(KNOWN)}: correct or remove it"
+        for key in root
+        if key not in KNOWN
     ]
     clusters = root.get("clusters")
     if not isinstance(clusters, dict) or not clusters:
@@ -309,6 +344,10 @@ class _Reader:
             expected = f"a number of {units.get(name, 'seconds')}, at least {least}"
             values[name] = inner.value(name, getattr(kind, name), lambda v: _is_number(v) and v >= least, expected)
         return kind(**values)
+
+
+def _are_names(value):
+    return isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value)
 
 
 def _are_days(value):

@@ -72,6 +72,14 @@ class Timeouts:
 
 
 @dataclasses.dataclass(frozen=True)
+class Reactor:
+    """Which clusters an event may upgrade, to their target, and the checksum of the token that it must carry."""
+
+    clusters: tuple
+    token_sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Cluster:
     """The settings of one cluster."""
 

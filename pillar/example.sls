@@ -1,6 +1,9 @@
 # The pillar of the master itself: in top.sls, for its own id followed by _master, e.g. 'salt.example.com_master'.
 # A key that is unknown, missing or of the wrong type is refused before anything is touched.
 chef_backend:
+  # reactor:  # which clusters an event may upgrade, to their version; see docs/reactor.md. Without it: none
+  #   clusters: [prod]
+  #   token_sha256: 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
   clusters:
     prod:
       backends: [be1, be2, be3]  # minion ids, exactly three; or one compound target that matches three

@@ -32,8 +32,12 @@ class Operator:
             "gates": {"settle_seconds": 1},
             "timeouts": {"ask": 10, "gate": 15, "rejoin": 40, "upgrade": 120, "api": 30},
         } | settings
-        cluster = {key: value for key, value in cluster.items() if value is not None}
-        self.lab.write_pillar({"chef_backend": {"clusters": {"prod": cluster}}})
+        self.cluster = {key: value for key, value in cluster.items() if value is not None}
+        self.lab.write_pillar({"chef_backend": {"clusters": {"prod": self.cluster}}})
+
+    def allows_events(self, reactor):
+        """Let events start an upgrade: add key ``reactor`` to the pillar as it is."""
+        self.lab.write_pillar({"chef_backend": {"clusters": {"prod": self.cluster}, "reactor": reactor}})
 
     def orders_fault(self, host, fault):
         """Have a host fail as its stand-ins know how to (a mapping, see ``product/common/faults.py``)."""

@@ -358,7 +358,9 @@ def test_cluster_names_are_sorted_and_nothing_beside_them_is_tolerated():
     whole = {"chef_backend": {"clusters": {"prod": {}, "lab": {}}}}
     assert config.cluster_names(whole) == ["lab", "prod"]
     whole["chef_backend"]["cluster"] = {}
-    with pytest.raises(config.ConfigError, match="chef_backend:cluster: unknown key, expected clusters"):
+    with pytest.raises(
+        config.ConfigError, match="chef_backend:cluster: unknown key, expected one of clusters, reactor"
+    ):
         config.cluster_names(whole)
 
 
@@ -409,3 +411,32 @@ def test_any_value_is_read_or_refused_with_its_path(where, value):
 def test_any_pillar_is_read_or_refused(whole):
     with pytest.raises(config.ConfigError):
         config.cluster_from_pillar(whole, "prod")
+
+
+# what events may start
+
+
+def allowed(**reactor):
+    given = {"clusters": ["prod"], "token_sha256": "0" * 64} | reactor
+    return {"chef_backend": pillar(LEAST)["chef_backend"] | {"reactor": given}}
+
+
+def test_which_clusters_an_event_may_upgrade():
+    assert config.reactor_from_pillar(allowed()) == config.Reactor(("prod",), "0" * 64)
+    assert config.reactor_from_pillar(pillar(LEAST)) is None
+
+
+@pytest.mark.parametrize(
+    ("mistake", "said"),
+    [
+        ({"clusters": ["staging"]}, "chef_backend:reactor:clusters: found ['staging'], expected clusters in"),
+        ({"clusters": []}, "chef_backend:reactor:clusters: found [], expected a list of clusters"),
+        ({"clusters": "prod"}, "chef_backend:reactor:clusters: found 'prod', expected a list of clusters"),
+        ({"token_sha256": "secret"}, "chef_backend:reactor:token_sha256: found 'secret', expected the sha256"),
+        ({"token": "secret"}, "chef_backend:reactor:token: unknown key, expected one of clusters, token_sha256"),
+    ],
+)
+def test_mistakes_in_what_events_may_start(mistake, said):
+    with pytest.raises(config.ConfigError) as caught:
+        config.reactor_from_pillar(allowed(**mistake))
+    assert said in str(caught.value)
