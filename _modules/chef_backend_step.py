@@ -137,7 +137,7 @@ def until_holds(check, bound):
 
         salt-run salt.cmd chef_backend_step.until_holds null 60
     """
-    began = time.monotonic()
+    began, told = time.monotonic(), None
     while True:
         try:
             return check()
@@ -150,4 +150,9 @@ def until_holds(check, bound):
             late = err
         if time.monotonic() - began > bound:
             raise CommandExecutionError(f"{late} (looked for {bound} s)") from late
+        if str(late) != told:
+            told = str(late)
+            __salt__["chef_backend_progress.tell"](
+                "gate", "begin", node=__pillar__.get("cluster"), comment=f"waits up to {bound} s: {told}"
+            )
         time.sleep(0.3)

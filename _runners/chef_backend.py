@@ -45,6 +45,40 @@ def plan(cluster, text=True):
     return _answer(lambda: [_master("chef_backend_overview.plan", cluster)], text)
 
 
+def watch(cluster, text=True):
+    """Follow a run that is under way, from a second terminal, until it ends. The live part goes to standard error.
+
+    :param cluster: the cluster's name.
+    :param text: as for ``status``.
+    :returns: how the run ended, as text or a mapping. Exit status 1 if it did not reach its target, or none is there.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run chef_backend.watch prod
+    """
+    return _answer(lambda: [_master("chef_backend_watch.watch", cluster)], text)
+
+
+def history(cluster, run=None, text=True):
+    """List the runs of a cluster, or all that was told of one: steps, gates, commands, what they took.
+
+    :param cluster: the cluster's name.
+    :param run: a run's id, as listed.
+    :param text: as for ``status``.
+    :returns: text, or a list of mappings. Exit status 1 if there is no such run.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run chef_backend.history prod
+        salt-run chef_backend.history prod 20261122120000000000
+    """
+    return _answer(lambda: [_master("chef_backend_watch.history", cluster, run)], text)
+
+
 def pause(cluster):
     """Have a run end before it touches another node; failover is on meanwhile, ``resume`` goes on with it.
 

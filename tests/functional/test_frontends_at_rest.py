@@ -28,6 +28,7 @@ def fixture_await_rest(shared):
             {
                 "chef_backend_nodes.cluster": lambda cluster: settings,
                 "chef_backend_nodes.ask_all": ask_all,
+                "chef_backend_progress.tell": lambda *_, **__: None,
                 "chef_backend_step.until_holds": modules["chef_backend_step.until_holds"],
             }
         )
