@@ -3,10 +3,14 @@
 import time
 
 try:
+    from saltext.chef_backend import chef_backend_advice as advice
     from saltext.chef_backend import chef_backend_plan as plans
+    from saltext.chef_backend import chef_backend_record as records
     from saltext.chef_backend import chef_backend_window as window
 except ImportError:
+    import chef_backend_advice as advice
     import chef_backend_plan as plans
+    import chef_backend_record as records
     import chef_backend_window as window
 
 
@@ -53,6 +57,8 @@ def _status(name, settings, seen):
     shown = plans.status(name, str(settings.version), seen, settings.gates.max_lag_bytes, now)
     took = shown["run"]["took"] if shown["run"] else {}
     earlier = [view.get("earlier") or {} for view in seen.values()]
+    record = records.Record.from_dict(shown["run"]) if shown["run"] else None
+    shown["to_do"] = advice.advise(seen, record, __salt__["chef_backend_hold.gone"](record) if record else None)
     shown["window"] = window.outlook(settings.window, now, window.estimate(took, earlier, settings.estimate_seconds))
     return shown
 

@@ -174,7 +174,12 @@ def status_text(shown):
     ]
     lines += [f"window: {shown['window']}"] if shown.get("window") else []
     lines += [f"  {shown['advice']}"] if shown["advice"] else []
-    return "\n".join(lines + [f"  - {reason}" for reason in shown["reasons"]])
+    lines += [f"  - {reason}" for reason in shown["reasons"]]
+    to_do = shown.get("to_do")
+    return "\n".join(
+        lines
+        + (["what the documents advise; nothing of it was done:"] + [f"  * {one}" for one in to_do] if to_do else [])
+    )
 
 
 def plan_text(shown, planned):
