@@ -3,6 +3,7 @@
 The first two only read. A mistake ends in one message and exit status 1.
 """
 
+import salt.config
 import salt.runner
 import salt.utils.master
 from salt.exceptions import CommandExecutionError
@@ -180,8 +181,9 @@ def _steer(verb, cluster, *args, wait=True):
 def _launch(orchestration, cluster):
     """Have the master run an orchestration as a process of its own; returns its job id."""
     asked = {"fun": "state.orchestrate", "kwarg": {"mods": orchestration, "pillar": {"cluster": cluster}}}
-    key = salt.utils.master.get_master_key("root", __opts__)
-    return salt.runner.RunnerClient(__opts__).cmd_async({**asked, "key": key})["jid"]
+    opts = salt.config.client_config(__opts__["conf_file"])  # the reactor's own do not say where the master listens
+    key = salt.utils.master.get_master_key("root", opts)
+    return salt.runner.RunnerClient(opts).cmd_async({**asked, "key": key})["jid"]
 
 
 def _names(cluster):
