@@ -47,6 +47,43 @@ def test_i3_between_two_followers_failover_comes_on_by_itself(operator):
     assert operator.hosts_upgrading() == ["be2", "be3", "be1"]
 
 
+def switched(operator, *words):
+    """Whether failover has been switched so often and so, in the end as the last word says."""
+    done = [c for c in operator.commands("chef-backend-ctl set-cluster-failover") if c.status == 0]
+    return [c.argv[2] for c in done] == list(words)
+
+
+MOMENTS = {
+    # what is seen when salt-run and the master die: (the moment, whether a new master's command is tried, too)
+    "the run is open": (lambda o: (o.lab.root("be3") / "var/lib/salt-chef-backend/run.json").exists(), False),
+    "failover is off": (lambda o: switched(o, "off"), True),
+    "inside the installation on the first follower": (lambda o: o.hosts_installing() == ["be2"], False),
+    "inside the first follower's upgrade": (lambda o: o.hosts_upgrading() == ["be2"], False),
+    "inside the second follower's upgrade": (lambda o: o.hosts_upgrading() == ["be2", "be3"], True),
+    "failover is on for the hand-over": (lambda o: switched(o, "off", "on"), False),
+    "inside the installation on the leader": (lambda o: o.hosts_installing() == ["be2", "be3", "be1"], False),
+    "inside the hand-over": (lambda o: o.commands("chef-backend-ctl upgrade --failover"), True),
+    "between off and on after it": (lambda o: switched(o, "off", "on", "off"), False),
+    "failover is on for good": (lambda o: switched(o, "off", "on", "off", "on"), False),
+    "inside the first frontend's reconfigure": (lambda o: o.commands("chef-server-ctl reconfigure"), False),
+}
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize(("moment", "goes_on"), MOMENTS.values(), ids=MOMENTS)
+def test_i3_whenever_the_master_is_lost_failover_is_on_in_the_end(operator, moment, goes_on):
+    """What a node is in the middle of comes to its end by itself; then the backends switch failover on."""
+    begins_and_loses_the_master(operator, lambda: moment(operator))
+    given_up = lambda node: operator.record(node)["state"] == "abandoned"  # noqa: E731
+    operator.waits_for(lambda: any(map(given_up, operator.lab.backends)), 120)
+    operator.waits_for(lambda: shown_failover(operator) == "on", 30)
+    assert operator.lab.unhealthy() is None
+    if goes_on:
+        operator.starts_the_master_again()
+        assert_finished(operator, operator.upgrades())
+        assert sorted(operator.hosts_upgrading()) == ["be1", "be2", "be3"], "nothing is done twice"
+
+
 @pytest.mark.campaign
 def test_i3_a_follower_lost_inside_its_upgrade_keeps_failover_off_and_says_so(operator):
     operator.orders_fault("be2", {"upgrade": {"hang": 60, "times": 1}})
