@@ -271,7 +271,8 @@ def finished_here():
         found = _read()
         if found is None:
             return False
-        _write(RUN_FILE, found.at(time.time(), node=None, finished=(*found.finished, node)))
+        # no sign of life of the run's owner, who may be gone meanwhile
+        _write(RUN_FILE, found.amended({"node": None, "finished": [*found.finished, node]}))
     return True
 
 
