@@ -46,7 +46,9 @@ def run(*args, timeout=60, hide=False):
         salt be1 chef_backend.run show-config
     """
     argv = [CTL, *(str(arg) for arg in args)]
+    began = time.monotonic()
     done = _run_all(argv, timeout, hide)
+    __salt__["chef_backend_progress.command"](argv, done["retcode"], time.monotonic() - began)
     if done["retcode"] != 0:
         raise CommandExecutionError(command.failure(_node(), argv, done, timeout, hide))
     return "" if hide else done["stdout"]

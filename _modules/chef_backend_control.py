@@ -9,11 +9,13 @@ try:
     from saltext.chef_backend import chef_backend_control as control
     from saltext.chef_backend import chef_backend_gates as checks
     from saltext.chef_backend import chef_backend_record as records
+    from saltext.chef_backend import chef_backend_window as window
 except ImportError:
     import chef_backend_answers as answers
     import chef_backend_control as control
     import chef_backend_gates as checks
     import chef_backend_record as records
+    import chef_backend_window as window
 
 
 def __virtual__():
@@ -69,6 +71,48 @@ def abort(cluster):
     if record and record.way == records.FRONTENDS:
         half_done = __salt__["chef_server_frontends.unfinished"](cluster)
     return _do(cluster, record, control.abort(record, gone, half_done))
+
+
+def scheduled(cluster):
+    """Tell whether the master's schedule is to start the cluster's upgrade, or go on with what waited for its window.
+
+    :param cluster: the cluster's name.
+    :returns: ``{"ok": bool, "text": what is done or why nothing is, "start": the orchestration, or None}``.
+    :raises CommandExecutionError: no window is named, or it cannot be told.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_control.scheduled prod with_pillar=True
+    """
+    settings = __salt__["chef_backend_nodes.cluster"](cluster)
+    if not settings.window:
+        raise CommandExecutionError(
+            f"chef_backend:clusters:{cluster}:window: found nothing, expected a window: a schedule would else start "
+            "an upgrade at any time"
+        )
+    return _unattended(cluster, settings)
+
+
+def requested(cluster, version):
+    """Tell whether a request, which the reactor has accepted, is to start the cluster's upgrade.
+
+    :param cluster: the cluster's name.
+    :param version: its target, as text.
+    :returns: ``{"ok": bool, "text": what is done or why nothing is, "start": the orchestration, or None}``.
+    :raises CommandExecutionError: it is not the target any more, or it cannot be told.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_control.requested prod 2.3.16 with_pillar=True
+    """
+    settings = __salt__["chef_backend_nodes.cluster"](cluster)
+    if str(settings.version) != version:
+        raise CommandExecutionError(f"{version} was requested, and the target of {cluster} is {settings.version}")
+    return _unattended(cluster, settings)
 
 
 def set_failover(cluster, to):
@@ -147,6 +191,27 @@ def _found(cluster, *parts):
     return record, gone, views
 
 
+def _unattended(cluster, settings):
+    """Decide for the schedule, or an event: nobody is looking."""
+    outside = window.closed(settings.window, time.time()) if settings.window else None
+    if outside:  # most of the time: the nodes are left in peace
+        return _do(cluster, None, control.scheduled(None, None, outside, [], None, []))
+    record, gone, _ = _found(cluster, "record")
+    ended = _ended(cluster)
+    took, earlier = record.took if record else {}, [ended.took] if ended else []
+    seconds = window.estimate(took, earlier, settings.estimate_seconds)
+    outside = window.too_short(settings.window, time.time(), seconds) if settings.window else None
+    due = __salt__["chef_backend_nodes.due"](cluster) if record is None else []
+    return _do(cluster, record, control.scheduled(record, gone, outside, due, ended, _stops(cluster, record)))
+
+
+def _ended(cluster):
+    """Return the record of the last finished run, or None."""
+    backends = __salt__["chef_backend_nodes.backends"](cluster)
+    said = __salt__["chef_backend_nodes.ask_all"](backends, "chef_backend_record.last")
+    return records.newest([records.Record.from_dict(one) for one in said.values() if one])
+
+
 def _stops(cluster, record):
     """Return the versions in the pillar that a run like this one may go to, as text."""
     if record is None or record.way != records.FRONTENDS:
@@ -160,6 +225,8 @@ def _do(cluster, record, answer):
         said = __salt__["chef_backend_nodes.ask"](record.backends, "chef_backend_record.wish", record.run, answer.wish)
         if not any(told["ok"] and told["value"] for told in said.values()):
             raise CommandExecutionError(f"run {record.run} has ended meanwhile: nothing was done")
+    if answer.action == control.HOLD:
+        __salt__["chef_backend_nodes.ask_all"](record.backends, "chef_backend_record.hold", record.run)
     if answer.action == control.CLOSE:
         if record.failover == "off":
             restore_failover(cluster)

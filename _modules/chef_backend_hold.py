@@ -129,6 +129,7 @@ def begin(jid, views, found, resumed, **fields):
     told = {"owner": owner(jid), "heartbeat": now, "lease": fields["lease"], "state": records.OPEN}
     if resumed:
         told |= {"way": fields["way"], "frontends": fields["frontends"], "step": "open", "turn": None, "wish": None}
+        told |= {"since": None, "waits": None}
         record = dataclasses.replace(resumed, backends=tuple(views), **told)
     else:
         record = records.Record(

@@ -83,7 +83,8 @@ def view(only=None, jid=None, changes=None):
     :param only: names of the parts to ask for; all if not given.
     :param jid: orchestration that asks; if it owns the record, this is a sign of life of it.
     :param changes: fields of that record to change before anything is asked, as of ``chef_backend_record.amend``.
-    :returns: ``{"node", "record", "version", "busy", "cluster_status", "status", "due", "replication", "errors"}``.
+    :returns: ``{"node", "record", "version", "busy", "cluster_status", "status", "due", "earlier", "replication",
+        "errors"}``; ``earlier``: what each node took in the run before, ``{node: seconds}``.
 
     CLI Example:
 
@@ -100,6 +101,7 @@ def view(only=None, jid=None, changes=None):
         "cluster_status": __salt__["chef_backend.cluster_status"],
         "status": __salt__["chef_backend.status"],
         "due": lambda: _unfinished() or (outdated_services(answer["status"]) if answer.get("status") else None),
+        "earlier": _took_before,
         "replication": lambda: __salt__["chef_backend.replication"]() if _pg_leads(answer["cluster_status"]) else "",
     }
     for name in only or asked:
@@ -113,6 +115,15 @@ def view(only=None, jid=None, changes=None):
 
 def _record(jid, changes):
     return __salt__["chef_backend_record.amend"](jid, changes or {}) if jid else __salt__["chef_backend_record.read"]()
+
+
+def _took_before():
+    """What each node took in the run before, in seconds; a file that cannot be read is no reason not to upgrade."""
+    try:
+        ended = __salt__["chef_backend_record.last"]()
+    except CommandExecutionError:
+        return {}
+    return ended["took"] if ended else {}
 
 
 def _unfinished():

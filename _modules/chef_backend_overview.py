@@ -4,8 +4,10 @@ import time
 
 try:
     from saltext.chef_backend import chef_backend_plan as plans
+    from saltext.chef_backend import chef_backend_window as window
 except ImportError:
     import chef_backend_plan as plans
+    import chef_backend_window as window
 
 
 def __virtual__():
@@ -22,7 +24,7 @@ def status(name):
         salt-run salt.cmd chef_backend_overview.status prod with_pillar=True
     """
     settings = _ask("cluster", name)
-    shown = plans.status(name, str(settings.version), _ask("views", name), settings.gates.max_lag_bytes, time.time())
+    shown = _status(name, settings, _ask("views", name))
     return {**shown, "text": plans.status_text(shown), "ok": shown["healthy"]}
 
 
@@ -37,11 +39,22 @@ def plan(name):
     """
     settings = _ask("cluster", name)
     seen = _ask("views", name)
-    shown = plans.status(name, str(settings.version), seen, settings.gates.max_lag_bytes, time.time())
+    shown = _status(name, settings, seen)
     stops = [*((hop.version, hop.package) for hop in settings.hops), (settings.version, settings.package)]
     packages = {str(version): package.source.rpartition("/")[2] for version, package in stops}
     planned = plans.plan(shown, _ask("batches", name), packages, _ask("index_created", name, seen))
+    outside = window.closed(settings.window, time.time()) if settings.window else None
+    planned["refusals"] += [outside] if outside else []
     return {**planned, "text": plans.plan_text(shown, planned), "ok": not planned["refusals"]}
+
+
+def _status(name, settings, seen):
+    now = time.time()
+    shown = plans.status(name, str(settings.version), seen, settings.gates.max_lag_bytes, now)
+    took = shown["run"]["took"] if shown["run"] else {}
+    earlier = [view.get("earlier") or {} for view in seen.values()]
+    shown["window"] = window.outlook(settings.window, now, window.estimate(took, earlier, settings.estimate_seconds))
+    return shown
 
 
 def _ask(what, name, *args):

@@ -20,6 +20,8 @@ except ImportError:
 FOLDER = "/var/lib/salt-chef-backend"
 RUN_FILE = "run.json"
 LAST_FILE = "last-run.json"
+ENDED = "ended"  # folder of the runs that ended, the newest
+KEPT = 20
 
 
 def __virtual__():
@@ -52,6 +54,27 @@ def last():
     """
     record = _read(LAST_FILE)
     return record.to_dict() if record else None
+
+
+def every():
+    """Return the records of all runs that this node keeps, the open one and those that ended: a list of mappings.
+
+    What cannot be read is left out: it tells of the past only.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be1 chef_backend_record.every
+    """
+    names = [RUN_FILE, LAST_FILE]
+    with contextlib.suppress(FileNotFoundError):
+        names += [os.path.join(ENDED, name) for name in sorted(os.listdir(os.path.join(FOLDER, ENDED)))]
+    found = []
+    for name in names:
+        with contextlib.suppress(CommandExecutionError):
+            found.append(_read(name))
+    return [record.to_dict() for record in found if record]
 
 
 def create(record):
@@ -141,6 +164,23 @@ def wish(run, word):
     return _amend_open("run", run, {"wish": word})[1]
 
 
+def hold(run):
+    """Note that a run that waits for its window stays paused until a person resumes it. Returns True if it waited.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be1 chef_backend_record.hold 20261122120000000000
+    """
+    with _guard():
+        found = _read()
+        waits = found is not None and found.run == str(run) and found.state == records.PAUSED and bool(found.waits)
+        if waits:
+            _write(RUN_FILE, found.amended({"waits": None}))
+    return waits
+
+
 def abandon(jid):
     """Note that the run of the orchestration ``jid`` is given up and failover is on. Returns True if it was open.
 
@@ -172,6 +212,9 @@ def finish(jid, record):
         if found.owner.jid != str(jid):
             return False
         _write(LAST_FILE, wanted)
+        _write(os.path.join(ENDED, f"{wanted.run}.json"), wanted)
+        for old in sorted(os.listdir(os.path.join(FOLDER, ENDED)), reverse=True)[KEPT:]:  # an id begins with its time
+            os.unlink(os.path.join(FOLDER, ENDED, old))
         os.unlink(os.path.join(FOLDER, RUN_FILE))
     return True
 

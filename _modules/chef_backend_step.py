@@ -7,9 +7,11 @@ from salt.exceptions import CommandExecutionError
 try:
     from saltext.chef_backend import chef_backend_gates as checks
     from saltext.chef_backend import chef_backend_outcome as outcome
+    from saltext.chef_backend import chef_backend_record as records
 except ImportError:
     import chef_backend_gates as checks
     import chef_backend_outcome as outcome
+    import chef_backend_record as records
 
 LOOK = "chef_backend_step.look"  # in __context__: what the last step saw and left as it was
 LOOK_IS_GOOD = 5  # seconds
@@ -49,6 +51,31 @@ def look(cluster, jid, changes=None, only=None):
     record = __salt__["chef_backend_hold.owned"](cluster, jid, views)
     checks.not_ended_by_wish(record)
     return views, record
+
+
+def fits(cluster, views, record, count=1):
+    """Hold that what is begun now ends before the maintenance window does; else the run pauses until the next opens.
+
+    :param cluster: the cluster's name.
+    :param views: ``{node: view}``.
+    :param record: ``chef_backend_record.Record``; None in test mode, in which nothing is begun.
+    :param count: how many nodes are upgraded without a safe point between them.
+    :raises ValueError: it does not fit; the record says that the run waits for the next window.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_step.fits prod '{}' null
+    """
+    if record is None or record.down:  # a cluster that is down has to come up
+        return
+    try:
+        checks.fits_window(__salt__["chef_backend_nodes.cluster"](cluster), time.time(), record, views, count)
+    except checks.Wished as err:
+        wish = {"wish": records.PAUSE, "waits": str(err)}
+        __salt__["chef_backend_hold.note"](cluster, record.owner.jid, wish)
+        raise
 
 
 def keep(cluster, views, record):
@@ -110,7 +137,7 @@ def until_holds(check, bound):
 
         salt-run salt.cmd chef_backend_step.until_holds null 60
     """
-    began = time.monotonic()
+    began, told = time.monotonic(), None
     while True:
         try:
             return check()
@@ -123,4 +150,9 @@ def until_holds(check, bound):
             late = err
         if time.monotonic() - began > bound:
             raise CommandExecutionError(f"{late} (looked for {bound} s)") from late
+        if str(late) != told:
+            told = str(late)
+            __salt__["chef_backend_progress.tell"](
+                "gate", "begin", node=__pillar__.get("cluster"), comment=f"waits up to {bound} s: {told}"
+            )
         time.sleep(0.3)

@@ -43,7 +43,9 @@ def run(*args, timeout=60, env=None):
         salt fe1 chef_server.run show-config
     """
     argv = [CTL, *(str(arg) for arg in args)]
+    began = time.monotonic()
     done = _run_all(argv, timeout, env=env)
+    __salt__["chef_backend_progress.command"](argv, done["retcode"], time.monotonic() - began)
     if done["retcode"] != 0:
         raise CommandExecutionError(command.failure(__grains__["id"], argv, done, timeout))
     return done["stdout"]

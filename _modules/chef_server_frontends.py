@@ -88,6 +88,26 @@ def await_service(cluster, nodes, timeout):
     return True
 
 
+def await_rest(cluster, nodes, timeout):
+    """Wait until no state is at work on these frontends: what a run that died began there goes on until it ends.
+
+    Salt queues a state behind it, but may take the waiting one for lost.
+
+    :param cluster: the cluster's name.
+    :param nodes: list of minion ids.
+    :param timeout: bound in seconds.
+    :raises CommandExecutionError: what is at work still, and where; or which frontend does not answer.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_server_frontends.await_rest prod '[fe1]' 60 with_pillar=True
+    """
+    _at_work(cluster, nodes)  # one that does not answer at all is not waited for
+    return __salt__["chef_backend_step.until_holds"](lambda: _at_rest(cluster, nodes), timeout)
+
+
 def level(cluster):
     """Return the migration-level that the other frontends get: ``{"text": content, "sha256": its checksum}``.
 
@@ -105,6 +125,18 @@ def level(cluster):
     if source is None:
         raise CommandExecutionError("no frontend is on the target yet: there is no migration-level to copy")
     return _all_do(cluster, [source], "chef_server_upgrade.level")[source]
+
+
+def _at_rest(cluster, nodes):
+    busy = _at_work(cluster, nodes)
+    if busy:
+        raise CommandExecutionError(f"{', '.join(busy)}: a state of the run before is at work: wait until it has ended")
+    return True
+
+
+def _at_work(cluster, nodes):
+    """Return the frontends on which a state is at work."""
+    return [node for node, jobs in _all_do(cluster, nodes, "saltutil.is_running", "state.*").items() if jobs]
 
 
 def _target(cluster):

@@ -1,8 +1,10 @@
-"""What the operator types: ``salt-run chef_backend.status``, ``plan``, ``pause``, ``resume`` and ``abort``.
+"""What the operator types: ``salt-run chef_backend.status``, ``plan``, ``pause``, ``resume``, ``abort``, ``scheduled``.
 
 The first two only read. A mistake ends in one message and exit status 1.
 """
 
+import salt.runner
+import salt.utils.master
 from salt.exceptions import CommandExecutionError
 
 
@@ -41,6 +43,40 @@ def plan(cluster, text=True):
         salt-run chef_backend.plan prod
     """
     return _answer(lambda: [_master("chef_backend_overview.plan", cluster)], text)
+
+
+def watch(cluster, text=True):
+    """Follow a run that is under way, from a second terminal, until it ends. The live part goes to standard error.
+
+    :param cluster: the cluster's name.
+    :param text: as for ``status``.
+    :returns: how the run ended, as text or a mapping. Exit status 1 if it did not reach its target, or none is there.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run chef_backend.watch prod
+    """
+    return _answer(lambda: [_master("chef_backend_watch.watch", cluster)], text)
+
+
+def history(cluster, run=None, text=True):
+    """List the runs of a cluster, or all that was told of one: steps, gates, commands, what they took.
+
+    :param cluster: the cluster's name.
+    :param run: a run's id, as listed.
+    :param text: as for ``status``.
+    :returns: text, or a list of mappings. Exit status 1 if there is no such run.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run chef_backend.history prod
+        salt-run chef_backend.history prod 20261122120000000000
+    """
+    return _answer(lambda: [_master("chef_backend_watch.history", cluster, run)], text)
 
 
 def report(cluster, run=None, text=True, html=None):
@@ -108,19 +144,64 @@ def abort(cluster):
     return _steer("abort", cluster)
 
 
-def _steer(verb, cluster):
+def scheduled(cluster):
+    """Start the upgrade if a maintenance window is open and something is due, or go on with what waited for one.
+
+    For the master's schedule, see ``docs/windows.md``. What an operator paused or aborted is left alone, and so is
+    what failed. Waits for the end of what it starts.
+
+    :param cluster: the cluster's name.
+    :returns: what was done or why nothing was, as text. Exit status 1 if a run failed, now or before.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run chef_backend.scheduled prod
+    """
+    return _steer("scheduled", cluster)
+
+
+def requested(cluster, version):
+    """Start the upgrade that an event asked for, as a process of its own; for the reactor, see ``docs/reactor.md``.
+
+    What an operator paused or aborted is left alone, and so is what failed. Does not wait for its end.
+
+    :param cluster: the cluster's name.
+    :param version: its target.
+    :returns: what was done or why nothing was, as text. Exit status 1 if it could not be started.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run chef_backend.requested prod 2.3.16
+    """
+    return _steer("requested", cluster, version, wait=False)
+
+
+def _steer(verb, cluster, *args, wait=True):
     try:
-        done = _master(f"chef_backend_control.{verb}", cluster)
+        done = _master(f"chef_backend_control.{verb}", cluster, *args)
     except CommandExecutionError as err:
         return _bad({"error": str(err)})
     if not done["ok"]:
         return _bad({"error": done["text"]})
     if not done["start"]:
         return done["text"]
+    if not wait:  # the reactor's own process must not own a run: it outlives the run's end
+        return f"{done['text']}: job {_launch(done['start'], cluster)}"
     ended = __salt__["state.orchestrate"](
         mods=done["start"], pillar={"cluster": cluster}, orchestration_jid=str(__jid__)
     )
     return ended if ended.get("retcode") == 0 else _bad({"found": ended})
+
+
+def _launch(orchestration, cluster):
+    """Have the master run an orchestration as a process of its own; returns its job id."""
+    asked = {"fun": "state.orchestrate", "kwarg": {"mods": orchestration, "pillar": {"cluster": cluster}}}
+    key = salt.utils.master.get_master_key("root", __opts__)
+    return salt.runner.RunnerClient(__opts__).cmd_async({**asked, "key": key})["jid"]
 
 
 def _names(cluster):

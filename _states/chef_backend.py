@@ -77,7 +77,9 @@ def backed_up(name, timeout=600):
         members = listed["stdout"].splitlines()
         if listed["retcode"] != 0 or not members:
             raise CommandExecutionError(f"{new[-1]} is no whole archive: {listed['stderr'] or 'it is empty'}")
-        return _done(ret, f"{new[-1]}: {os.path.getsize(new[-1])} bytes, {len(members)} members, readable to its end")
+        size = os.path.getsize(new[-1])
+        __salt__["chef_backend_progress.tell"]("backup", "end", data={"archive": new[-1], "size": size})
+        return _done(ret, f"{new[-1]}: {size} bytes, {len(members)} members, readable to its end")
     return ret
 
 
@@ -109,6 +111,7 @@ def installed(name, source, sha256):
             # Salt's own state knows dpkg and rpm. A local file needs no package lists (refresh) and no repository:
             # dnf would read them all, and fail where one cannot be reached; apt does not know the word.
             # Reinstalled is what was cut off half-way: the new manifest is there, but for rpm so is the old package.
+            began = time.monotonic()
             done = __states__["pkg.installed"](
                 name="chef-backend",
                 sources=[{"chef-backend": path}],
@@ -117,6 +120,8 @@ def installed(name, source, sha256):
                 disablerepo="*",
             )
             ret["changes"].update(done.get("changes") or {})
+            status = 0 if done["result"] is True else 1
+            __salt__["chef_backend_progress.command"](["install", path], status, time.monotonic() - began)
             if done["result"] is not True:
                 raise CommandExecutionError(f"{__grains__['id']}: installing {path} failed: {done['comment']}")
         after = __salt__["chef_backend.version"]()

@@ -23,6 +23,11 @@ except ImportError:
     import chef_backend_version as versions
 
 
+# What each way begins with. In WHOLE clients are refused from there on: there is no safe point before the end.
+WHOLE = ("down", "reindex")
+BEGINS = ("followers", "leader", *WHOLE)
+
+
 def __virtual__():
     return True
 
@@ -39,7 +44,6 @@ def opened(name, cluster, way):
     """
     with _result(name) as ret:
         settings = _ask("cluster", cluster)
-        checks.all_understood(settings)
         checks.one_hop(settings)
         frontends = _ask("frontends", cluster)
         checks.reindex_is_prepared(way, settings, frontends)
@@ -54,7 +58,10 @@ def opened(name, cluster, way):
             bound = settings.timeouts.upgrade + settings.timeouts.rejoin
             views = _until_holds(lambda: _views_at_rest(cluster), bound)
             found = resumed = answers.record(views)  # the node may have finished meanwhile
+            bound = settings.timeouts.reindex if resumed.reindex else settings.timeouts.reconfigure
+            __salt__["chef_server_frontends.await_rest"](cluster, resumed.frontends, bound)
         checks.nobody_at_work(views)
+        checks.in_window(settings, time.time(), resumed, answers.half_done(views))
         if resumed and resumed.down:  # by this run: nobody leads, and health cannot be asked for
             failover_found = resumed.failover
         else:
@@ -86,10 +93,16 @@ def opened(name, cluster, way):
             lease=settings.timeouts.lease,
             reindex=way == "reindex" and bool(due),
         )
-        _keep(cluster, views, record)
+        ret["changes"]["run"] = {"old": None, "new": record.run}
         comment = f"resumed run {record.run}" if resumed else f"opened run {record.run}"
+        if record.failover == "off" and not record.down and not answers.half_done(views):
+            # the dead run's: what it had switched off for may be done, and then nothing else here switches it on
+            ret["changes"].update(__salt__["chef_backend_control.restore_failover"](cluster))
+            _note(cluster, failover="on")
+        else:
+            _keep(cluster, views, record)
         _tell(record, "open", "end", comment=plan)
-        ret.update(result=True, comment=f"{comment}: {plan}", changes={"run": {"old": None, "new": record.run}})
+        ret.update(result=True, comment=f"{comment}: {plan}")
     return ret
 
 
@@ -111,6 +124,8 @@ def phase(name, cluster, mods, needed=None):
             _keep(cluster, views, record)
             ret.update(result=True, comment="nothing is due")
             return ret
+        if needed in BEGINS and not answers.half_done(views):
+            _fits(cluster, views, record, len(views) if needed in WHOLE else 1)
         leads = answers.leader_of_record(views)
         followers = [node for node in sorted(views) if node != leads]
         pillar = {
@@ -187,7 +202,8 @@ def closed(name, cluster):
         if __opts__["test"]:
             ret.update(result=None, comment="would switch failover on if it is not, and free the cluster")
             return ret
-        if any(tag.endswith("_|-opened") and step["result"] is False for tag, step in __running__.items()):
+        opened = [step for tag, step in __running__.items() if tag.endswith("_|-opened")]
+        if any(step["result"] is False and not step["changes"] for step in opened):
             ret.update(result=True, comment="no run was opened: nothing to close")
             return ret
         views = _ask("views", cluster, ["record", "cluster_status", "status"])
@@ -217,8 +233,11 @@ def closed(name, cluster):
             ret["comment"] = f"run {record.run} is aborted; failover is on; nothing is left open"
         elif failed:
             state = records.PAUSED if record.wish == records.PAUSE else records.FAILED
-            _note(cluster, state=state, failover="on", turn=None, wish=None)
+            waits = record.waits if state == records.PAUSED else None
+            _note(cluster, state=state, failover="on", turn=None, wish=None, waits=waits)
             ret["comment"] = f"run {record.run} {state} at {failed[0]!r}; failover is on; the same command resumes it"
+            if waits:
+                ret["comment"] += f"; it waits: {waits}"
             if not records.may_be_left(record):
                 ret["comment"] += "; a frontend that is out of service stays so until then"
         else:
@@ -255,6 +274,10 @@ def _keep(cluster, views, record):
     __salt__["chef_backend_step.keep"](cluster, views, record)
 
 
+def _fits(cluster, views, record, count=1):
+    __salt__["chef_backend_step.fits"](cluster, views, record, count)
+
+
 def _until_holds(check, bound):
     return __salt__["chef_backend_step.until_holds"](check, bound)
 
@@ -285,6 +308,8 @@ def _node_gates(cluster, settings, node, role, turn):
     if not __opts__["test"]:
         checks.failover_is(views, "off" if role == "follower" else "on")
     checks.settled(views, settings.gates.settle_seconds, search)
+    if search and not views[node].get("due"):
+        _fits(cluster, views, record)
     return views, record
 
 

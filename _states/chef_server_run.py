@@ -1,5 +1,7 @@
 """States of the frontends' own upgrade, on the master: opened, gates, hooks of the site's load balancer, verified."""
 
+import time
+
 from salt.exceptions import CommandExecutionError
 
 try:
@@ -30,7 +32,6 @@ def opened(name, cluster):
     """
     with _result(name) as ret:
         settings = __salt__["chef_backend_nodes.cluster"](cluster)
-        checks.all_understood(settings)
         path = f"chef_backend:clusters:{cluster}"
         if settings.server is None:
             raise CommandExecutionError(
@@ -50,8 +51,11 @@ def opened(name, cluster):
         resumed = __salt__["chef_backend_hold.may_take"](found, target, views)
         checks.nobody_at_work(views)
         checks.healthy(views, settings.gates.max_lag_bytes)
+        if resumed:
+            __salt__["chef_server_frontends.await_rest"](cluster, resumed.frontends, settings.timeouts.upgrade)
         frontends = __salt__["chef_server_frontends.look"](cluster)
         plans.refuse(frontends, settings.server)
+        checks.in_window(settings, time.time(), resumed, plans.unfinished(frontends))
         serving = plans.who_serves(frontends, settings.server.version)
         __salt__["chef_server_frontends.await_service"](cluster, serving, settings.timeouts.gate)
         failover_found = checks.failover_found(views, resumed)
@@ -91,10 +95,11 @@ def gates(name, cluster, frontends):
     """
     with _result(name) as ret:
         settings = __salt__["chef_backend_nodes.cluster"](cluster)
-        record = __salt__["chef_backend_step.until_holds"](
-            lambda: _may_be_touched(cluster, settings, ", ".join(frontends)), settings.timeouts.gate
-        )
         found = __salt__["chef_server_frontends.look"](cluster)
+        going_on = [node for node in plans.unfinished(found) if node in frontends]
+        record = __salt__["chef_backend_step.until_holds"](
+            lambda: _may_be_touched(cluster, settings, ", ".join(frontends), going_on), settings.timeouts.gate
+        )
         serving = [node for node in plans.who_serves(found, settings.server.version) if node not in frontends]
         __salt__["chef_server_frontends.await_service"](cluster, serving, settings.timeouts.gate)
         if __opts__["test"]:
@@ -159,13 +164,18 @@ def verified(name, cluster):
     return ret
 
 
-def _may_be_touched(cluster, settings, frontends):
-    """Hold what must be true of the backends and the run; return the record, which says whose turn it is."""
+def _may_be_touched(cluster, settings, frontends, going_on):
+    """Hold what must be true of the backends and the run; return the record, which says whose turn it is.
+
+    :param going_on: which of these frontends a run has left without clients or half-upgraded: they cannot wait.
+    """
     jid = None if __opts__["test"] else str(__orchestration_jid__)
     turn = {"step": f"upgrade frontend {frontends}", "turn": frontends}
     views, record = __salt__["chef_backend_step.look"](cluster, jid, turn)
     checks.healthy(views, settings.gates.max_lag_bytes)
     checks.nobody_at_work(views)
+    if not going_on:
+        __salt__["chef_backend_step.fits"](cluster, views, record)
     return record
 
 

@@ -10,13 +10,23 @@ import re
 import zoneinfo
 
 try:
-    from saltext.chef_backend.chef_backend_settings import Cluster, Gates, Hop, Package, Server, Timeouts, Window
+    from saltext.chef_backend.chef_backend_settings import (
+        Cluster,
+        Gates,
+        Hop,
+        Package,
+        Reactor,
+        Server,
+        Timeouts,
+        Window,
+    )
     from saltext.chef_backend.chef_backend_version import Version
 except ImportError:
-    from chef_backend_settings import Cluster, Gates, Hop, Package, Server, Timeouts, Window
+    from chef_backend_settings import Cluster, Gates, Hop, Package, Reactor, Server, Timeouts, Window
     from chef_backend_version import Version
 
 ROOT = "chef_backend:clusters"
+KNOWN = ("clusters", "reactor")  # below chef_backend
 UNVERIFIED = "skip-verification"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")  # of a cluster: part of event tags and file names
 MINION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
@@ -25,6 +35,7 @@ TARGET = re.compile(r"[A-Za-z0-9(*\[][A-Za-z0-9_.:@*?|&^+=/,!~%()\[\]{}\\ -]{0,1
 SOURCE = re.compile(r"(?:salt://|https?://|/)(?!.*\.\./)[A-Za-z0-9_./:@%~+=,-]+\.(?:deb|rpm)")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
+END = re.compile(rf"{TIME.pattern}|24:00")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 API = re.compile(r"https?://[A-Za-z0-9_.:\[\]-]+/[A-Za-z0-9_./-]*")
 ORGANISATION = re.compile(r"[a-z0-9][a-z0-9_-]{0,254}")
@@ -102,13 +113,42 @@ def cluster_from_pillar(pillar, name):
             "reindex_organisation", None, _or_none(_fits(ORGANISATION)), "an organisation's short name"
         ),
         "server": reader.server("server"),
-        "window": reader.window("window"),
+        "window": reader.windows("window"),
+        "estimate_seconds": reader.value(
+            "estimate_seconds",
+            Cluster.estimate_seconds,
+            lambda v: _is_number(v) and v > 0,
+            "a number of seconds above 0",
+        ),
         "gates": reader.numbers("gates", Gates, {"max_lag_bytes": "bytes", "settle_seconds": "seconds"}),
         "timeouts": reader.numbers("timeouts", Timeouts, {}),
     }
     if reader.problems:
         raise ConfigError(reader.problems)
     return Cluster(name=name, **fields)
+
+
+def reactor_from_pillar(pillar):
+    """Read what events may start; None if the pillar allows none.
+
+    :param pillar: the whole pillar, a mapping.
+    :returns: Reactor.
+    :raises ConfigError: with every problem found.
+    """
+    clusters, problems = _clusters(pillar)
+    found = pillar["chef_backend"].get("reactor")
+    if found is None:
+        return None
+    reader = _Reader(found, "chef_backend:reactor", problems)
+    reader.only([field.name for field in dataclasses.fields(Reactor)])
+    names = reader.value("clusters", None, _are_names, f"a list of clusters in {ROOT}")
+    unknown = [name for name in names or () if name not in clusters]
+    if unknown:
+        reader.problem("clusters", unknown, f"clusters in {ROOT}", "correct or remove them")
+    token = reader.value("token_sha256", None, _fits(SHA256), "the sha256 of the token, 64 digits of 0-9 and a-f")
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    return Reactor(tuple(names), token)
 
 
 def _clusters(pillar):
@@ -122,7 +162,9 @@ def _clusters(pillar):
             ]
         )
     problems = [
-        f"chef_backend:{key}: unknown key, expected clusters: correct or remove it" for key in root if key != "clusters"
+        f"chef_backend:{key}: unknown key, expected one of {', '.join(KNOWN)}: correct or remove it"
+        for key in root
+        if key not in KNOWN
     ]
     clusters = root.get("clusters")
     if not isinstance(clusters, dict) or not clusters:
@@ -266,18 +308,28 @@ class _Reader:
             undrain=undrain,
         )
 
-    def window(self, key):
-        if self.data.get(key) is None:
-            return None
-        inner = _Reader(self.data[key], f"{self.path}:{key}", self.problems)
-        if not isinstance(self.data[key], dict):
+    def windows(self, key):
+        found = self.data.get(key)
+        if found is None:
+            return ()
+        if not isinstance(found, list):
+            return (self.window(key, found),)
+        if not found:
+            self.problem(key, found, "a window, or a list of windows", "name one, or leave the key out")
+        return tuple(self.window(f"{key}:{number}", item) for number, item in enumerate(found))
+
+    def window(self, key, found):
+        inner = _Reader(found, f"{self.path}:{key}", self.problems)
+        if not isinstance(found, dict):
             return None
         inner.only(["days", "start", "end", "timezone"])
         days = inner.value("days", None, _are_days, f"a list of {', '.join(DAYS)}")
         start = inner.value("start", None, _fits(TIME), "a time such as '02:00', in quotes")
-        end = inner.value("end", None, _fits(TIME), "a time such as '05:00', in quotes")
+        end = inner.value("end", None, _fits(END), "a time such as '05:00', in quotes, up to '24:00'")
         if start and end and start >= end:
-            inner.problem("end", end, f"a time after start ({start})", "a window does not cross midnight")
+            inner.problem(
+                "end", end, f"a time after start ({start})", "a window does not cross midnight, two may touch there"
+            )
         zone = inner.value("timezone", "UTC", _is_zone, "a time zone that this machine knows, such as Europe/Berlin")
         return Window(tuple(days or ()), start, end, zone)
 
@@ -292,6 +344,10 @@ class _Reader:
             expected = f"a number of {units.get(name, 'seconds')}, at least {least}"
             values[name] = inner.value(name, getattr(kind, name), lambda v: _is_number(v) and v >= least, expected)
         return kind(**values)
+
+
+def _are_names(value):
+    return isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value)
 
 
 def _are_days(value):

@@ -10,6 +10,7 @@ except ImportError:
 NOTHING = "nothing"
 WISH = "wish"  # the run that is under way is told, and heeds it at its next safe point
 START = "start"  # the orchestration is started again
+HOLD = "hold"  # the run waits for its window; it is to stay paused instead
 CLOSE = "close"  # nobody drives the run: what it left is closed here
 
 
@@ -31,6 +32,8 @@ def pause(record, gone):
     """
     if record is None:
         return Answer(NOTHING, "no run is open: nothing to pause", ok=False)
+    if record.state == records.PAUSED and record.waits:
+        return Answer(HOLD, f"run {record.run} waits for its window no more: it stays paused until it is resumed")
     if record.state == records.PAUSED:
         return Answer(NOTHING, f"run {record.run} is paused already")
     if gone:
@@ -65,9 +68,33 @@ def resume(record, gone, stops):
     return Answer(NOTHING, f"run {record.run} is under way already, at {record.step!r}")
 
 
+def scheduled(record, gone, outside, due, ended, stops):
+    """Decide what the master's schedule does, while nobody is looking: what failed is a person's business.
+
+    :param outside: why nothing may be begun now: no window is open, or not for long enough; None if one is.
+    :param due: the nodes on which something is due.
+    :param ended: the record of the last finished run, or None.
+    :param stops: versions in the pillar, as text.
+    """
+    if outside:
+        return Answer(NOTHING, outside)
+    if record is None and ended and ended.state == records.ABORTED and ended.target in stops:
+        return Answer(NOTHING, f"run {ended.run} to {ended.target} was aborted: the next is started by a person")
+    if record is None:
+        return Answer(START, f"due: {', '.join(due)}") if due else Answer(NOTHING, "nothing is due")
+    if gone is None:
+        return Answer(NOTHING, f"run {record.run} is under way already, at {record.step!r}")
+    if record.state == records.PAUSED and record.waits:
+        return resume(record, gone, stops)
+    if record.state == records.PAUSED:
+        return Answer(NOTHING, f"run {record.run} was paused by a person, who resumes or aborts it")
+    text = f"run {record.run} ended before its target ({gone}): a person looks at it, and resumes or aborts it"
+    return Answer(NOTHING, text, ok=False)
+
+
 def orchestration(record):
-    """Return the orchestration that goes on with a run, whatever way it went."""
-    return "orch.chef_server_upgrade" if record.way == records.FRONTENDS else "orch.chef_backend_upgrade"
+    """Return the orchestration that goes on with a run, whatever way it went, or begins one, if there is none."""
+    return "orch.chef_server_upgrade" if record and record.way == records.FRONTENDS else "orch.chef_backend_upgrade"
 
 
 def abort(record, gone, half_done):

@@ -8,11 +8,13 @@ try:
     from saltext.chef_backend import chef_backend_hops as hops
     from saltext.chef_backend import chef_backend_record as records
     from saltext.chef_backend import chef_backend_version as versions
+    from saltext.chef_backend import chef_backend_window as window
 except ImportError:
     import chef_backend_answers as answers
     import chef_backend_hops as hops
     import chef_backend_record as records
     import chef_backend_version as versions
+    import chef_backend_window as window
 
 
 class Unsettled(ValueError):
@@ -57,14 +59,40 @@ def nobody_at_work(views):
         raise ValueError(f"the cluster is being changed: {'; '.join(busy)}: wait until that has ended")
 
 
-def all_understood(settings):
-    """The pillar asks for nothing that no orchestration can do yet: a window that is ignored is no window.
+def in_window(settings, now, resumed, half_done):
+    """A window is open; or the run that is resumed left the cluster as it must not stay until the next one.
+
+    With failover off, a node half-upgraded or down, or clients refused, to wait is the greater risk.
 
     :param settings: ``chef_backend_settings.Cluster``.
+    :param now: epoch seconds.
+    :param resumed: the record of the run that is resumed, or None.
+    :param half_done: names of nodes whose upgrade has begun and not ended.
     """
-    if settings.window:
-        path = f"chef_backend:clusters:{settings.name}:window"
-        raise ValueError(f"{path}: windows are not followed yet: remove it, start when it is time")
+    if resumed and (half_done or resumed.failover == "off" or not records.may_be_left(resumed)):
+        return
+    outside = window.closed(settings.window, now) if settings.window else None
+    if outside:
+        raise ValueError(outside)
+
+
+def fits_window(settings, now, record, views, count=1):
+    """What is begun now is done before the windows close, as far as earlier nodes tell.
+
+    :param settings: ``chef_backend_settings.Cluster``.
+    :param now: epoch seconds.
+    :param record: the run's.
+    :param views: ``{node: view}``; ``earlier`` of each holds what nodes took in the run before.
+    :param count: how many nodes are upgraded without a safe point between them.
+    :raises Wished: it does not fit, and when the next window opens.
+    """
+    if not settings.window:
+        return
+    earlier = [view.get("earlier") or {} for view in views.values()]
+    seconds = count * window.estimate(record.took, earlier, settings.estimate_seconds)
+    why = window.too_short(settings.window, now, seconds)
+    if why:
+        raise Wished(why)
 
 
 def one_hop(settings):

@@ -172,6 +172,7 @@ def status_text(shown):
         f"cluster {shown['cluster']}: {'healthy' if shown['healthy'] else 'NOT HEALTHY'}; failover {shown['failover']}",
         f"run: {run['run']} to {run['target']}, {run['state']}, at {run['step']!r}" if run else "run: none",
     ]
+    lines += [f"window: {shown['window']}"] if shown.get("window") else []
     lines += [f"  {shown['advice']}"] if shown["advice"] else []
     return "\n".join(lines + [f"  - {reason}" for reason in shown["reasons"]])
 

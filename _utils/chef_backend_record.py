@@ -54,6 +54,9 @@ class Record:
     failover: str = "on"  # as this run last set it
     wish: str | None = None  # what the operator wants at the next safe point
     finished: tuple = ()  # nodes this run upgraded, in order
+    since: float | None = None  # when the turn began, by the clock of the node that this copy lies on
+    took: dict = dataclasses.field(default_factory=dict)  # {node: seconds from its gates to the next step}
+    waits: str | None = None  # why a paused run goes on by itself: what its window said; None if a person paused it
     reindex: bool = False  # the index is too old for the target: Elasticsearch is not well before it has a new one
     down: tuple = ()  # nodes that this run took down, in order; empty again when the cluster was seen whole
 
@@ -67,7 +70,7 @@ class Record:
         if not isinstance(data, dict):
             raise RecordError(f"a record is a mapping, found {type(data).__name__}")
         names = {field.name for field in dataclasses.fields(cls)}
-        required = {f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING}
+        required = {f.name for f in dataclasses.fields(cls) if f.default is f.default_factory is dataclasses.MISSING}
         problems = [f"{name} is missing" for name in sorted(required - set(data))]
         problems += [f"{name} is unknown" for name in sorted(map(str, set(data) - names))]
         for name in sorted(names & set(data)):
@@ -93,8 +96,16 @@ class Record:
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
     def amended(self, changes):
-        """Return the record with ``changes``, a mapping of fields. Raises :class:`RecordError`."""
-        return type(self).from_dict({**self.to_dict(), **changes})
+        """Return the record with ``changes``, a mapping of fields. Raises :class:`RecordError`.
+
+        When the turn passes on, what the node before took is measured, if this is its own copy and it has finished.
+        """
+        fields = {**self.to_dict(), **changes}
+        if "turn" in changes and changes["turn"] != self.turn:
+            if self.since is not None and self.turn in self.finished:
+                fields["took"] = {**self.took, self.turn: round(max(0, fields["heartbeat"] - self.since), 1)}
+            fields["since"] = fields["heartbeat"] if changes["turn"] else None
+        return type(self).from_dict(fields)
 
     def at(self, now, **changes):
         """Return the record with ``changes`` and a heartbeat at ``now`` (epoch seconds)."""
@@ -112,6 +123,10 @@ def _is_time(value):
 
 def _are_names(value):
     return isinstance(value, (list, tuple)) and all(map(_is_text, value))
+
+
+def _are_durations(value):
+    return isinstance(value, dict) and all(map(_is_text, value)) and all(map(_is_time, value.values()))
 
 
 def _is_owner(value):
@@ -137,6 +152,9 @@ _FITS = {
     "node": (lambda value: value is None or _is_text(value), "a name or nothing"),
     "reindex": (lambda value: isinstance(value, bool), "true or false"),
     "turn": (lambda value: value is None or _is_text(value), "a name or nothing"),
+    "since": (lambda value: value is None or _is_time(value), "a time in seconds or nothing"),
+    "took": (_are_durations, "a mapping of names and seconds"),
+    "waits": (lambda value: value is None or _is_text(value), "text or nothing"),
     "wish": (lambda value: value in (None, PAUSE, ABORT), "pause, abort or nothing"),
 }
 
@@ -191,7 +209,8 @@ def advice(record, now):
     if record.state == ABANDONED:
         return given_up(record)
     if record.state in (FAILED, PAUSED):
-        return f"run {record.run} {record.state} at {record.step!r}: the same command goes on from there"
+        waits = f" (it waits: {record.waits})" if record.waits else ""
+        return f"run {record.run} {record.state} at {record.step!r}{waits}: the same command goes on from there"
     silent = now - record.heartbeat
     if silent <= record.lease:
         return ""
@@ -213,7 +232,7 @@ def newest(records):
     """Return what several copies of a record say together, or None if there is none.
 
     The latest heartbeat counts. What may stand in one copy only counts from any copy of that run: what a node notes
-    itself, that it went down, is inside its upgrade or has finished it, and what the operator wishes.
+    itself, that it went down, is inside its upgrade, has finished it and how long that took, and the operator's wish.
     """
     copies = sorted((r for r in records if r is not None), key=lambda r: -r.heartbeat)
     if not copies:
@@ -223,4 +242,5 @@ def newest(records):
     down = tuple(dict.fromkeys(node for copy in reversed(copies) for node in copy.down))
     inside = (copy.node for copy in copies if copy.node and copy.node not in finished)
     wish = next((copy.wish for copy in copies if copy.wish), None)
-    return dataclasses.replace(copies[0], finished=finished, down=down, node=next(inside, None), wish=wish)
+    took = {node: seconds for copy in reversed(copies) for node, seconds in copy.took.items()}
+    return dataclasses.replace(copies[0], finished=finished, down=down, node=next(inside, None), wish=wish, took=took)

@@ -37,7 +37,7 @@ class Hop:
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-    """When a run may be at work."""
+    """When a run may be at work: by the clock on the wall of a time zone, within one day."""
 
     days: tuple
     start: str
@@ -72,6 +72,14 @@ class Timeouts:
 
 
 @dataclasses.dataclass(frozen=True)
+class Reactor:
+    """Which clusters an event may upgrade, to their target, and the checksum of the token that it must carry."""
+
+    clusters: tuple
+    token_sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Cluster:
     """The settings of one cluster."""
 
@@ -87,7 +95,8 @@ class Cluster:
     reindex_organisation: str | None = None  # the first to be re-indexed, and searched, before all are
     hops: tuple = ()
     backup: bool = True
-    window: Window | None = None
+    window: tuple = ()  # of Window; at any time, if there is none
+    estimate_seconds: int | float = 1800  # a node's upgrade, with its gates and its rejoin, until one was measured
     gates: Gates = Gates()
     timeouts: Timeouts = Timeouts()
 

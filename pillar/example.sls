@@ -1,6 +1,9 @@
 # The pillar of the master itself: in top.sls, for its own id followed by _master, e.g. 'salt.example.com_master'.
 # A key that is unknown, missing or of the wrong type is refused before anything is touched.
 chef_backend:
+  # reactor:  # which clusters an event may upgrade, to their version; see docs/reactor.md. Without it: none
+  #   clusters: [prod]
+  #   token_sha256: 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
   clusters:
     prod:
       backends: [be1, be2, be3]  # minion ids, exactly three; or one compound target that matches three
@@ -22,6 +25,12 @@ chef_backend:
       frontend_least_version: 12.17.5  # may be left out; which one a backend needs is not documented: you know yours
       reindex_organisation: acme  # only for a re-index: built again, and searched, before all others
       frontend_api: http://127.0.0.1/_status  # asked on each frontend; must answer pong
+      # window:  # one, or a list; without it at any time. Nothing is begun outside, or that is not taken to end inside
+      #   days: [sat, sun]
+      #   start: '02:00'  # by the clock on the wall of its time zone; in quotes
+      #   end: '05:00'  # the same day, up to '24:00'; a window of the next day may begin there
+      #   timezone: Europe/Berlin
+      estimate_seconds: 1800  # what a node's upgrade is taken to last, until one was measured
       gates:
         max_lag_bytes: 52428800  # bytes a follower may be behind the leader
         settle_seconds: 10  # seconds for which every service must have been up before the next node is touched

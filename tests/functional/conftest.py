@@ -89,6 +89,9 @@ def fixture_record():
         "wish": None,
         "failover": "on",
         "finished": [],
+        "since": None,
+        "took": {},
+        "waits": None,
         "down": [],
         "reindex": False,
     }

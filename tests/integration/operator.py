@@ -32,8 +32,12 @@ class Operator:
             "gates": {"settle_seconds": 1},
             "timeouts": {"ask": 10, "gate": 15, "rejoin": 40, "upgrade": 120, "api": 30},
         } | settings
-        cluster = {key: value for key, value in cluster.items() if value is not None}
-        self.lab.write_pillar({"chef_backend": {"clusters": {"prod": cluster}}})
+        self.cluster = {key: value for key, value in cluster.items() if value is not None}
+        self.lab.write_pillar({"chef_backend": {"clusters": {"prod": self.cluster}}})
+
+    def allows_events(self, reactor):
+        """Let events start an upgrade: add key ``reactor`` to the pillar as it is."""
+        self.lab.write_pillar({"chef_backend": {"clusters": {"prod": self.cluster}, "reactor": reactor}})
 
     def orders_fault(self, host, fault):
         """Have a host fail as its stand-ins know how to (a mapping, see ``product/common/faults.py``)."""
@@ -84,9 +88,9 @@ class Operator:
         leader = self.lab.salt("be1", "chef_backend.failover", "--out=json", "--static")
         return json.loads(leader.stdout)["be1"]
 
-    def record(self, node):
-        """Return the record of the open run as it lies on a node."""
-        return json.loads((self.lab.root(node) / "var/lib/salt-chef-backend/run.json").read_text())
+    def record(self, node, name="run.json"):
+        """Return the record of the open run as it lies on a node; or the last run's, ``last-run.json``."""
+        return json.loads((self.lab.root(node) / "var/lib/salt-chef-backend" / name).read_text())
 
     def starts_the_master_again(self):
         """A new master for the old keys: what it kept of the run before counts for nothing."""

@@ -129,13 +129,21 @@ def test_an_upgrade_fails_while_the_cluster_is_down_and_the_same_command_goes_on
     assert hosts(operator, "chef-server-ctl maintenance off") == ["fe1", "fe2"]
 
 
-def test_master_and_all_it_stored_are_lost_with_every_node_down(operator):
+@pytest.mark.parametrize(
+    ("command", "count"),
+    [
+        pytest.param(DOWN, 1, marks=pytest.mark.campaign, id="the leader alone is down"),
+        pytest.param(DOWN, 3, id="every node is down"),
+        pytest.param(UP, 1, marks=pytest.mark.campaign, id="the first is up again"),
+    ],
+)
+def test_master_and_all_it_stored_are_lost_while_nodes_are_down(operator, command, count):
     """Nobody can ask who led: the record on the backends tells."""
     operator.lab.exec("be1", "chef-backend-ctl", "promote", "be3")
     operator.waits_for(lambda: "be3" in operator.lab.salt("be1", "chef_backend.leader").stdout)
     operator.forgets_the_past()
     run = operator.starts_upgrading()
-    operator.waits_for(lambda: len([c for c in operator.commands(DOWN) if c.status == 0]) == 3, 180)
+    operator.waits_for(lambda: len([c for c in operator.commands(command) if c.status == 0]) == count, 240)
     loses_the_master(operator, run)
     assert {operator.record(node)["leader"] for node in operator.lab.backends} == {"be3"}
 

@@ -3,6 +3,8 @@
 import os
 import signal
 
+import pytest
+
 from tests.integration.operator import NEW, assert_finished, assert_untouched, sha256
 
 
@@ -85,6 +87,19 @@ def test_kill_9_between_two_followers_then_resume(operator):
     assert_finished(operator, operator.upgrades())
     assert operator.hosts_upgrading() == ["be2", "be3", "be1"]
     assert [t["how"] for t in operator.takeovers()] == ["hand-over"]
+
+
+@pytest.mark.campaign
+def test_kill_9_inside_the_last_followers_upgrade_which_comes_to_its_end_by_itself(operator):
+    """No follower is due any more, and failover is off: the same command switches it on for the hand-over."""
+    operator.orders_fault("be3", {"upgrade": {"hang": 3, "times": 1}})
+    run = operator.starts_upgrading()
+    operator.waits_for(lambda: operator.hosts_upgrading() == ["be2", "be3"])
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    assert_finished(operator, operator.upgrades())
+    assert operator.hosts_upgrading() == ["be2", "be3", "be1"]
+    assert [taken["how"] for taken in operator.takeovers()] == ["hand-over"]
 
 
 def test_test_mode_says_what_would_be_and_changes_nothing(operator):

@@ -4,10 +4,20 @@ One lab serves all of this, in the order of this page: what is refused leaves it
 """
 
 import json
+import os
+import signal
 
 import pytest
 
-from tests.integration.operator import NEW, OLD, Operator, assert_nothing_left_to_do, assert_untouched, sha256
+from tests.integration.operator import (
+    NEW,
+    OLD,
+    Operator,
+    assert_finished,
+    assert_nothing_left_to_do,
+    assert_untouched,
+    sha256,
+)
 from tests.lab import packages
 
 BACKENDS = ("be1", "be2", "be3")
@@ -183,3 +193,21 @@ def test_an_installation_that_was_cut_off_is_made_whole(person):
     assert "had been cut off, and is whole now" in run.stdout
     assert by_rpm(lab)["be1"] == f"chef-backend {version}\n"
     assert lab.exec("be1", "rpm", "-V", "chef-backend").stdout == ""
+
+
+@pytest.mark.campaign
+def test_a_follower_fails_and_kill_9_while_dnf_installs_then_the_same_command(rpm_lab, house):
+    operator = Operator(house.fresh(family="rpm"))
+    operator.wants(NEW, backup=False)
+    operator.orders_fault("be2", {"upgrade": {"exit": 1, "output": "disk full", "times": 1}})
+    run = operator.upgrades()
+    assert run.returncode != 0 and "be2: chef-backend-ctl upgrade ended with status 1" in run.stdout, run.stdout
+    assert operator.hosts_installing() == ["be2"], "later nodes are left alone"
+
+    run = operator.starts_upgrading()
+    operator.waits_for(lambda: operator.hosts_installing() == ["be2", "be3"], 120)
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    assert_finished(operator, operator.upgrades())
+    assert operator.hosts_upgrading() == ["be2", "be2", "be3", "be1"]
+    assert by_rpm(operator.lab) == dict.fromkeys(BACKENDS, f"chef-backend {NEW}\n")

@@ -63,6 +63,24 @@ def test_two_hops_the_second_fails_before_it_begins_and_is_gone_on_with(house):
     assert_nothing_left_to_do(operator)
 
 
+@pytest.mark.campaign
+def test_kill_9_inside_the_second_hop_then_the_same_command(house):
+    operator = Operator(house.fresh(backends="2.0.30"), way="upgrade")
+    creates_nodes(operator)
+    operator.wants(LAST, hops=[hop(operator, NEW)], reindex_organisation="default", backup=False)
+    run = operator.starts_upgrading()
+    operator.waits_for(lambda: len(operator.hosts_upgrading()) == 4, 300)
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    run = operator.upgrades()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert set(operator.versions().values()) == {LAST}
+    hosts = operator.hosts_upgrading()
+    assert sorted(hosts[:3]) == sorted(hosts[3:]) == ["be1", "be2", "be3"], "nothing is done twice"
+    assert operator.shown_failover() == "on"
+    assert_all_found(operator)
+
+
 def test_refused_before_anything_changes(house):
     operator = Operator(house.fresh(backends="2.0.30"), way="upgrade")
 

@@ -21,7 +21,7 @@ SRV = RUN / "srv"
 PACKAGES = SRV / "packages"
 PILLAR = RUN / "pillar"
 LOG = MASTER / "log"
-SERVED = ("orch", "_grains", "_modules", "_runners", "_states", "_utils")
+SERVED = ("orch", "reactor", "_grains", "_modules", "_runners", "_states", "_utils")
 
 MASTER_CONFIG = {
     "id": "hub_master",  # as Salt names a master that is given no id: its host name and _master
@@ -35,6 +35,7 @@ MASTER_CONFIG = {
     "file_roots": {"base": [str(SRV)]},
     "pillar_roots": {"base": [str(PILLAR)]},
     "module_dirs": [str(CHECKOUT)],
+    "reactor": [{"chef_backend/request/upgrade": ["salt://reactor/chef_backend_upgrade.sls"]}],  # the pillar says who
     "pki_dir": str(MASTER / "pki"),
     "cachedir": str(MASTER / "cache"),
     "log_file": str(LOG),

@@ -80,7 +80,7 @@ def test_the_least_a_cluster_needs_and_its_defaults():
         frontend_api="http://127.0.0.1/_status",
         hops=(),
         backup=True,
-        window=None,
+        window=(),
         gates=config.Gates(max_lag_bytes=52428800, settle_seconds=10),
     )
     bounds = (15, 60, 600, 3600, 1800, 600, 60, 900, 120, 600, 86400, 120)
@@ -97,9 +97,19 @@ def test_every_key_is_read():
     assert cluster.backup is False
     assert cluster.frontend_batch == "50%"
     assert cluster.frontend_api == "https://127.0.0.1/_status"
-    assert cluster.window == config.Window(("sat", "sun"), "02:00", "05:00", "Europe/Berlin")
+    assert cluster.window == (config.Window(("sat", "sun"), "02:00", "05:00", "Europe/Berlin"),)
     assert cluster.gates == config.Gates(0, 2.5)
     assert (cluster.timeouts.ask, cluster.timeouts.upgrade, cluster.timeouts.rejoin) == (1, 7200, 1800)
+
+
+def test_several_windows_that_may_touch_at_midnight():
+    late = {"days": ["sat"], "start": "22:00", "end": "24:00"}
+    early = {"days": ["sun"], "start": "00:00", "end": "04:00"}
+    cluster = config.cluster_from_pillar(pillar(changed("window", [late, early])), "prod")
+    assert cluster.window == (
+        config.Window(("sat",), "22:00", "24:00", "UTC"),
+        config.Window(("sun",), "00:00", "04:00", "UTC"),
+    )
 
 
 def test_the_example_pillar_is_right():
@@ -227,6 +237,10 @@ MISTAKES = [
     ("window:start", 120, "120", "a time such as '02:00', in quotes"),  # what YAML makes of 2:00 without them
     ("window:start", "24:00", "'24:00'", "a time"),
     ("window:end", ABSENT, "nothing", "a time"),
+    ("window:end", "24:30", "'24:30'", "up to '24:00'"),
+    ("window", [], "[]", "a window, or a list of windows"),
+    ("estimate_seconds", 0, "0", "a number of seconds above 0"),
+    ("estimate_seconds", "1h", "'1h'", "a number of seconds above 0"),
     ("window:end", "02:00", "'02:00'", "a time after start (02:00)"),
     ("window:timezone", "Europe/Atlantis", "'Europe/Atlantis'", "a time zone that this machine knows"),
     ("window:timezone", "", "''", "a time zone"),
@@ -344,7 +358,9 @@ def test_cluster_names_are_sorted_and_nothing_beside_them_is_tolerated():
     whole = {"chef_backend": {"clusters": {"prod": {}, "lab": {}}}}
     assert config.cluster_names(whole) == ["lab", "prod"]
     whole["chef_backend"]["cluster"] = {}
-    with pytest.raises(config.ConfigError, match="chef_backend:cluster: unknown key, expected clusters"):
+    with pytest.raises(
+        config.ConfigError, match="chef_backend:cluster: unknown key, expected one of clusters, reactor"
+    ):
         config.cluster_names(whole)
 
 
@@ -395,3 +411,32 @@ def test_any_value_is_read_or_refused_with_its_path(where, value):
 def test_any_pillar_is_read_or_refused(whole):
     with pytest.raises(config.ConfigError):
         config.cluster_from_pillar(whole, "prod")
+
+
+# what events may start
+
+
+def allowed(**reactor):
+    given = {"clusters": ["prod"], "token_sha256": "0" * 64} | reactor
+    return {"chef_backend": pillar(LEAST)["chef_backend"] | {"reactor": given}}
+
+
+def test_which_clusters_an_event_may_upgrade():
+    assert config.reactor_from_pillar(allowed()) == config.Reactor(("prod",), "0" * 64)
+    assert config.reactor_from_pillar(pillar(LEAST)) is None
+
+
+@pytest.mark.parametrize(
+    ("mistake", "said"),
+    [
+        ({"clusters": ["staging"]}, "chef_backend:reactor:clusters: found ['staging'], expected clusters in"),
+        ({"clusters": []}, "chef_backend:reactor:clusters: found [], expected a list of clusters"),
+        ({"clusters": "prod"}, "chef_backend:reactor:clusters: found 'prod', expected a list of clusters"),
+        ({"token_sha256": "secret"}, "chef_backend:reactor:token_sha256: found 'secret', expected the sha256"),
+        ({"token": "secret"}, "chef_backend:reactor:token: unknown key, expected one of clusters, token_sha256"),
+    ],
+)
+def test_mistakes_in_what_events_may_start(mistake, said):
+    with pytest.raises(config.ConfigError) as caught:
+        config.reactor_from_pillar(allowed(**mistake))
+    assert said in str(caught.value)

@@ -55,6 +55,41 @@ def test_resume(record, gone, action, ok, said):
     assert said in answer.text
 
 
+WAITS = "the maintenance window closes in 5 s, and 60 s are needed"
+WAITING = run(state=records.PAUSED, waits=WAITS)
+
+
+def test_pausing_what_waits_for_its_window_keeps_it_paused():
+    answer = control.pause(WAITING, "the run ended as paused")
+    assert (answer.action, answer.ok) == (control.HOLD, True)
+    assert "stays paused until it is resumed" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("record", "gone", "outside", "due", "ended", "action", "ok", "said"),
+    [
+        (None, None, "no window is open", ["be1"], None, control.NOTHING, True, "no window is open"),
+        (None, None, None, [], None, control.NOTHING, True, "nothing is due"),
+        (None, None, None, ["be2", "be1"], None, control.START, True, "due: be2, be1"),
+        (None, None, None, ["be2"], run(state=records.DONE), control.START, True, "due: be2"),
+        (None, None, None, ["be2"], run(state=records.ABORTED), control.NOTHING, True, "was aborted"),
+        (None, None, None, ["be2"], run(state=records.ABORTED, target="2.0.30"), control.START, True, "due: be2"),
+        (run(), None, None, [], None, control.NOTHING, True, "under way already, at 'open'"),
+        (run(), GONE, None, [], None, control.NOTHING, False, f"({GONE}): a person looks at it"),
+        (run(state=records.FAILED), "x", None, [], None, control.NOTHING, False, "a person looks at it"),
+        (run(state=records.ABANDONED), "x", None, [], None, control.NOTHING, False, "a person looks at it"),
+        (run(state=records.PAUSED), "x", None, [], None, control.NOTHING, True, "was paused by a person"),
+        (WAITING, "x", None, [], None, control.START, True, "goes on from 'open'"),
+        (WAITING, "x", "no window is open", [], None, control.NOTHING, True, "no window is open"),
+        (dataclasses.replace(WAITING, target="3.1.1"), "x", None, [], None, control.NOTHING, False, "the pillar says"),
+    ],
+)
+def test_scheduled(record, gone, outside, due, ended, action, ok, said):
+    answer = control.scheduled(record, gone, outside, due, ended, ["2.2.0", "2.3.16"])
+    assert (answer.action, answer.ok) == (action, ok)
+    assert said in answer.text
+
+
 @pytest.mark.parametrize(
     ("record", "gone", "half_done", "action", "ok", "said"),
     [

@@ -91,14 +91,52 @@ def test_backends_and_frontends_are_not_upgraded_over_an_unfinished_run_of_the_o
     refused(gates.same_kind, RECORD, "frontends", said="run r1 of the backends to 2.3.16 is unfinished (open)")
 
 
-def test_what_no_orchestration_can_do_yet_is_refused_and_several_hops_by_a_way_alone():
+SATURDAY_3_O_CLOCK = 1795834800  # 2026-11-28 03:00 UTC
+MONDAY = SATURDAY_3_O_CLOCK + 2 * 86400
+
+
+def windowed(*windows, **settings):
+    """A cluster that is upgraded on Saturdays from 2 to 5."""
+    windows = windows or (config.Window(("sat",), "02:00", "05:00", "UTC"),)
+    return config.Cluster("prod", ("be1", "be2", "be3"), NEW, config.Package("/x.deb", "0"), window=windows, **settings)
+
+
+def test_i6_nothing_starts_outside_its_window():
+    gates.in_window(windowed(), SATURDAY_3_O_CLOCK, None, [])
+    said = "no maintenance window is open; the next opens Sat 2026-12-05 02:00 UTC"
+    refused(gates.in_window, windowed(), MONDAY, None, [], said=said)
+    refused(gates.in_window, windowed(), MONDAY, RECORD, [], said=said)
+    gates.in_window(dataclasses.replace(windowed(), window=()), MONDAY, None, [])
+
+
+def test_what_must_not_stay_as_it_is_goes_on_outside_its_window():
+    off = dataclasses.replace(RECORD, failover="off")
+    down = dataclasses.replace(RECORD, way="downtime", down=("be1",))
+    clients_are_out = dataclasses.replace(RECORD, way="reindex", finished=("be2",))
+    gates.in_window(windowed(), MONDAY, RECORD, ["be2"])
+    for record in (off, down, clients_are_out):
+        gates.in_window(windowed(), MONDAY, record, [])
+
+
+def test_a_node_is_not_begun_if_what_it_is_taken_to_last_does_not_fit():
+    """Saturday at 3: two hours are left."""
+
+    def fits(seen=None, record=RECORD, count=1, **settings):
+        gates.fits_window(windowed(**settings), SATURDAY_3_O_CLOCK, record, seen or views(), count)
+
+    fits()
+    fits(estimate_seconds=7200)
+    said = "closes in 7200 s, and 7201 s are needed; the next opens Sat 2026-12-05 02:00 UTC"
+    refused(lambda: fits(estimate_seconds=7201), said=said)
+    measured = dataclasses.replace(RECORD, took={"be2": 60.0})
+    fits(record=measured, estimate_seconds=7201)
+    refused(fits, None, measured, 121, said="closes in 7200 s, and 7260 s are needed")
+    refused(fits, views(be1={"earlier": {"be3": 8000.0}}), measured, said="8000 s are needed")
+
+
+def test_several_hops_are_refused_by_a_way_alone():
     plain = config.Cluster("prod", ("be1", "be2", "be3"), NEW, config.Package("/x.deb", "0"))
-    gates.all_understood(plain)
     gates.one_hop(plain)
-    window = config.Window(("sat",), "02:00", "05:00", "UTC")
-    refused(
-        gates.all_understood, dataclasses.replace(plain, window=window), said="clusters:prod:window: windows are not"
-    )
     hops = (config.Hop(Version(2, 2, 0), plain.package),)
     said = "2.2.0 -> 2.3.16 is more than one hop: use orch.chef_backend_upgrade"
     refused(gates.one_hop, dataclasses.replace(plain, hops=hops), said=said)

@@ -12,7 +12,9 @@ from saltext.chef_backend import chef_backend_record as records
 from tests.unit.answered import RECORD
 
 OWNER = RECORD.owner
-REQUIRED = sorted(f.name for f in dataclasses.fields(records.Record) if f.default is dataclasses.MISSING)
+REQUIRED = sorted(
+    f.name for f in dataclasses.fields(records.Record) if f.default is f.default_factory is dataclasses.MISSING
+)
 
 
 def changed(**fields):
@@ -50,6 +52,24 @@ def test_a_heartbeat_changes_only_what_it_is_told():
     later = RECORD.at(2500.0, step="upgrade be2", node="be2")
     assert later == dataclasses.replace(RECORD, heartbeat=2500.0, step="upgrade be2", node="be2")
     assert RECORD.heartbeat == 2100.0
+
+
+def test_what_a_node_took_is_measured_from_its_turn_to_the_next_in_its_own_copy():
+    turn = RECORD.amended({"turn": "be2", "heartbeat": 3000.0})
+    assert turn.amended({"turn": "be2", "heartbeat": 3004.0}).since == 3000.0, "gates are waited for, too"
+    done = dataclasses.replace(turn, finished=("be2",))
+    passed = done.amended({"turn": "be3", "heartbeat": 3012.54})
+    assert (passed.took, passed.since) == ({"be2": 12.5}, 3012.54)
+    assert passed.amended({"turn": None, "heartbeat": 3100.0}).took == {"be2": 12.5}, "be3 has not finished here"
+    assert turn.amended({"turn": None, "heartbeat": 3100.0}).took == {}, "nor be2 in the copy of another node"
+    other = dataclasses.replace(RECORD, heartbeat=1.0, took={"be3": 7.0})
+    assert records.newest([passed, other]).took == {"be2": 12.5, "be3": 7.0}
+
+
+def test_what_was_not_measured_whole_does_not_count():
+    """The run was gone on with: what the node took until then is not known."""
+    resumed = dataclasses.replace(RECORD, turn=None, since=None, finished=("be2",))
+    assert resumed.amended({"turn": "be3", "heartbeat": 3000.0}).took == {}
 
 
 @pytest.mark.parametrize("text", ["", "{", "not JSON", '{"run": "r1"', "[" * 100_000])

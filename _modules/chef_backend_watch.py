@@ -1,0 +1,146 @@
+"""A run, seen live from a second terminal, on the master; and the runs that were."""
+
+import sys
+import time
+
+from salt.exceptions import CommandExecutionError
+
+try:
+    from saltext.chef_backend import chef_backend_journal as journal
+    from saltext.chef_backend import chef_backend_plan as plans
+    from saltext.chef_backend import chef_backend_record as records
+    from saltext.chef_backend import chef_backend_watch as shows
+except ImportError:
+    import chef_backend_journal as journal
+    import chef_backend_plan as plans
+    import chef_backend_record as records
+    import chef_backend_watch as shows
+
+QUIET = 5  # seconds without an event after which the record is looked at
+CLEAR = "\x1b[2J\x1b[H"
+MOVED = ("rejoin", "failover on", "failover off", "verify")  # after these, roles and versions may be others
+
+
+def __virtual__():
+    return True
+
+
+def watch(cluster):
+    """Show a cluster's run on standard error until it ends: a table where that is a terminal, else a line an event.
+
+    :param cluster: the cluster's name.
+    :returns: ``{"ok": whether it reached its target, "text", "run", "state"}``.
+    :raises CommandExecutionError: no run is under way.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_watch.watch prod with_pillar=True
+    """
+    with __salt__["chef_backend_progress.listen"]() as bus:  # before anything is read: nothing is missed in between
+        record = _newest(cluster)
+        if record is None or record.state != records.OPEN:
+            raise CommandExecutionError(f"no run of {cluster} is under way; {_last(record)}")
+        entries, _ = __salt__["chef_backend_history.entries"](cluster, record.run)
+        return _until_its_end(cluster, bus, record, entries)
+
+
+def history(cluster, run=None):
+    """Return the runs of a cluster that are known, or all that was told of one.
+
+    :param cluster: the cluster's name.
+    :param run: a run's id.
+    :returns: ``{"ok": True, "text", ...}``.
+    :raises CommandExecutionError: there is no such run.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_watch.history prod with_pillar=True
+    """
+    known = __salt__["chef_backend_history.runs"](cluster)
+    if run is None:
+        shown = [shows.run_row(record, _date) for record in known]
+        return {"ok": True, "cluster": cluster, "runs": shown, "text": shows.history_text(shown)}
+    found = [record for record in known if record.run == str(run)]
+    if not found:
+        names = ", ".join(record.run for record in known) or "none"
+        raise CommandExecutionError(f"{cluster} has no run {str(run)!r}, known are: {names}")
+    entries, troubles = __salt__["chef_backend_history.entries"](cluster, str(run))
+    return {
+        "ok": True,
+        "run": found[0].to_dict(),
+        "entries": [entry.to_dict() for entry in entries],
+        "troubles": troubles,
+        "cost": vars(journal.sum_up(entries)),
+        "text": shows.told_text(found[0], entries, troubles, __salt__["chef_backend_progress.clock"]),
+    }
+
+
+def _until_its_end(cluster, bus, record, entries):
+    clock, nodes, took = __salt__["chef_backend_progress.clock"], _nodes(cluster), _took(cluster, record)
+    terminal = sys.stderr.isatty()
+    for entry in entries if not terminal else ():
+        print(journal.line(entry, clock), file=sys.stderr, flush=True)
+    while True:
+        if terminal:
+            now = time.time()
+            text = shows.screen(record, shows.rows(nodes, entries, took, now), entries, now)
+            print(f"{CLEAR}{text}", file=sys.stderr, flush=True)
+        entry = __salt__["chef_backend_progress.wait"](cluster, bus, 1 if terminal else QUIET)
+        fresh = entry is not None and entry.run == record.run and entry not in entries
+        if fresh:
+            entries.append(entry)
+            if not terminal:
+                print(journal.line(entry, clock), file=sys.stderr, flush=True)
+        if fresh and terminal and entry.step in MOVED:
+            nodes = _nodes(cluster)
+        quiet = time.time() - max(one.time for one in entries) > QUIET if entries else True
+        if (fresh and entry.step in (*MOVED, "close")) or (quiet and not fresh):
+            record = _same(cluster, record)
+            if record.state != records.OPEN:
+                return _ended(record, entries)
+            gone = __salt__["chef_backend_hold.gone"](record)
+            if gone:
+                text = f"nobody drives run {record.run} any more: {gone}; {records.advice(record, time.time())}"
+                return {"ok": False, "text": text, "run": record.run, "state": record.state}
+
+
+def _ended(record, entries):
+    cost = journal.sum_up(entries)
+    text = f"run {record.run} to {record.target} is {record.state}; failover was off for {cost.exposure} s"
+    return {"ok": record.state == records.DONE, "text": text, "run": record.run, "state": record.state}
+
+
+def _newest(cluster):
+    known = __salt__["chef_backend_history.runs"](cluster)
+    return known[0] if known else None
+
+
+def _same(cluster, record):
+    """Return the run's record as it is now; as it was, if it cannot be had: backends are restarted meanwhile."""
+    try:
+        known = __salt__["chef_backend_history.runs"](cluster)
+    except CommandExecutionError:
+        return record
+    return next((one for one in known if one.run == record.run), record)
+
+
+def _nodes(cluster):
+    return plans.node_rows(__salt__["chef_backend_nodes.views"](cluster, ["version", "cluster_status"]), "")
+
+
+def _took(cluster, record):
+    known = __salt__["chef_backend_history.runs"](cluster)
+    before = [one for one in known if one.run != record.run and one.took]
+    return {**(before[0].took if before else {}), **record.took}
+
+
+def _last(record):
+    return f"the last is {record.run} to {record.target}, {record.state}" if record else "none is known"
+
+
+def _date(moment):
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))

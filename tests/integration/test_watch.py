@@ -1,0 +1,69 @@
+"""A second terminal: watch shows a run live, and history finds it again with every command that changed something."""
+
+import json
+import os
+import signal
+import subprocess
+
+from tests.integration.test_steering import types
+
+
+def watches(operator, *words):
+    captured = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return operator.lab.salt_run_popen("chef_backend.watch", "prod", *words, **captured)
+
+
+def ran(operator, nodes):
+    """What the laboratory's own journal saw: host, words and status of each changing command of the product."""
+    seen = [c for c in operator.changing_commands() if c.host in nodes and c.argv[0].startswith("chef-")]
+    return sorted((c.host, " ".join(c.argv), c.status) for c in seen)
+
+
+def test_a_run_is_watched_and_found_again(operator):
+    assert "no run of prod is under way" in types(operator, "watch", status=1)
+    run = operator.starts_upgrading()
+    operator.waits_for(lambda: operator.commands("chef-backend-ctl set-cluster-failover off"))
+    lines, as_json = watches(operator), watches(operator, "text=False", "--out=json")
+    run.communicate(timeout=180)
+    assert run.returncode == 0
+    stdout, shown = lines.communicate(timeout=60)
+    assert lines.returncode == 0, stdout + shown
+    assert "is done; failover was off for" in stdout
+    for words in (
+        "open done",
+        "be2      install ...",
+        "be3      rejoin done",
+        "be1      chef-backend-ctl upgrade --failover",
+    ):
+        assert words in shown, shown
+    assert shown.index("open done") < shown.index("be2      rejoin done") < shown.index("close done")
+    stdout, _ = as_json.communicate(timeout=60)
+    (ended,) = json.loads(stdout)
+    assert (ended["ok"], ended["state"]) == (True, "done")
+
+    assert ended["run"] in types(operator, "history")
+    told = operator.lab.salt_run("chef_backend.history", "prod", ended["run"], "text=False", "--out=json")
+    (told,) = json.loads(told.stdout)
+    commands = [entry for entry in told["entries"] if entry["step"] == "command"]
+    nodes = (*operator.lab.backends, *operator.lab.frontends)
+    found = [(e["node"], " ".join(e["data"]["argv"]), e["data"]["status"]) for e in commands]
+    assert sorted(one for one in found if not one[1].startswith("install ")) == ran(operator, nodes)
+    assert [e["node"] for e in commands if e["data"]["argv"][0] == "install"] == ["be2", "be3", "be1"]
+    assert told["cost"]["hand_overs"] == 1 and told["cost"]["failed"] == 0 and told["troubles"] == []
+    switched = operator.commands("chef-backend-ctl set-cluster-failover")
+    off = sum(on.end - off.end for off, on in zip(switched[::2], switched[1::2], strict=True))
+    assert abs(told["cost"]["exposure"] - off) < 2, (told["cost"], off)
+    missing = operator.lab.salt_run("chef_backend.history", "prod", "20200101")
+    assert missing.returncode == 1 and "prod has no run '20200101', known are: " in missing.stdout
+
+
+def test_a_run_that_dies_while_it_is_watched(operator):
+    run = operator.starts_upgrading()
+    operator.waits_for(lambda: operator.commands("chef-backend-ctl set-cluster-failover off"))
+    watched = watches(operator)
+    operator.waits_for(lambda: operator.commands("chef-backend-ctl upgrade"))
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    stdout, stderr = watched.communicate(timeout=90)
+    assert watched.returncode == 1, stdout + stderr
+    assert "nobody drives run" in stdout and "is no more" in stdout, stdout + stderr

@@ -1,0 +1,48 @@
+"""A maintenance window closes in the middle of a run: it pauses with failover on, and the schedule goes on with it."""
+
+import datetime
+import time
+
+from tests.integration.operator import NEW, assert_finished, assert_untouched
+from tests.integration.test_steering import types
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def window(begin, minutes):
+    """A window of some minutes, from the full minute of a moment (epoch seconds) on."""
+    start = datetime.datetime.fromtimestamp(begin, datetime.UTC)
+    end = start + datetime.timedelta(minutes=minutes)
+    closes = "24:00" if end.date() != start.date() else end.strftime("%H:%M")
+    return {"days": [DAYS[start.weekday()]], "start": start.strftime("%H:%M"), "end": closes}
+
+
+def test_the_window_closes_before_the_second_follower_and_the_schedule_goes_on_in_the_next(operator):
+    tomorrow = window(time.time() + 86400, 1)
+    operator.wants(NEW, backup=False, window=tomorrow)
+    words = ("no maintenance window is open; the next opens",)
+    assert_untouched(operator, operator.upgrades(), *words)
+    assert words[0] in operator.lab.salt_run("chef_backend.plan", "prod").stdout
+    assert words[0] in types(operator, "scheduled"), "nothing to do is no failure"
+
+    now = time.time()
+    first, second = now, now - now % 60 + 180  # closed for a minute at least in between, whenever in a minute this is
+    windows = [window(first, 2), window(second, 10)]
+    operator.orders_fault("be2", {"upgrade": {"hang": 60, "times": 1}})
+    operator.wants(NEW, backup=False, window=windows, estimate_seconds=30)
+    run = operator.upgrades()
+    assert run.returncode != 0, "a paused run has not reached its end"
+    assert "it waits: " in run.stdout, run.stdout
+    assert operator.hosts_upgrading() == ["be2"]
+    assert operator.shown_failover() == "on"
+    assert "it waits: " in types(operator, "status")
+    assert "the next opens" in types(operator, "scheduled"), "what is left of the first window is not enough"
+    assert operator.hosts_upgrading() == ["be2"]
+
+    operator.waits_for(lambda: time.time() > second, 200)
+    done = operator.lab.salt_run("chef_backend.scheduled", "prod")
+    assert_finished(operator, done)
+    assert operator.hosts_upgrading() == ["be2", "be3", "be1"], "nothing is done twice"
+    assert "nothing is due" in types(operator, "scheduled")
+    took = operator.record("be1", "last-run.json")["took"]
+    assert set(took) == {"be1", "be2", "be3"} and took["be2"] > 60 > took["be3"]
