@@ -28,7 +28,7 @@ LEGEND = (
     ("work", "install"),
     ("wait", "rejoin"),
     ("calm", "backup, who leads"),
-    ("other", "any other step"),
+    ("other", "any other step, the next one who leads"),
 )
 
 STYLE = """
@@ -50,7 +50,7 @@ p{margin:.3rem 0}svg{display:block;width:100%;background:var(--track);border-rad
 .legend span{display:inline-block;width:.8rem;height:.8rem;border-radius:2px;margin-right:.35rem}
 table{width:100%;border-collapse:collapse;font-size:.85rem}caption{text-align:left;font-weight:600;padding:.3rem 0}
 th,td{text-align:left;vertical-align:top;padding:.25rem .4rem;border-bottom:1px solid var(--line)}
-thead th{color:var(--soft)}code{font:.95em ui-monospace,"DejaVu Sans Mono",monospace}.no{color:var(--bad);font-weight:600}
+thead th{color:var(--soft)}code{font:.95em ui-monospace,"DejaVu Sans Mono",monospace}
 @media(max-width:40rem){body{padding:.6rem}th,td{padding:.2rem .25rem}}
 """
 
@@ -83,7 +83,9 @@ def _safe(value):
 
 
 def _facts(timeline):
-    rows = [f'<tr><th scope="row">{_safe(name)}</th><td>{_safe(text)}</td></tr>' for name, text in report.facts(timeline)]
+    rows = [
+        f'<tr><th scope="row">{_safe(name)}</th><td>{_safe(text)}</td></tr>' for name, text in report.facts(timeline)
+    ]
     return f"<table><caption>What it was, and what it cost</caption><tbody>{''.join(rows)}</tbody></table>"
 
 
@@ -147,8 +149,7 @@ def _how(span):
 
 def _gates(timeline):
     lines = [
-        (f"{gate.at:.1f}", gate.node, gate.what, gate.value, gate.bound, "holds" if gate.held else "DOES NOT HOLD")
-        for gate in timeline.gates
+        (f"{gate.at:.1f}", gate.node, gate.what, gate.value, gate.bound, report.held(gate)) for gate in timeline.gates
     ]
     return _table("Gates", ("at, s", "node", "what", "value", "bound", ""), lines)
 

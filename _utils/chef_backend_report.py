@@ -57,7 +57,8 @@ def outage(timeline):
     if timeline.writes is None:
         return "not measured: no probe looked"
     if not timeline.total_outage:
-        return "none seen by the probe"
+        known = any(span.what == "taken" for span in timeline.writes.spans)
+        return "none seen by the probe" if known else "unknown: the probe got no write through"
     return f"longest {timeline.longest_outage} s, in all {timeline.total_outage} s"
 
 
@@ -79,7 +80,12 @@ def gate_text(gate):
     """Return a gate's value and bound in words."""
     bound = f" (bound {gate.bound})" if gate.bound else ""
     value = f": {gate.value}{bound}" if gate.value or bound else ""
-    return plain(f"{'holds' if gate.held else 'DOES NOT HOLD'}  {gate.node}  {gate.what}{value}")
+    return plain(f"{held(gate)}  {gate.node}  {gate.what}{value}")
+
+
+def held(gate):
+    """Return whether a gate held, in words."""
+    return {None: "waited", True: "holds"}.get(gate.held, "DOES NOT HOLD")
 
 
 def command_text(one):

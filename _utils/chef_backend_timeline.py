@@ -53,7 +53,7 @@ class Gate:
     """One value that a gate looked at."""
 
     at: float
-    held: bool
+    held: bool | None  # None: it was waited for
     node: str
     what: str
     value: str
@@ -173,7 +173,7 @@ def _rows(clock, entries, record):
         spans[entry.node].append(Span(clock.at(begin), clock.at(entry.time), entry.step, entry.how))
     for (node, step), begins in waiting.items():
         if step == GATE:
-            continue  # a gate that is waited for says so, and later only that it holds
+            continue  # that it is waited for is told, not always that it holds
         spans[node] += [Span(clock.at(begin), clock.length, step, OPEN) for begin in begins]
         odd += [f"{node}: {step} began, but its end was not told"] * len(begins)
     rows = [Row(name, tuple(sorted(spans[name], key=lambda s: (s.begin, s.end, s.what)))) for name in names]
@@ -210,18 +210,25 @@ def _writes(clock, entries):
     told = [entry for entry in entries if entry.step == PROBE]
     if not told:
         return None
-    spans, state, since = [], END, clock.at(told[0].time)
+    spans, state, since = [], None, clock.at(told[0].time)
     for entry in told:
-        new = FAILED if entry.how == FAILED else END
-        if new != state:
-            spans.append(_taken(since, clock.at(entry.time), state))
-            state, since = new, clock.at(entry.time)
-    spans.append(_taken(since, clock.length, state))
+        new = _seen(entry)
+        if state is None:
+            state = new
+        elif new != state:
+            # a write that failed was tried this long before
+            at = max(since, clock.at(entry.time - (entry.seconds or 0))) if new == "refused" else clock.at(entry.time)
+            spans.append(Span(since, at, state, FAILED if state == "refused" else END))
+            state, since = new, at
+    spans.append(Span(since, clock.length, state, FAILED if state == "refused" else END))
     return Row("writes", tuple(spans))
 
 
-def _taken(begin, end, how):
-    return Span(begin, end, "refused" if how == FAILED else "taken", how)
+def _seen(entry):
+    """What the probe saw; an error before any write was taken may be its own."""
+    if entry.how == BEGIN and entry.data.get("error"):
+        return "unknown"
+    return "refused" if entry.how == FAILED else "taken"
 
 
 def _argv(entry):
@@ -241,9 +248,9 @@ def _command(clock, entry):
 
 def _gates(clock, entry):
     """The values of a gate; one without any is told by its comment."""
-    if entry.step != GATE or entry.how == BEGIN:
+    if entry.step != GATE:
         return []
-    held = entry.how == END
+    held = None if entry.how == BEGIN else entry.how == END
     values = entry.data.get("values")
     values = [value for value in values if isinstance(value, dict)] if isinstance(values, (list, tuple)) else []
     if not values:

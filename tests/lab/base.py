@@ -52,8 +52,8 @@ def key(packages=PACKAGES) -> str:
 def ensure(quiet: bool = False, name: str = "base", packages=PACKAGES) -> Path:
     """Build a layer if this machine has none that fits.
 
-    quiet: say nothing on stderr; name: the layer's; packages: what is in it. Returns the path of its archive. Raises LabError with apt's last lines if the
-    packages cannot be had.
+    quiet: say nothing on stderr; name: the layer's; packages: what is in it. Returns the path of its archive.
+    Raises LabError with apt's last lines if the packages cannot be had.
     """
     require_root()
     if shutil.which("apt-get") is None or not Path("/var/lib/dpkg/status").exists():
