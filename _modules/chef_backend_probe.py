@@ -73,7 +73,7 @@ def start(cluster, run, jid):
     except (CommandExecutionError, SaltException, OSError, RuntimeError) as err:
         log.warning("run %s: the probe cannot be started: %s", run, err)
         return False
-    __context__[_key(jid)] = (over, client, probe.frontend, run)
+    __context__[_key(jid)] = (over, probe.frontend, run)
     return True
 
 
@@ -86,7 +86,7 @@ def end(jid):
 
         salt-run salt.cmd chef_backend_probe.end 20261122120000000000
     """
-    over, client, frontend, run = __context__.pop(_key(jid), (None, None, None, None))
+    over, frontend, run = __context__.pop(_key(jid), (None, None, None))
     if over is None:
         return False
     over.set()

@@ -64,10 +64,10 @@ def _write(path, text):
             file.flush()
             os.fsync(file.fileno())
         os.replace(made, path)
-    except OSError as err:
+    except (OSError, ValueError) as err:  # ValueError: a byte that no path may have
         if made is not None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(made)
         raise CommandExecutionError(
-            f"html={path} cannot be written: {err.strerror}: name a file in a folder that is there"
+            f"html={path!r} cannot be written: {getattr(err, 'strerror', err)}: name a file in a folder that is there"
         ) from err

@@ -15,6 +15,7 @@ try:
         Gates,
         Hop,
         Package,
+        Probe,
         Reactor,
         Server,
         Timeouts,

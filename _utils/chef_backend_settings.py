@@ -109,6 +109,7 @@ class Cluster:
     backup: bool = True
     window: tuple = ()  # of Window; at any time, if there is none
     estimate_seconds: int | float = 1800  # a node's upgrade, with its gates and its rejoin, until one was measured
+    probe: Probe | None = None
     gates: Gates = Gates()
     timeouts: Timeouts = Timeouts()
 

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
-from saltext.chef_backend import chef_backend_page, chef_backend_timeline
 
+from saltext.chef_backend import chef_backend_page, chef_backend_timeline
 from tests.lab.browser import Browser
 from tests.lab.common import CACHE, CHECKOUT
 from tests.unit.told import entry, record, whole_run

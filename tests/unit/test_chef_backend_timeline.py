@@ -7,11 +7,11 @@ from html.parser import HTMLParser
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
+
 from saltext.chef_backend import chef_backend_journal as journal
 from saltext.chef_backend import chef_backend_page as pages
 from saltext.chef_backend import chef_backend_report as reports
 from saltext.chef_backend import chef_backend_timeline as timelines
-
 from tests.unit.told import OPENED, RUN, command, entry, record, step, upgrade, whole_run
 
 
