@@ -1,6 +1,7 @@
 """The report's page in a real browser, opened from disk: drawn, quiet, in the light, in the dark and on a phone.
 
-Needs root and no lab. `REFRESH_PICTURES=1` also renews the picture in docs/.
+Needs root and no lab; run outside of one, since the browser is fetched when first used.
+`REFRESH_PICTURES=1` also renews the picture in docs/.
 """
 
 import os
@@ -34,8 +35,17 @@ def fixture_browser(tmp_path_factory):
     for name, entries in (("report.html", whole_run()), ("long.html", [*whole_run(), long])):
         page = chef_backend_page.page(chef_backend_timeline.build(record(), entries))
         (shown / name).write_text(page, encoding="utf-8")
+    bad = '<div style="width:2000px">x</div><img src="x.png" alt=""><script>console.error(1); nothing()</script>'
+    (shown / "bad.html").write_text(bad, encoding="utf-8")
     with Browser(shown) as someone:
         yield someone
+
+
+def test_what_is_looked_for_is_seen_on_a_bad_page(browser):
+    browser.open("bad.html", width=360, height=740, scheme="light")
+    assert browser.measure("document.documentElement.scrollWidth") > 360
+    assert "file:///shown/x.png" in browser.requests()
+    assert len(browser.complaints()) >= 2
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
