@@ -143,6 +143,7 @@ def begin(jid, views, found, resumed, **fields):
     __salt__["chef_backend_nodes.ask_all"](record.backends, "chef_backend_deadman.arm", interval)
     __salt__["chef_backend_pulse.start"](record.backends, jid, interval)
     __salt__["chef_backend_progress.follow"](record.cluster, record.run)
+    __salt__["chef_backend_probe.start"](record.cluster, record.run, jid)
     return record
 
 

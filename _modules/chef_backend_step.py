@@ -5,14 +5,17 @@ import time
 from salt.exceptions import CommandExecutionError
 
 try:
+    from saltext.chef_backend import chef_backend_answers as answers
     from saltext.chef_backend import chef_backend_gates as checks
     from saltext.chef_backend import chef_backend_outcome as outcome
     from saltext.chef_backend import chef_backend_record as records
 except ImportError:
+    import chef_backend_answers as answers
     import chef_backend_gates as checks
     import chef_backend_outcome as outcome
     import chef_backend_record as records
 
+LEADS = "chef_backend_step.leads"
 LOOK = "chef_backend_step.look"  # in __context__: what the last step saw and left as it was
 LOOK_IS_GOOD = 5  # seconds
 
@@ -92,6 +95,8 @@ def keep(cluster, views, record):
         salt-run salt.cmd chef_backend_step.keep prod '{}' null
     """
     __context__[LOOK] = {"cluster": cluster, "views": views, "record": record, "at": time.monotonic()}
+    if record is not None:
+        _tell_who_leads(views, record)
 
 
 def nested(mods, pillar, jid, test=False):
@@ -156,3 +161,16 @@ def until_holds(check, bound):
                 "gate", "begin", node=__pillar__.get("cluster"), comment=f"waits up to {bound} s: {told}"
             )
         time.sleep(0.3)
+
+
+def _tell_who_leads(views, record):
+    """Tell who leads, when that is another node than when it was looked at before."""
+    try:
+        leads = answers.leader(views)
+    except ValueError:
+        return  # the cluster is down, or between two leaders
+    key = f"{LEADS}.{record.run}"
+    if leads != __context__.get(key, record.leader):
+        told = {"node": leads, "run": record.run, "cluster": record.cluster}
+        __salt__["chef_backend_progress.tell"]("leads", "end", **told)
+    __context__[key] = leads

@@ -80,6 +80,26 @@ def history(cluster, run=None, text=True):
     return _answer(lambda: [_master("chef_backend_watch.history", cluster, run)], text)
 
 
+def report(cluster, run=None, text=True, html=None):
+    """Report a run: a timeline, what it cost, its gates and its commands.
+
+    :param cluster: the cluster's name.
+    :param run: the run's id; the newest run if not given.
+    :param text: as for ``status``.
+    :param html: absolute path of a file on this master to write the report to as one self-contained page.
+    :returns: text, or a mapping in a list. Exit status 1 if there is no such run, or the file cannot be written.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run chef_backend.report prod
+        salt-run chef_backend.report prod 20261122120000000000 html=/root/report.html
+        salt-run chef_backend.report prod text=False --out=json
+    """
+    return _answer(lambda: [_master("chef_backend_reports.report", cluster, run, html)], text)
+
+
 def pause(cluster):
     """Have a run end before it touches another node; failover is on meanwhile, ``resume`` goes on with it.
 

@@ -77,7 +77,9 @@ def backed_up(name, timeout=600):
         members = listed["stdout"].splitlines()
         if listed["retcode"] != 0 or not members:
             raise CommandExecutionError(f"{new[-1]} is no whole archive: {listed['stderr'] or 'it is empty'}")
-        return _done(ret, f"{new[-1]}: {os.path.getsize(new[-1])} bytes, {len(members)} members, readable to its end")
+        size = os.path.getsize(new[-1])
+        __salt__["chef_backend_progress.tell"]("backup", "end", data={"archive": new[-1], "size": size})
+        return _done(ret, f"{new[-1]}: {size} bytes, {len(members)} members, readable to its end")
     return ret
 
 

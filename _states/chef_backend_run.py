@@ -212,6 +212,7 @@ def closed(name, cluster):
             ret.update(result=True, comment="this orchestration holds no run: nothing to close")
             return ret
         __salt__["chef_backend_pulse.stop"](record.owner.jid)
+        __salt__["chef_backend_probe.end"](record.owner.jid)
         if record.state == records.ABANDONED:
             ret["comment"] = records.given_up(record)
             return ret

@@ -15,6 +15,7 @@ try:
         Gates,
         Hop,
         Package,
+        Probe,
         Reactor,
         Server,
         Timeouts,
@@ -22,7 +23,7 @@ try:
     )
     from saltext.chef_backend.chef_backend_version import Version
 except ImportError:
-    from chef_backend_settings import Cluster, Gates, Hop, Package, Reactor, Server, Timeouts, Window
+    from chef_backend_settings import Cluster, Gates, Hop, Package, Probe, Reactor, Server, Timeouts, Window
     from chef_backend_version import Version
 
 ROOT = "chef_backend:clusters"
@@ -37,6 +38,8 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 END = re.compile(rf"{TIME.pattern}|24:00")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+ADDRESS = re.compile(r"https?://[A-Za-z0-9_.:\[\]-]+(?:/[A-Za-z0-9_./-]*)?")
+FILE = re.compile(r"/(?!.*\.\./)[A-Za-z0-9_./@+-]+")
 API = re.compile(r"https?://[A-Za-z0-9_.:\[\]-]+/[A-Za-z0-9_./-]*")
 ORGANISATION = re.compile(r"[a-z0-9][a-z0-9_-]{0,254}")
 FUNCTION = re.compile(r"[a-z][a-z0-9_]{0,63}\.[a-z][a-z0-9_]{0,63}")
@@ -114,6 +117,7 @@ def cluster_from_pillar(pillar, name):
         ),
         "server": reader.server("server"),
         "window": reader.windows("window"),
+        "probe": reader.probe("probe", frontends),
         "estimate_seconds": reader.value(
             "estimate_seconds",
             Cluster.estimate_seconds,
@@ -307,6 +311,26 @@ class _Reader:
             drain=drain,
             undrain=undrain,
         )
+
+    def probe(self, key, frontends):
+        if self.data.get(key) is None:
+            return None
+        inner = _Reader(self.data[key], f"{self.path}:{key}", self.problems)
+        if not isinstance(self.data[key], dict):
+            return None
+        inner.only([field.name for field in dataclasses.fields(Probe)])
+        probe = Probe(
+            frontend=inner.value("frontend", None, _fits(MINION), "a minion id"),
+            url=inner.value("url", None, _fits(ADDRESS), "an address such as https://fe1/organizations/acme"),
+            client=inner.value("client", None, _fits(MINION), "the name of a client of that organisation"),
+            key=inner.value("key", None, _fits(FILE), "the path of the client's key on the frontend"),
+            interval=inner.value("interval", 2, lambda v: _is_number(v) and 0.5 <= v <= 60, "seconds, from 0.5 to 60"),
+            ca=inner.value("ca", None, _or_none(_fits(FILE)), "the path of certificates on the frontend"),
+        )
+        named = frontends or ()  # a target is matched later: by then the probe only looks from where it is told
+        if probe.frontend and isinstance(named, tuple) and probe.frontend not in named:
+            inner.problem("frontend", probe.frontend, "one of the cluster's frontends", "the probe looks from there")
+        return probe
 
     def windows(self, key):
         found = self.data.get(key)

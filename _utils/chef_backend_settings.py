@@ -46,6 +46,18 @@ class Window:
 
 
 @dataclasses.dataclass(frozen=True)
+class Probe:
+    """A harmless write-read through one frontend, during a run."""
+
+    frontend: str  # minion id
+    url: str  # of the organisation, as the frontend itself reaches it
+    client: str
+    key: str  # path on the frontend
+    interval: int | float = 2  # seconds
+    ca: str | None = None  # path on the frontend
+
+
+@dataclasses.dataclass(frozen=True)
 class Gates:
     """Bounds that must hold."""
 
@@ -97,6 +109,7 @@ class Cluster:
     backup: bool = True
     window: tuple = ()  # of Window; at any time, if there is none
     estimate_seconds: int | float = 1800  # a node's upgrade, with its gates and its rejoin, until one was measured
+    probe: Probe | None = None
     gates: Gates = Gates()
     timeouts: Timeouts = Timeouts()
 

@@ -31,6 +31,13 @@ chef_backend:
       #   end: '05:00'  # the same day, up to '24:00'; a window of the next day may begin there
       #   timezone: Europe/Berlin
       estimate_seconds: 1800  # what a node's upgrade is taken to last, until one was measured
+      probe:  # may be left out: writes and reads one data bag item during a run, for the report's line of writes
+        frontend: fe1  # minion id: where it looks from; with frontends as a target, one that it matches
+        url: https://fe1.example.com/organizations/acme  # as this frontend reaches itself
+        client: salt-probe  # may write data bags of that organisation; item probe of bag salt-chef-backend is its own
+        key: /etc/salt/chef-probe.pem  # the client's private key, on the frontend
+        interval: 2  # seconds between two looks, from 0.5 to 60
+        ca: /var/opt/opscode/nginx/ca/fe1.example.com.crt  # may be left out: the system's certificates
       gates:
         max_lag_bytes: 52428800  # bytes a follower may be behind the leader
         settle_seconds: 10  # seconds for which every service must have been up before the next node is touched

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# lint, unit, functional, and as root the integration tests inside the lab. The first that fails ends it.
+# lint, unit, functional, and as root the report in a browser, and the integration tests inside the lab. The first that fails ends it.
 # What ran is left as JUnit files in .cache/reports, one a suite; .ci/run counts in them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,8 +22,9 @@ tools/lint.sh
 suite unit "$python"
 suite functional "$python"
 if [ "$(id -u)" -eq 0 ]; then
+    suite browser "$python"  # not in the lab: the browser's layer is built when first used, and a world has no network
     suite integration "$python" -m tests.lab run -- "$python"
-    echo "All suites passed: lint, unit, functional, integration"
+    echo "All suites passed: lint, unit, functional, browser, integration"
 else
-    echo "Passed: lint, unit, functional. The integration tests were NOT run: their lab needs root (namespaces, mounts)"
+    echo "Passed: lint, unit, functional. The browser and integration tests were NOT run: they need root (namespaces, mounts)"
 fi

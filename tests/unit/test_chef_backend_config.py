@@ -440,3 +440,36 @@ def test_mistakes_in_what_events_may_start(mistake, said):
     with pytest.raises(config.ConfigError) as caught:
         config.reactor_from_pillar(allowed(**mistake))
     assert said in str(caught.value)
+
+
+PROBE = {"frontend": "fe1", "url": "https://fe1/organizations/acme", "client": "probe", "key": "/etc/salt/p.pem"}
+
+
+def with_probe(probe, frontends=("fe1", "fe2")):
+    cluster = {**LEAST, "frontends": list(frontends) if isinstance(frontends, tuple) else frontends, "probe": probe}
+    return config.cluster_from_pillar(pillar(cluster), "prod").probe
+
+
+def test_a_probe_needs_a_frontend_an_address_a_client_and_its_key():
+    probe = with_probe(PROBE)
+    assert (probe.frontend, probe.client, probe.interval, probe.ca) == ("fe1", "probe", 2, None)
+    assert with_probe(PROBE, "G@roles:fe") == probe
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"interval": 0.1}, "interval: found 0.1, expected seconds, from 0.5 to 60"),
+        ({"interval": float("nan")}, "interval"),
+        ({"frontend": "be1"}, "frontend: found 'be1', expected one of the cluster's frontends"),
+        ({"url": "file:///etc/shadow"}, "url"),
+        ({"key": "/etc/../etc/shadow"}, "key"),
+        ({"client": None}, "client: found nothing"),
+        ({"password": "x"}, "password: unknown key"),
+    ],
+)
+def test_a_probe_that_is_wrong_is_refused_with_its_path(change, where):
+    with pytest.raises(config.ConfigError) as err:
+        with_probe(PROBE | change)
+    assert len(err.value.problems) == 1
+    assert f"chef_backend:clusters:prod:probe:{where}" in err.value.problems[0]
