@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 
 help:
 	@echo "make demo       lab up, a rolling upgrade under load, a report of what it did   (root)"
-	@echo "make test       lint, unit, functional; as root also integration, in the lab"
+	@echo "make test       lint, unit, functional; as root also browser and integration, in the lab"
 	@echo "make test-lab   the lab's own tests: elections, hand-over, crash, rejoin        (root, many minutes)"
 	@echo "make test-faults more faults of an upgrade than make test has time for   (root)"
 	@echo "make unit       unit tests only"

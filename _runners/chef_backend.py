@@ -1,4 +1,4 @@
-"""What the operator types: ``salt-run chef_backend.status``, ``plan``, ``pause``, ``resume``, ``abort``, ``scheduled``.
+"""What the operator types: ``salt-run chef_backend.status``, ``plan``, ``pause``, ``resume``, ``abort``, ``report`` ...
 
 The first two only read. A mistake ends in one message and exit status 1.
 """

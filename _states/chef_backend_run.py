@@ -149,10 +149,12 @@ def gates(name, cluster, node, role):
     with _result(name) as ret:
         settings = _ask("cluster", cluster)
         turn = {"step": f"upgrade {role} {node}", "turn": node}
-        _, record = _until_holds(lambda: _node_gates(cluster, settings, node, role, turn), settings.timeouts.gate)
+        views, record = _until_holds(lambda: _node_gates(cluster, settings, node, role, turn), settings.timeouts.gate)
         if __opts__["test"]:
             ret.update(result=None, comment=f"the gates hold; {node} would be upgraded as the {role}")
             return ret
+        values = checks.measured(views, settings, search=not record.reindex)
+        _tell(record, "gate", "end", node=node, data={"values": values})
         _tell(record, f"upgrade {role}", "begin", node=node)
         ret.update(result=True, comment=f"the gates hold: {node} is the {role}, the cluster is healthy")
     return ret
@@ -283,9 +285,9 @@ def _until_holds(check, bound):
     return __salt__["chef_backend_step.until_holds"](check, bound)
 
 
-def _tell(record, step, how, node=None, comment=None):
+def _tell(record, step, how, node=None, **more):
     __salt__["chef_backend_progress.tell"](
-        step, how, node=node or record.cluster, comment=comment, run=record.run, cluster=record.cluster
+        step, how, node=node or record.cluster, run=record.run, cluster=record.cluster, **more
     )
 
 

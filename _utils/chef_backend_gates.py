@@ -222,6 +222,28 @@ def failover_is(views, wanted):
         raise ValueError(f"failover is {found}, expected {wanted}: find out who else switches it")
 
 
+def measured(views, settings, search=True):
+    """Return what the gates that hold have measured, for the report: node, what, value and bound of each.
+
+    :param settings: ``chef_backend_settings.Cluster``.
+    :param search: whether Elasticsearch had to have settled.
+    """
+    lags = {}
+    for view in views.values():
+        lags |= answers.lag(view.get("replication"))
+    bound = f"at most {settings.gates.max_lag_bytes} bytes"
+    values = [
+        {"node": node, "what": "behind the leader", "value": f"{lag} bytes", "bound": bound}
+        for node, lag in sorted(lags.items())
+    ]
+    found = answers.youngest(views, search)
+    if found:
+        node, service, up = found
+        bound = f"at least {settings.gates.settle_seconds} s"
+        values.append({"node": node, "what": f"{service}, the youngest, up for", "value": f"{up} s", "bound": bound})
+    return values
+
+
 def settled(views, settle, search=True):
     """Every service of every backend has been up for the settle time (seconds).
 

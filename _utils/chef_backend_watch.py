@@ -35,7 +35,7 @@ def waits_for(entries):
     """Return what the last gate that did not hold said, or None if something else was told since."""
     last = None
     for entry in journal.order(entries):
-        last = entry.comment if entry.step == "gate" else None
+        last = entry.comment if entry.step == "gate" and entry.how == journal.BEGIN else None
     return last
 
 
