@@ -64,6 +64,7 @@ def test_the_second_is_refused_while_the_first_lives_and_takes_over_when_it_is_g
     assert operator.hosts_upgrading() == ["be2", "be3", "be1"], "nothing is done twice"
 
 
+@pytest.mark.campaign
 def test_the_second_steers_the_firsts_run_and_goes_on_with_it(operator, second):
     run = starts_and_is_inside_the_first_upgrade(operator)
     paused = second.salt_run("chef_backend.pause", "prod")

@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 
+import pytest
+
 from tests.integration.test_steering import types
 
 
@@ -57,6 +59,7 @@ def test_a_run_is_watched_and_found_again(operator):
     assert missing.returncode == 1 and "prod has no run '20200101', known are: " in missing.stdout
 
 
+@pytest.mark.campaign
 def test_a_run_that_dies_while_it_is_watched(operator):
     run = operator.starts_upgrading()
     operator.waits_for(lambda: operator.commands("chef-backend-ctl set-cluster-failover off"))

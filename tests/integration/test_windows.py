@@ -3,6 +3,8 @@
 import datetime
 import time
 
+import pytest
+
 from tests.integration.operator import NEW, assert_finished, assert_untouched
 from tests.integration.test_steering import types
 
@@ -17,6 +19,7 @@ def window(begin, minutes):
     return {"days": [DAYS[start.weekday()]], "start": start.strftime("%H:%M"), "end": closes}
 
 
+@pytest.mark.campaign
 def test_the_window_closes_before_the_second_follower_and_the_schedule_goes_on_in_the_next(operator):
     tomorrow = window(time.time() + 86400, 1)
     operator.wants(NEW, backup=False, window=tomorrow)
