@@ -74,7 +74,7 @@ def history(cluster, run=None):
         "run": found[0].to_dict(),
         "entries": [entry.to_dict() for entry in entries],
         "troubles": troubles,
-        "cost": vars(journal.sum_up(entries)),
+        "exposure": shows.exposure(found[0], entries),
         "text": shows.told_text(found[0], entries, troubles, __salt__["chef_backend_progress.clock"]),
     }
 
@@ -109,8 +109,8 @@ def _until_its_end(cluster, bus, record, entries):
 
 
 def _ended(record, entries):
-    cost = journal.sum_up(entries)
-    text = f"run {record.run} to {record.target} is {record.state}; failover was off for {cost.exposure} s"
+    off = shows.exposure(record, entries)
+    text = f"run {record.run} to {record.target} is {record.state}; failover was off for {off} s"
     return {"ok": record.state == records.DONE, "text": text, "run": record.run, "state": record.state}
 
 

@@ -1,6 +1,6 @@
 """What the operator types: ``salt-run chef_backend.status``, ``plan``, ``pause``, ``resume``, ``abort``, ``report`` ...
 
-The first two only read. A mistake ends in one message and exit status 1.
+Those that are no verb of a run only read. A mistake ends in one message and exit status 1.
 """
 
 import salt.config

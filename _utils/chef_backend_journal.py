@@ -86,37 +86,6 @@ def order(entries):
     return sorted(entries, key=lambda entry: entry.time)
 
 
-@dataclasses.dataclass(frozen=True)
-class Sum:
-    """What a run cost, from its journal. Times are of several clocks: as exact as these agree."""
-
-    exposure: float  # seconds with failover off, as switched; while it is off still, until the last entry
-    hand_overs: int
-    commands: int
-    failed: int
-
-
-def sum_up(entries):
-    """Return the Sum of a run's entries."""
-    exposure, off, last = 0.0, None, None
-    for entry in order(entries):
-        last = entry.time
-        if entry.step in ("failover off", "failover on", "restore failover") and entry.how == END:
-            if entry.step == "failover off":
-                off = entry.time if off is None else off
-            elif off is not None:
-                exposure, off = exposure + entry.time - off, None
-    if off is not None:
-        exposure += last - off
-    commands = [entry for entry in entries if entry.step == COMMAND]
-    return Sum(
-        exposure=round(exposure, 1),
-        hand_overs=sum("--failover" in entry.data.get("argv", ()) and entry.how == END for entry in commands),
-        commands=len(commands),
-        failed=sum(entry.how == FAILED for entry in commands),
-    )
-
-
 def _short(value):
     text = ascii(value)
     return text if len(text) <= 80 else text[:77] + "..."

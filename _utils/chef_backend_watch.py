@@ -5,9 +5,11 @@ import dataclasses
 try:
     from saltext.chef_backend import chef_backend_journal as journal
     from saltext.chef_backend import chef_backend_plan as plans
+    from saltext.chef_backend import chef_backend_timeline as timelines
 except ImportError:
     import chef_backend_journal as journal
     import chef_backend_plan as plans
+    import chef_backend_timeline as timelines
 
 # steps that say where the run is, not what a command did
 ASIDE = (journal.COMMAND, "gate")
@@ -106,12 +108,15 @@ def history_text(shown):
 
 def told_text(record, entries, troubles, clock):
     """Return what was told of one run, for a terminal."""
-    cost = journal.sum_up(entries)
     lines = [
-        f"{record.cluster}: run {record.run}, {record.way} to {record.target}, {record.state}",
-        f"failover was off for {cost.exposure} s; hand-overs: {cost.hand_overs}; commands: {cost.commands}, of which "
-        f"failed: {cost.failed}",
+        f"{record.cluster}: run {record.run}, {record.way} to {record.target}, {record.state}; failover was off for "
+        f"{exposure(record, entries)} s",
         *(journal.line(entry, clock) for entry in entries),
         *troubles,
     ]
     return "\n".join(lines)
+
+
+def exposure(record, entries):
+    """Return for how many seconds failover has been off in a run."""
+    return timelines.build(record, entries).exposure

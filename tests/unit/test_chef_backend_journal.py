@@ -1,4 +1,4 @@
-"""The journal: what is written is read again, what cannot be read is told, and what a run cost is summed up."""
+"""The journal: what is written is read again, what cannot be read is told."""
 
 import json
 
@@ -85,24 +85,3 @@ def test_an_entry_as_a_line():
 )
 def test_only_what_changes_something_stands_in_the_journal(argv, changes):
     assert journal.changes(argv) is changes
-
-
-def test_what_a_run_cost():
-    told = [
-        entry(100, "failover off", node="prod"),
-        ran(110, "chef-backend-ctl", "upgrade"),
-        entry(130, "failover on", node="prod"),
-        ran(140, "chef-backend-ctl", "upgrade", "--failover"),
-        entry(150, "failover off", node="prod"),
-        entry(152.5, "failover on", node="prod"),
-        ran(160, "chef-server-ctl", "reconfigure", status=1),
-    ]
-    assert journal.sum_up(told[::-1]) == journal.Sum(32.5, hand_overs=1, commands=3, failed=1)
-
-
-def test_failover_that_was_never_switched_on_again_counts_to_the_end():
-    told = [entry(100, "failover off"), entry(105, "failover off"), entry(140, "upgrade", "failed")]
-    assert journal.sum_up(told).exposure == 40
-    by_itself = [*told, entry(180, "restore failover")]
-    assert journal.sum_up(by_itself).exposure == 80
-    assert journal.sum_up([]) == journal.Sum(0.0, 0, 0, 0)

@@ -46,6 +46,6 @@ def test_the_runs_that_were():
 
 def test_all_that_was_told_of_a_run_and_what_is_missing():
     text = watch.told_text(RECORD, TOLD, ["be3: its part is missing"], lambda at: f"{at:.0f}")
-    assert "hand-overs: 0; commands: 1, of which failed: 0" in text
+    assert text.startswith("prod: run r1, rolling to 2.3.16, open; failover was off for 0 s")
     assert "2015  be2      chef-backend-ctl upgrade done (1.5 s)" in text
     assert text.endswith("be3: its part is missing")
