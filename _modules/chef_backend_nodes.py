@@ -175,11 +175,26 @@ def views(name, only=None, jid=None, changes=None):
         salt-run salt.cmd chef_backend_nodes.views prod with_pillar=True
     """
     bound = cluster(name).timeouts.ask
-    said = ask(backends(name), "chef_backend_node.view", only, jid, changes, timeout=bound)
-    return {
-        node: answer["value"] if answer["ok"] else {"node": node, "errors": {"answer": answer["error"]}}
-        for node, answer in said.items()
-    }
+    return _views(ask(backends(name), "chef_backend_node.view", only, jid, changes, timeout=bound))
+
+
+def views_of(names):
+    """Ask the backends of many clusters at once: silent ones hold nobody up beyond the longest bound.
+
+    :param names: names of clusters whose pillar is right.
+    :returns: ``{name: {node: answer}}``, as of :func:`views`.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_nodes.views_of '[prod, test]' with_pillar=True
+    """
+    nodes = {name: backends(name) for name in names}
+    bound = max((cluster(name).timeouts.ask for name in names), default=0)
+    everybody = [node for several in nodes.values() for node in several]
+    seen = _views(ask(everybody, "chef_backend_node.view", timeout=bound))
+    return {name: {node: seen[node] for node in several} for name, several in nodes.items()}
 
 
 def leader(name):
@@ -320,6 +335,13 @@ def _server_pillar(server):
         return None
     package = {"source": server.package.source, "sha256": server.package.sha256}
     return {"version": str(server.version), "accept_license": server.accept_license, **package}
+
+
+def _views(said):
+    return {
+        node: answer["value"] if answer["ok"] else {"node": node, "errors": {"answer": answer["error"]}}
+        for node, answer in said.items()
+    }
 
 
 def _answer(node, said, timeout):

@@ -32,6 +32,24 @@ def status(name):
     return {**shown, "text": plans.status_text(shown), "ok": shown["healthy"]}
 
 
+def every(names):
+    """Return what ``salt-run chef_backend.status`` shows of many clusters: one mapping with ``text`` and ``ok``.
+
+    A line each; what is not well with one stands below the table.
+
+    :param names: names of clusters.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_overview.every '[prod, test]' with_pillar=True
+    """
+    seen = __salt__["chef_backend_nodes.views_of"](names)
+    shown = [_status(name, _ask("cluster", name), seen[name]) for name in names]
+    return {"clusters": shown, "text": plans.every_text(shown), "ok": all(one["healthy"] for one in shown)}
+
+
 def plan(name):
     """Return what ``salt-run chef_backend.plan`` shows of a cluster: a mapping with ``text`` and ``ok``.
 

@@ -3,9 +3,6 @@
 Those that are no verb of a run only read. A mistake ends in one message and exit status 1.
 """
 
-import salt.config
-import salt.runner
-import salt.utils.master
 from salt.exceptions import CommandExecutionError
 
 
@@ -14,9 +11,9 @@ def __virtual__():
 
 
 def status(cluster=None, text=True):
-    """Show the clusters: each node's role, version and lag, failover, the run that holds it, what is not well.
+    """Show a cluster: each node's role, version and lag, failover, the run that holds it, what is not well.
 
-    :param cluster: one cluster's name; all of the pillar if not given.
+    :param cluster: one cluster's name; if not given, a line for each of the pillar, if there are several.
     :param text: a table for people; ``text=False`` returns mappings, for ``--out=json``.
     :returns: text, or a list of mappings. Exit status 1 if a cluster is not healthy or cannot be judged.
 
@@ -27,7 +24,7 @@ def status(cluster=None, text=True):
         salt-run chef_backend.status
         salt-run chef_backend.status prod text=False --out=json
     """
-    return _answer(lambda: [_master("chef_backend_overview.status", name) for name in _names(cluster)], text)
+    return _answer(lambda: _status(cluster), text)
 
 
 def plan(cluster, text=True):
@@ -191,23 +188,18 @@ def _steer(verb, cluster, *args, wait=True):
     if not done["start"]:
         return done["text"]
     if not wait:  # the reactor's own process must not own a run: it outlives the run's end
-        return f"{done['text']}: job {_launch(done['start'], cluster)}"
+        return f"{done['text']}: job {_master('chef_backend_launch.orchestration', done['start'], cluster)}"
     ended = __salt__["state.orchestrate"](
         mods=done["start"], pillar={"cluster": cluster}, orchestration_jid=str(__jid__)
     )
     return ended if ended.get("retcode") == 0 else _bad({"found": ended})
 
 
-def _launch(orchestration, cluster):
-    """Have the master run an orchestration as a process of its own; returns its job id."""
-    asked = {"fun": "state.orchestrate", "kwarg": {"mods": orchestration, "pillar": {"cluster": cluster}}}
-    opts = salt.config.client_config(__opts__["conf_file"])  # the reactor's own do not say where the master listens
-    key = salt.utils.master.get_master_key("root", opts)
-    return salt.runner.RunnerClient(opts).cmd_async({**asked, "key": key})["jid"]
-
-
-def _names(cluster):
-    return [cluster] if cluster else _master("chef_backend_nodes.names")
+def _status(cluster):
+    names = [cluster] if cluster else _master("chef_backend_nodes.names")
+    if len(names) == 1:
+        return [_master("chef_backend_overview.status", names[0])]
+    return [_master("chef_backend_overview.every", names)]
 
 
 def _master(function, *args):

@@ -27,7 +27,7 @@ except ImportError:
     from chef_backend_version import Version
 
 ROOT = "chef_backend:clusters"
-KNOWN = ("clusters", "reactor")  # below chef_backend
+KNOWN = ("clusters", "fleet", "reactor")  # below chef_backend
 UNVERIFIED = "skip-verification"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")  # of a cluster: part of event tags and file names
 MINION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")

@@ -163,6 +163,30 @@ def table(rows, columns):
     )
 
 
+def every_text(shown):
+    """Return many clusters for a terminal: a line each, and what is not well with some.
+
+    :param shown: list of mappings, as returned by :func:`status`.
+    """
+    rows = [
+        {
+            "cluster": one["cluster"],
+            "version": ", ".join(sorted({row["version"] for row in one["nodes"]})),
+            "target": one["target"],
+            "leader": ", ".join(row["node"] for row in one["nodes"] if row["role"] == "leader") or UNKNOWN,
+            "failover": one["failover"],
+            "run": f"{one['run']['state']}, at {one['run']['step']}" if one["run"] else "none",
+            "verdict": "healthy" if one["healthy"] else "NOT HEALTHY",
+        }
+        for one in shown
+    ]
+    lines = [table(rows, ("cluster", "version", "target", "leader", "failover", "run", "verdict"))]
+    for one in shown:
+        said = [*one["reasons"], *([one["advice"]] if one["advice"] else [])]
+        lines += [f"{one['cluster']}:", *(f"  - {reason}" for reason in said)] if said else []
+    return "\n".join(lines)
+
+
 def status_text(shown):
     """Return ``status`` for a terminal."""
     run = shown["run"]

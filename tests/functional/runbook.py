@@ -37,7 +37,7 @@ def same(found, given):
 class Answers(dict):
     """What the modules asked by a runbook answer, and what they were asked."""
 
-    def __init__(self, batches=(), node=None, stops=(), level=None):
+    def __init__(self, batches=(), node=None, stops=(), level=None, groups=()):
         super().__init__()
         self.asked = []
         node = node or {}
@@ -46,6 +46,7 @@ class Answers(dict):
         self._give("frontends", lambda cluster: [frontend for batch in batches for frontend in batch])
         self._give("batches", lambda cluster, nodes=None: [list(batch) for batch in batches])
         self._give("node_pillar", lambda cluster: {**NODE, "cluster": cluster, **node})
+        self._give("groups", lambda: list(groups), "chef_backend_fleet")
         self._give("level", lambda cluster: level, "chef_server_frontends")
 
     def _give(self, name, function, module="chef_backend_nodes"):

@@ -39,6 +39,10 @@ class Operator:
         """Let events start an upgrade: add key ``reactor`` to the pillar as it is."""
         self.lab.write_pillar({"chef_backend": {"clusters": {"prod": self.cluster}, "reactor": reactor}})
 
+    def joins_a_fleet(self, groups):
+        """Have the pillar name a fleet: add key ``fleet`` to the pillar as it is."""
+        self.lab.write_pillar({"chef_backend": {"clusters": {"prod": self.cluster}, "fleet": groups}})
+
     def orders_fault(self, host, fault):
         """Have a host fail as its stand-ins know how to (a mapping, see ``product/common/faults.py``)."""
         self.lab.put(host, "/etc/lab/faults.json", json.dumps(fault))

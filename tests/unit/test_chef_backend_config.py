@@ -359,7 +359,7 @@ def test_cluster_names_are_sorted_and_nothing_beside_them_is_tolerated():
     assert config.cluster_names(whole) == ["lab", "prod"]
     whole["chef_backend"]["cluster"] = {}
     with pytest.raises(
-        config.ConfigError, match="chef_backend:cluster: unknown key, expected one of clusters, reactor"
+        config.ConfigError, match="chef_backend:cluster: unknown key, expected one of clusters, fleet, reactor"
     ):
         config.cluster_names(whole)
 

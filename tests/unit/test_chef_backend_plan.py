@@ -29,6 +29,15 @@ def plan(seen, target="2.3.16", **more):
 # status
 
 
+def test_many_clusters_are_a_line_each_and_what_is_not_well_below():
+    well, ill = status(views()), {**status(views(be2={"errors": {"answer": "be2 does not answer"}})), "cluster": "test"}
+    head, *lines = plans.every_text([well, ill]).splitlines()
+    assert head.split() == ["cluster", "version", "target", "leader", "failover", "run", "verdict"]
+    assert lines[0].split() == ["prod", "2.2.0", "2.3.16", "be1", "on", "none", "healthy"]
+    assert lines[1].startswith("test") and lines[1].endswith("NOT HEALTHY")
+    assert lines[2] == "test:" and all(line.startswith("  - ") for line in lines[3:])
+
+
 def test_every_node_is_shown_as_it_is():
     one, two, three = plans.node_rows(views(be3={"version": "2.3.16"}), "2.3.16")
     assert one == {
