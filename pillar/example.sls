@@ -4,6 +4,8 @@ chef_backend:
   # reactor:  # which clusters an event may upgrade, to their version; see docs/reactor.md. Without it: none
   #   clusters: [prod]
   #   token_sha256: 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
+  # fleet:  # groups of clusters, in their order, for orch.chef_backend_fleet; see docs/fleet.md
+  #   - {name: canary, clusters: [prod], at_once: 1, may_fail: 0}
   clusters:
     prod:
       backends: [be1, be2, be3]  # minion ids, exactly three; or one compound target that matches three
