@@ -71,8 +71,8 @@ def fits(cluster, views, record, count=1):
 
         salt-run salt.cmd chef_backend_step.fits prod '{}' null
     """
-    if record is None or record.down:  # a cluster that is down has to come up
-        return
+    if record is None or record.down or not records.may_be_left(record):
+        return  # a cluster that is down has to come up, clients who are refused have to be let in again
     try:
         checks.fits_window(__salt__["chef_backend_nodes.cluster"](cluster), time.time(), record, views, count)
     except checks.Wished as err:

@@ -1,5 +1,7 @@
 """States of a fleet, on the master: a group of clusters is upgraded, and what is left of all of them."""
 
+import time
+
 from salt.exceptions import CommandExecutionError
 
 try:
@@ -10,7 +12,8 @@ except ImportError:
     import chef_backend_result as outcome
 
 UPGRADE = "orch.chef_backend_upgrade"
-LOOK_AGAIN = 5  # seconds without the end of a run, after which the clusters are looked at
+LOOK_AGAIN = 15  # seconds without the end of a run, after which the clusters are looked at
+PATIENCE = 300  # seconds for a run that was started to be seen at its cluster, or to be refused
 
 
 def __virtual__():
@@ -81,7 +84,7 @@ def _drive(group, states, ret):
 
     :returns: why nothing more was begun; empty if all were.
     """
-    jobs = {}
+    jobs, seen, began = {}, set(), {}
     with __salt__["chef_backend_fleet.listen"]() as bus:  # before the first is started: no end is missed
         while True:
             decision = fleets.decide(group, {cluster: state for cluster, (state, _) in states.items()})
@@ -89,7 +92,7 @@ def _drive(group, states, ret):
                 return decision.stopped
             for cluster in decision.start:
                 job = __salt__["chef_backend_launch.orchestration"](UPGRADE, cluster)
-                jobs[job] = cluster
+                jobs[job], began[cluster] = cluster, time.monotonic()
                 states[cluster] = (fleets.RUNNING, f"job {job}")
                 ret["changes"][cluster] = {"old": "due", "new": "started"}
             done = __salt__["chef_backend_fleet.ended"](bus, jobs, LOOK_AGAIN)
@@ -99,8 +102,16 @@ def _drive(group, states, ret):
                 states[cluster] = _judged(cluster, well, job)
                 ret["changes"][cluster] = {"old": "due", "new": states[cluster][0]}
                 continue
-            for cluster in _not_ours(states, jobs):  # of another process: it tells us nothing
-                states[cluster] = __salt__["chef_backend_fleet.look"](cluster)
+            for cluster in [cluster for cluster, (state, _) in states.items() if state == fleets.RUNNING]:
+                now = __salt__["chef_backend_fleet.look"](cluster)
+                job = next((job for job, ours in jobs.items() if ours == cluster), None)
+                if now[0] == fleets.RUNNING:
+                    seen.add(cluster)
+                elif job is None:  # of another process: it tells us nothing
+                    states[cluster] = now
+                elif cluster in seen or time.monotonic() - began[cluster] > PATIENCE:  # its end was not told
+                    del jobs[job]
+                    states[cluster] = _judged(cluster, True, job)
 
 
 def _judged(cluster, well, job):
@@ -108,13 +119,7 @@ def _judged(cluster, well, job):
     state, text = __salt__["chef_backend_fleet.look"](cluster)
     if (well and state == fleets.DONE) or state == fleets.WAITING:
         return state, text
-    return fleets.FAILED, f"job {job} {'ended well' if well else 'failed'}, and it {text}"
-
-
-def _not_ours(states, jobs):
-    return [
-        cluster for cluster, (state, _) in states.items() if state == fleets.RUNNING and cluster not in jobs.values()
-    ]
+    return fleets.FAILED, f"job {job} {'ended' if well else 'failed'}, and it {text}"
 
 
 def _group(name):
