@@ -46,7 +46,8 @@ def _without_quorum(views, silent):
     return [
         f"{said}. Only if both are lost for good, and you accept that what they had and {survivor} has not is lost: "
         f"'chef-backend-ctl create-cluster --quorum-loss-recovery' on {survivor}, then, one after another, "
-        f"'chef-backend-ctl join-cluster {_address(views, survivor)} --recovery' on a new node"
+        f"'chef-backend-ctl join-cluster {_address(views, survivor)} --recovery -s SECRETS' on a new node. "
+        f"{_secrets(survivor)}"
     ]
 
 
@@ -57,8 +58,8 @@ def _one_is_silent(views, node):
         return said
     return (
         f"{said}. If it is down for good: 'chef-backend-ctl remove-node {name}' on {leads.name}, then "
-        f"'chef-backend-ctl cleanse' and 'chef-backend-ctl join-cluster {leads.ip} --recovery' on the node that "
-        "replaces it"
+        f"'chef-backend-ctl cleanse' and 'chef-backend-ctl join-cluster {leads.ip} --recovery -s SECRETS' on the node "
+        f"that replaces it. {_secrets(leads.name)}"
     )
 
 
@@ -159,6 +160,11 @@ def _leader(views):
     """The one node that leads in the eyes of all, or None."""
     found = {(node.name, node.ip): node for cluster in _seen(views) for node in cluster.leaders if node.leads}
     return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _secrets(name):
+    """What SECRETS is: a node that is empty, or was cleansed, has none of its own."""
+    return f"SECRETS is a copy of {name}'s /etc/chef-backend/chef-backend-secrets.json, put elsewhere on that node"
 
 
 def _address(views, name):

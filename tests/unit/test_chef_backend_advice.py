@@ -49,7 +49,8 @@ def test_one_node_is_down():
     (said,) = advise(silenced("be2"))
     assert said.startswith("be2 does not answer: look at its host")
     assert "'chef-backend-ctl remove-node be2' on be1" in said
-    assert "'chef-backend-ctl join-cluster 10.0.0.1 --recovery'" in said
+    assert "'chef-backend-ctl join-cluster 10.0.0.1 --recovery -s SECRETS'" in said
+    assert "SECRETS is a copy of be1's /etc/chef-backend/chef-backend-secrets.json" in said
 
 
 def test_two_nodes_are_down():
@@ -57,7 +58,8 @@ def test_two_nodes_are_down():
     assert said.startswith("be2 and be3 do not answer: if they are down, etcd has no quorum")
     assert "'chef-backend-ctl create-cluster --quorum-loss-recovery' on be1" in said
     assert "Only if both are lost for good" in said
-    assert "'chef-backend-ctl join-cluster 10.0.0.1 --recovery'" in said
+    assert "'chef-backend-ctl join-cluster 10.0.0.1 --recovery -s SECRETS'" in said
+    assert "SECRETS is a copy of be1's /etc/chef-backend/chef-backend-secrets.json" in said
 
 
 def test_nobody_answers():
