@@ -193,15 +193,15 @@ def _found(cluster, *parts):
 
 def _unattended(cluster, settings):
     """Decide for the schedule, or an event: nobody is looking."""
-    outside = window.closed(settings.window, time.time()) if settings.window else None
+    outside = window.closed(settings.window, time.time())
     if outside:  # most of the time: the nodes are left in peace
         return _do(cluster, None, control.scheduled(None, None, outside, [], None, []))
-    record, gone, _ = _found(cluster, "record")
-    ended = _ended(cluster)
-    took, earlier = record.took if record else {}, [ended.took] if ended else []
-    seconds = window.estimate(took, earlier, settings.estimate_seconds)
-    outside = window.too_short(settings.window, time.time(), seconds) if settings.window else None
-    due = __salt__["chef_backend_nodes.due"](cluster) if record is None else []
+    record, gone, views = _found(cluster, "record", "earlier")
+    due, ended = [], None
+    if record is None:
+        views = __salt__["chef_backend_nodes.views"](cluster)
+        due, ended = __salt__["chef_backend_nodes.due"](cluster, "all", views), _ended(cluster)
+    outside = __salt__["chef_backend_way.outside"](cluster, record, views)
     return _do(cluster, record, control.scheduled(record, gone, outside, due, ended, _stops(cluster, record)))
 
 

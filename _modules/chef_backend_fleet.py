@@ -2,21 +2,16 @@
 
 import time
 
-import salt.utils.event
 from salt.exceptions import CommandExecutionError
 
 try:
     from saltext.chef_backend import chef_backend_answers as answers
-    from saltext.chef_backend import chef_backend_config as config
     from saltext.chef_backend import chef_backend_fleet as fleets
     from saltext.chef_backend import chef_backend_record as records
-    from saltext.chef_backend import chef_backend_window as window
 except ImportError:
     import chef_backend_answers as answers
-    import chef_backend_config as config
     import chef_backend_fleet as fleets
     import chef_backend_record as records
-    import chef_backend_window as window
 
 
 def __virtual__():
@@ -53,8 +48,8 @@ def read():
     """
     try:
         return fleets.from_pillar(dict(__pillar__))
-    except config.ConfigError as err:
-        raise CommandExecutionError("\n".join(err.problems)) from err
+    except ValueError as err:
+        raise CommandExecutionError(str(err)) from err
 
 
 def look(cluster):
@@ -80,9 +75,7 @@ def look(cluster):
             return fleets.DONE, f"runs {settings.version}"
         if record and record.state == records.PAUSED and not record.waits:
             return fleets.WAITING, f"run {record.run} was paused by a person, who resumes or aborts it"
-        earlier = [view.get("earlier") or {} for view in views.values()]
-        seconds = window.estimate(record.took if record else {}, earlier, settings.estimate_seconds)
-        outside = window.too_short(settings.window, time.time(), seconds) if settings.window else None
+        outside = __salt__["chef_backend_way.outside"](cluster, record, views)
         if outside:
             return fleets.WAITING, outside
         return fleets.DUE, f"is to go to {settings.version}"
@@ -90,22 +83,10 @@ def look(cluster):
         return fleets.FAILED, str(err)
 
 
-def listen():
-    """Return the master's event bus, listened to from now on; to be used as a context manager.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run salt.cmd chef_backend_fleet.listen
-    """
-    return salt.utils.event.get_event("master", sock_dir=__opts__["sock_dir"], opts=__opts__, listen=True)
-
-
 def ended(bus, jobs, seconds):
     """Wait for the end of one of the runs that were started.
 
-    :param bus: as returned by :func:`listen`.
+    :param bus: as returned by ``chef_backend_progress.listen``.
     :param jobs: ``{job id: cluster}``.
     :param seconds: bound.
     :returns: ``(job id, whether it succeeded)``, or None if none ended.

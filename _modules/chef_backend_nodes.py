@@ -41,12 +41,8 @@ def cluster(name):
 
         salt-run salt.cmd chef_backend_nodes.cluster prod with_pillar=True
     """
-    try:
-        settings = config.cluster_from_pillar(dict(__pillar__), name)
-        hop = __pillar__.get("hop")
-        return config.at_hop(settings, hop) if hop else settings
-    except config.ConfigError as err:
-        raise CommandExecutionError("\n".join(err.problems)) from err
+    settings, hop = _told(config.cluster_from_pillar, dict(__pillar__), name), __pillar__.get("hop")
+    return _told(config.at_hop, settings, hop) if hop else settings
 
 
 def backends(name):
@@ -211,28 +207,6 @@ def leader(name):
     return _leader(views(name))
 
 
-def index_created(name, seen):
-    """Return the version of the Elasticsearch that created the index, where the way depends on it; else None.
-
-    :param seen: ``{node: view}``, as of :func:`views`.
-    :raises CommandExecutionError: it matters and cannot be told.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run salt.cmd chef_backend_nodes.index_created prod '{}' with_pillar=True
-    """
-    target = cluster(name).version
-    if not any(versions.asks_for_index(view.get("version"), target) for view in seen.values()):
-        return None
-    node = _leader(seen)
-    answer = ask([node], "chef_backend.index_created", timeout=cluster(name).timeouts.ask)[node]
-    if not answer["ok"]:
-        raise CommandExecutionError(f"the way depends on who created the index: {answer['error']}")
-    return answer["value"]
-
-
 def due(name, among="all", seen=None):
     """Return the nodes on which something is still due, in the order of their turns.
 
@@ -299,10 +273,7 @@ def names():
 
         salt-run salt.cmd chef_backend_nodes.names with_pillar=True
     """
-    try:
-        return config.cluster_names(dict(__pillar__))
-    except config.ConfigError as err:
-        raise CommandExecutionError("\n".join(err.problems)) from err
+    return _told(config.cluster_names, dict(__pillar__))
 
 
 def node_pillar(name):

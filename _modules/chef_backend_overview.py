@@ -63,9 +63,12 @@ def plan(name):
     seen = _ask("views", name)
     shown = _status(name, settings, seen)
     stops = [*((hop.version, hop.package) for hop in settings.hops), (settings.version, settings.package)]
+    created = __salt__["chef_backend_way.index_created"](name, seen)
     packages = {str(version): package.source.rpartition("/")[2] for version, package in stops}
-    planned = plans.plan(shown, _ask("batches", name), packages, _ask("index_created", name, seen))
-    outside = window.closed(settings.window, time.time()) if settings.window else None
+    planned = plans.plan(shown, _ask("batches", name), packages, created)
+    way = shown["run"]["way"] if shown["run"] else planned["way"]
+    seconds = window.expected(settings, way, _record(shown), seen) if planned["order"] else 0
+    outside = window.too_short(settings.window, time.time(), seconds)
     planned["refusals"] += [outside] if outside else []
     return {**planned, "text": plans.plan_text(shown, planned), "ok": not planned["refusals"]}
 
@@ -73,12 +76,15 @@ def plan(name):
 def _status(name, settings, seen):
     now = time.time()
     shown = plans.status(name, str(settings.version), seen, settings.gates.max_lag_bytes, now)
-    took = shown["run"]["took"] if shown["run"] else {}
-    earlier = [view.get("earlier") or {} for view in seen.values()]
-    record = records.Record.from_dict(shown["run"]) if shown["run"] else None
+    record = _record(shown)
     shown["to_do"] = advice.advise(seen, record, __salt__["chef_backend_hold.gone"](record) if record else None)
-    shown["window"] = window.outlook(settings.window, now, window.estimate(took, earlier, settings.estimate_seconds))
+    seconds = window.expected(settings, record.way if record else None, record, seen)
+    shown["window"] = window.outlook(settings.window, now, seconds)
     return shown
+
+
+def _record(shown):
+    return records.Record.from_dict(shown["run"]) if shown["run"] else None
 
 
 def _ask(what, name, *args):

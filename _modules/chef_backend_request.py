@@ -13,9 +13,11 @@ from salt.exceptions import CommandExecutionError, SaltException
 
 try:
     from saltext.chef_backend import chef_backend_config as config
+    from saltext.chef_backend import chef_backend_quote as quote
     from saltext.chef_backend import chef_backend_request as requests
 except ImportError:
     import chef_backend_config as config
+    import chef_backend_quote as quote
     import chef_backend_request as requests
 
 QUIET = 60  # seconds in which a run that was accepted comes to hold its cluster
@@ -47,7 +49,7 @@ def accepted(tag, data):
     except (config.ConfigError, CommandExecutionError, SaltException, OSError) as err:
         why = str(err)
     if why:
-        log.warning("chef_backend: event %s is refused: %s", requests.shown(tag), why)
+        log.warning("chef_backend: event %s is refused: %s", quote.shown(tag), why)
         return []
     log.info("chef_backend: event %s starts the upgrade of %s to %s", tag, request.cluster, request.version)
     return [{"cluster": request.cluster, "version": request.version}]

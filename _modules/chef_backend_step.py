@@ -56,13 +56,12 @@ def look(cluster, jid, changes=None, only=None):
     return views, record
 
 
-def fits(cluster, views, record, count=1):
+def fits(cluster, views, record):
     """Hold that what is begun now ends before the maintenance window does; else the run pauses until the next opens.
 
     :param cluster: the cluster's name.
     :param views: ``{node: view}``.
     :param record: ``chef_backend_record.Record``; None in test mode, in which nothing is begun.
-    :param count: how many nodes are upgraded without a safe point between them.
     :raises ValueError: it does not fit; the record says that the run waits for the next window.
 
     CLI Example:
@@ -74,7 +73,7 @@ def fits(cluster, views, record, count=1):
     if record is None or record.down or not records.may_be_left(record):
         return  # a cluster that is down has to come up, clients who are refused have to be let in again
     try:
-        checks.fits_window(__salt__["chef_backend_nodes.cluster"](cluster), time.time(), record, views, count)
+        checks.fits_window(__salt__["chef_backend_nodes.cluster"](cluster), time.time(), record, views)
     except checks.Wished as err:
         wish = {"wish": records.PAUSE, "waits": str(err)}
         __salt__["chef_backend_hold.note"](cluster, record.owner.jid, wish)

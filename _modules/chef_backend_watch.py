@@ -39,11 +39,11 @@ def watch(cluster):
         salt-run salt.cmd chef_backend_watch.watch prod with_pillar=True
     """
     with __salt__["chef_backend_progress.listen"]() as bus:  # before anything is read: nothing is missed in between
-        record = _newest(cluster)
-        if record is None or record.state != records.OPEN:
-            raise CommandExecutionError(f"no run of {cluster} is under way; {_last(record)}")
-        entries, _ = __salt__["chef_backend_history.entries"](cluster, record.run)
-        return _until_its_end(cluster, bus, record, entries)
+        known = __salt__["chef_backend_history.runs"](cluster)
+        if not known or known[0].state != records.OPEN:
+            raise CommandExecutionError(f"no run of {cluster} is under way; {_last(known)}")
+        entries, _ = __salt__["chef_backend_history.entries"](cluster, known[0].run)
+        return _until_its_end(cluster, bus, known[0], entries, _took(known))
 
 
 def history(cluster, run=None):
@@ -79,9 +79,9 @@ def history(cluster, run=None):
     }
 
 
-def _until_its_end(cluster, bus, record, entries):
-    clock, nodes, took = __salt__["chef_backend_progress.clock"], _nodes(cluster), _took(cluster, record)
-    terminal = sys.stderr.isatty()
+def _until_its_end(cluster, bus, record, entries, took):
+    clock, nodes = __salt__["chef_backend_progress.clock"], _nodes(cluster)
+    terminal, looked = sys.stderr.isatty(), time.time()
     for entry in entries if not terminal else ():
         print(journal.line(entry, clock), file=sys.stderr, flush=True)
     while True:
@@ -97,9 +97,9 @@ def _until_its_end(cluster, bus, record, entries):
                 print(journal.line(entry, clock), file=sys.stderr, flush=True)
         if fresh and terminal and entry.step in MOVED:
             nodes = _nodes(cluster)
-        quiet = time.time() - max(one.time for one in entries) > QUIET if entries else True
-        if (fresh and entry.step in (*MOVED, "close")) or (quiet and not fresh):
-            record = _same(cluster, record)
+        quiet = time.time() - max([looked, *(one.time for one in entries)]) > QUIET
+        if (fresh and entry.step in (*MOVED, "close")) or quiet:
+            record, looked = _same(cluster, record), time.time()
             if record.state != records.OPEN:
                 return _ended(record, entries)
             gone = __salt__["chef_backend_hold.gone"](record)
@@ -112,11 +112,6 @@ def _ended(record, entries):
     off = shows.exposure(record, entries)
     text = f"run {record.run} to {record.target} is {record.state}; failover was off for {off} s"
     return {"ok": record.state == records.DONE, "text": text, "run": record.run, "state": record.state}
-
-
-def _newest(cluster):
-    known = __salt__["chef_backend_history.runs"](cluster)
-    return known[0] if known else None
 
 
 def _same(cluster, record):
@@ -132,14 +127,14 @@ def _nodes(cluster):
     return plans.node_rows(__salt__["chef_backend_nodes.views"](cluster, ["version", "cluster_status"]), "")
 
 
-def _took(cluster, record):
-    known = __salt__["chef_backend_history.runs"](cluster)
-    before = [one for one in known if one.run != record.run and one.took]
-    return {**(before[0].took if before else {}), **record.took}
+def _took(known):
+    """Return what nodes took in the newest of these runs, and where it has not come to them, in the one before."""
+    before = next((one.took for one in known[1:] if one.took), {})
+    return {**before, **known[0].took}
 
 
-def _last(record):
-    return f"the last is {record.run} to {record.target}, {record.state}" if record else "none is known"
+def _last(known):
+    return f"the last is {known[0].run} to {known[0].target}, {known[0].state}" if known else "none is known"
 
 
 def _date(moment):

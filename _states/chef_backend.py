@@ -65,21 +65,16 @@ def backed_up(name, timeout=600):
         before = _archives(name)
         if __opts__["test"]:
             return _would(ret, "would take a backup on this follower", "archive", None, "a new archive")
-        with _told("backup"):
+        with _told("backup") as told:
             __salt__["chef_backend.backup"](timeout=timeout)
-        new = sorted(_archives(name) - before)
-        if not new:
-            raise CommandExecutionError(f"backup ended with status 0, but no new archive stands in {name}")
-        ret["changes"]["archive"] = {"old": None, "new": new[-1]}
-        listed = __salt__["cmd.run_all"](
-            ["tar", "-tzf", new[-1]], python_shell=False, timeout=timeout, ignore_retcode=True
-        )
-        members = listed["stdout"].splitlines()
-        if listed["retcode"] != 0 or not members:
-            raise CommandExecutionError(f"{new[-1]} is no whole archive: {listed['stderr'] or 'it is empty'}")
-        size = os.path.getsize(new[-1])
-        __salt__["chef_backend_progress.tell"]("backup", "end", data={"archive": new[-1], "size": size})
-        return _done(ret, f"{new[-1]}: {size} bytes, {len(members)} members, readable to its end")
+            new = sorted(_archives(name) - before)
+            if not new:
+                raise CommandExecutionError(f"backup ended with status 0, but no new archive stands in {name}")
+            ret["changes"]["archive"] = {"old": None, "new": new[-1]}
+            members = _members(new[-1], timeout)
+            size = os.path.getsize(new[-1])
+            told.update(archive=new[-1], size=size, members=members)
+        return _done(ret, f"{new[-1]}: {size} bytes, {members} members, readable to its end")
     return ret
 
 
@@ -324,6 +319,15 @@ def _archives(folder):
     with contextlib.suppress(FileNotFoundError):
         return {os.path.join(folder, f) for f in os.listdir(folder) if f.endswith((".tar.gz", ".tgz"))}
     return set()
+
+
+def _members(archive, timeout):
+    """Count what an archive holds, read to its end."""
+    listed = __salt__["cmd.run_all"](["tar", "-tzf", archive], python_shell=False, timeout=timeout, ignore_retcode=True)
+    members = listed["stdout"].splitlines()
+    if listed["retcode"] != 0 or not members:
+        raise CommandExecutionError(f"{archive} is no whole archive: {listed['stderr'] or 'it is empty'}")
+    return len(members)
 
 
 def _result(name):

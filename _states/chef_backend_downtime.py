@@ -28,7 +28,7 @@ def may_go_down(name, cluster, node):
     :param cluster: the cluster's name in the pillar.
     :param node: minion id of the backend.
     """
-    return _gate(name, cluster, node, _may_go_down, f"{node} would go down")
+    return _gate(name, cluster, node, _may_go_down, f"{node} would go down", lambda record: record.down)
 
 
 def may_come_up(name, cluster, node):
@@ -38,18 +38,20 @@ def may_come_up(name, cluster, node):
     :param cluster: the cluster's name in the pillar.
     :param node: minion id of the backend.
     """
-    return _gate(name, cluster, node, _may_come_up, f"{node} would be upgraded")
+    return _gate(name, cluster, node, _may_come_up, f"{node} would be upgraded", lambda record: record.finished)
 
 
-def _gate(name, cluster, node, check, would):
+def _gate(name, cluster, node, check, would, before):
+    """Hold until a check does; ``before``: function of the record that returns the nodes that were at it before."""
     with _result(name) as ret:
         settings = __salt__["chef_backend_nodes.cluster"](cluster)
         if __opts__["test"]:
             ret.update(result=None, comment=would)
             return ret
         record = __salt__["chef_backend_step.until_holds"](lambda: check(settings, node), settings.timeouts.gate)
+        turn = {"number": len({*before(record), node}), "count": len(record.backends)}
         __salt__["chef_backend_progress.tell"](
-            "gates", "end", node=node, comment=record.step, run=record.run, cluster=cluster
+            "gate", "end", node=node, comment=record.step, run=record.run, cluster=cluster, data=turn
         )
         ret.update(result=True, comment=f"the gates hold; {record.leader} led")
     return ret

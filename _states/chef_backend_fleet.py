@@ -85,7 +85,7 @@ def _drive(group, states, ret):
     :returns: why nothing more was begun; empty if all were.
     """
     jobs, seen, began = {}, set(), {}
-    with __salt__["chef_backend_fleet.listen"]() as bus:  # before the first is started: no end is missed
+    with __salt__["chef_backend_progress.listen"]() as bus:  # before the first is started: no end is missed
         while True:
             decision = fleets.decide(group, {cluster: state for cluster, (state, _) in states.items()})
             if decision.over:

@@ -23,9 +23,7 @@ except ImportError:
     import chef_backend_version as versions
 
 
-# What each way begins with. In WHOLE clients are refused from there on: there is no safe point before the end.
-WHOLE = ("down", "reindex")
-BEGINS = ("followers", "leader", *WHOLE)
+BEGINS = ("followers", "leader", "down", "reindex")  # what is due where a way touches its first node, or the next
 
 
 def __virtual__():
@@ -125,7 +123,7 @@ def phase(name, cluster, mods, needed=None):
             ret.update(result=True, comment="nothing is due")
             return ret
         if needed in BEGINS and not answers.half_done(views):
-            _fits(cluster, views, record, len(views) if needed in WHOLE else 1)
+            _fits(cluster, views, record)
         leads = answers.leader_of_record(views)
         followers = [node for node in sorted(views) if node != leads]
         pillar = {
@@ -153,9 +151,10 @@ def gates(name, cluster, node, role):
         if __opts__["test"]:
             ret.update(result=None, comment=f"the gates hold; {node} would be upgraded as the {role}")
             return ret
+        done = len(views) - len(answers.due(views, str(settings.version)))
+        turn = {"number": done + 1, "count": len(views)}
         values = checks.measured(views, settings, search=not record.reindex)
-        _tell(record, "gate", "end", node=node, data={"values": values})
-        _tell(record, f"upgrade {role}", "begin", node=node)
+        _tell(record, "gate", "end", node=node, comment=record.step, data={**turn, "values": values})
         ret.update(result=True, comment=f"the gates hold: {node} is the {role}, the cluster is healthy")
     return ret
 
@@ -277,8 +276,8 @@ def _keep(cluster, views, record):
     __salt__["chef_backend_step.keep"](cluster, views, record)
 
 
-def _fits(cluster, views, record, count=1):
-    __salt__["chef_backend_step.fits"](cluster, views, record, count)
+def _fits(cluster, views, record):
+    __salt__["chef_backend_step.fits"](cluster, views, record)
 
 
 def _until_holds(check, bound):
@@ -332,5 +331,5 @@ def _views_at_rest(cluster):
 
 
 def _index_created(cluster, views):
-    created = __salt__["chef_backend_nodes.index_created"](cluster, views)
+    created = __salt__["chef_backend_way.index_created"](cluster, views)
     return versions.Version.from_text(created) if created else None

@@ -7,13 +7,11 @@ try:
     from saltext.chef_backend import chef_backend_gates as checks
     from saltext.chef_backend import chef_backend_hops as hops
     from saltext.chef_backend import chef_backend_result as outcome
-    from saltext.chef_backend import chef_backend_version as versions
 except ImportError:
     import chef_backend_answers as answers
     import chef_backend_gates as checks
     import chef_backend_hops as hops
     import chef_backend_result as outcome
-    import chef_backend_version as versions
 
 
 def __virtual__():
@@ -80,10 +78,7 @@ def _look(settings):
     unfinished = found if found and found.target in map(str, settings.stops) else None
     if unfinished and (unfinished.down or unfinished.reindex):
         return unfinished, ()
-    installed = {node: versions.Version.from_text(view["version"]) for node, view in views.items()}
-    created = __salt__["chef_backend_nodes.index_created"](settings.name, views)
-    index = versions.Version.from_text(created) if created else None
-    return unfinished, hops.chain(hops.start(installed, settings.stops), settings.stops, index)
+    return unfinished, __salt__["chef_backend_way.hops"](settings.name, views)
 
 
 def _result(name):

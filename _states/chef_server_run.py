@@ -105,7 +105,10 @@ def gates(name, cluster, frontends):
         if __opts__["test"]:
             ret.update(result=None, comment=f"the gates hold; {', '.join(frontends)} would be upgraded")
             return ret
-        _tell(record, "upgrade frontend", "begin", node=", ".join(frontends))
+        before = len(found) - len(plans.due(found, settings.server.version))
+        for number, node in enumerate(frontends, before + 1):
+            turn = {"number": number, "count": len(found)}
+            _tell(record, "gate", "end", node=node, comment=f"upgrade frontend {node}", data=turn)
         ret.update(
             result=True, comment=f"the backends are healthy; {', '.join(serving) or 'no other'} serves meanwhile"
         )
@@ -200,14 +203,12 @@ def _call(function, frontend):
 def _note(frontend, verb, settings):
     """Have a frontend note that the load balancer sends it no clients, or that it sends them again."""
     function = f"chef_server_upgrade.{verb}"
-    answer = __salt__["chef_backend_nodes.ask"]([frontend], function, timeout=settings.timeouts.ask)[frontend]
-    if not answer["ok"]:
-        raise CommandExecutionError(answer["error"])
+    __salt__["chef_backend_nodes.ask_all"]([frontend], function, timeout=settings.timeouts.ask)
 
 
-def _tell(record, step, how, node=None, comment=None):
+def _tell(record, step, how, node=None, **more):
     __salt__["chef_backend_progress.tell"](
-        step, how, node=node or record.cluster, comment=comment, run=record.run, cluster=record.cluster
+        step, how, node=node or record.cluster, run=record.run, cluster=record.cluster, **more
     )
 
 

@@ -9,10 +9,12 @@ try:
     from saltext.chef_backend import chef_backend_health as health
     from saltext.chef_backend import chef_backend_parse as parse
     from saltext.chef_backend import chef_backend_record as records
+    from saltext.chef_backend import chef_backend_version as versions
 except ImportError:
     import chef_backend_health as health
     import chef_backend_parse as parse
     import chef_backend_record as records
+    import chef_backend_version as versions
 
 
 def node_name(minion):
@@ -79,6 +81,15 @@ def failover(views):
         except ValueError:
             continue
     return shown.pop() if len(shown) == 1 else "mixed" if shown else "unknown"
+
+
+def installed(views):
+    """Return ``{node: Version}``. Raises ValueError, naming the node, if one does not tell its version."""
+    for node, view in sorted(views.items()):
+        if not view.get("version"):
+            why = view["errors"].get("answer") or view["errors"].get("version") or "no version"
+            raise ValueError(f"{node}: {why}")
+    return {node: versions.Version.from_text(view["version"]) for node, view in views.items()}
 
 
 def due(views, target):

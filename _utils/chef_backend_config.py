@@ -11,6 +11,7 @@ import zoneinfo
 
 try:
     from saltext.chef_backend.chef_backend_settings import (
+        DAYS,
         Cluster,
         Gates,
         Hop,
@@ -23,7 +24,7 @@ try:
     )
     from saltext.chef_backend.chef_backend_version import Version
 except ImportError:
-    from chef_backend_settings import Cluster, Gates, Hop, Package, Probe, Reactor, Server, Timeouts, Window
+    from chef_backend_settings import DAYS, Cluster, Gates, Hop, Package, Probe, Reactor, Server, Timeouts, Window
     from chef_backend_version import Version
 
 ROOT = "chef_backend:clusters"
@@ -37,7 +38,6 @@ SOURCE = re.compile(r"(?:salt://|https?://|/)(?!.*\.\./)[A-Za-z0-9_./:@%~+=,-]+\
 SHA256 = re.compile(r"[0-9a-f]{64}")
 TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 END = re.compile(rf"{TIME.pattern}|24:00")
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ADDRESS = re.compile(r"https?://[A-Za-z0-9_.:\[\]-]+(?:/[A-Za-z0-9_./-]*)?")
 FILE = re.compile(r"/(?!.*\.\./)[A-Za-z0-9_./@+-]+")
 API = re.compile(r"https?://[A-Za-z0-9_.:\[\]-]+/[A-Za-z0-9_./-]*")

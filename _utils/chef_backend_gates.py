@@ -71,26 +71,21 @@ def in_window(settings, now, resumed, half_done):
     """
     if resumed and (half_done or resumed.failover == "off" or not records.may_be_left(resumed)):
         return
-    outside = window.closed(settings.window, now) if settings.window else None
+    outside = window.closed(settings.window, now)
     if outside:
         raise ValueError(outside)
 
 
-def fits_window(settings, now, record, views, count=1):
+def fits_window(settings, now, record, views):
     """What is begun now is done before the windows close, as far as earlier nodes tell.
 
     :param settings: ``chef_backend_settings.Cluster``.
     :param now: epoch seconds.
     :param record: the run's.
     :param views: ``{node: view}``; ``earlier`` of each holds what nodes took in the run before.
-    :param count: how many nodes are upgraded without a safe point between them.
     :raises Wished: it does not fit, and when the next window opens.
     """
-    if not settings.window:
-        return
-    earlier = [view.get("earlier") or {} for view in views.values()]
-    seconds = count * window.estimate(record.took, earlier, settings.estimate_seconds)
-    why = window.too_short(settings.window, now, seconds)
+    why = window.too_short(settings.window, now, window.expected(settings, record.way, record, views))
     if why:
         raise Wished(why)
 
@@ -140,9 +135,9 @@ def right_way(views, target, index, way):
     :param index: ``Version`` of the Elasticsearch that created the index, or None where it does not matter.
     :param way: the way that the orchestration goes.
     """
-    hops.start({node: versions.Version.from_text(view["version"]) for node, view in views.items()}, (target,))
-    for node, view in sorted(views.items()):
-        installed = versions.Version.from_text(view["version"])
+    found = answers.installed(views)
+    hops.start(found, (target,))
+    for node, installed in sorted(found.items()):
         chosen = versions.choose_way(installed, target, index)
         if chosen.name not in (way, "none"):
             right = f"; use orch.chef_backend_{chosen.name}" if chosen.name != "refused" else ""

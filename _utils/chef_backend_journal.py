@@ -3,8 +3,14 @@
 import dataclasses
 import json
 
+try:
+    from saltext.chef_backend import chef_backend_quote as quote
+except ImportError:
+    import chef_backend_quote as quote
+
 BEGIN, END, FAILED = "begin", "end", "failed"
 WORDS = {BEGIN: "...", END: "done", FAILED: "FAILED"}
+GATE = "gate"  # when the gates hold before a node's turn, data has its number, and the count of turns
 COMMAND = "command"  # a command that changes something: data holds argv and status
 # subcommands of chef-backend-ctl and chef-server-ctl that only read
 READING = ("cluster-status", "help", "service-list", "show-config", "status", "tail", "test", "version")
@@ -29,7 +35,7 @@ class Entry:
         """Build an entry from what JSON gave back. Raises ValueError, quoting what is no entry."""
         names = {field.name for field in dataclasses.fields(cls)}
         if not isinstance(given, dict) or not set(given) <= names:
-            raise ValueError(f"no entry of a journal: {_short(given)}")
+            raise ValueError(f"no entry of a journal: {quote.shown(given)}")
         texts = [given.get(name) for name in ("cluster", "run", "node", "step")]
         numbers = [given.get("time"), given.get("seconds") or 0]
         fits = (
@@ -40,7 +46,7 @@ class Entry:
             and isinstance(given.get("data", {}), dict)
         )
         if not fits:
-            raise ValueError(f"no entry of a journal: {_short(given)}")
+            raise ValueError(f"no entry of a journal: {quote.shown(given)}")
         return cls(**given)
 
     def to_dict(self):
@@ -58,7 +64,7 @@ def read(text):
         try:
             entries.append(Entry.from_dict(json.loads(line)))
         except (ValueError, RecursionError):
-            troubles.append(f"a line of the journal cannot be read: {_short(line)}")
+            troubles.append(f"a line of the journal cannot be read: {quote.shown(line)}")
     return entries, troubles
 
 
@@ -76,6 +82,8 @@ def line(entry, clock):
     if entry.step == COMMAND:
         words = " ".join(map(str, entry.data.get("argv", ())))
         words += f" (status {entry.data.get('status')})" if entry.how == FAILED else ""
+    number, count = entry.data.get("number"), entry.data.get("count")
+    words += f" {number} of {count}" if number and count else ""
     seconds = f" ({entry.seconds} s)" if entry.seconds is not None else ""
     comment = f": {entry.comment}" if entry.comment else ""
     return f"{clock(entry.time)}  {entry.node:<8} {words} {WORDS[entry.how]}{seconds}{comment}"
@@ -84,8 +92,3 @@ def line(entry, clock):
 def order(entries):
     """Sort entries by time; those of one moment stay as they were told."""
     return sorted(entries, key=lambda entry: entry.time)
-
-
-def _short(value):
-    text = ascii(value)
-    return text if len(text) <= 80 else text[:77] + "..."

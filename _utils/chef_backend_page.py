@@ -13,8 +13,6 @@ KINDS = {
     "backup": "calm",
     "install": "work",
     "upgrade": "busy",
-    "upgrade follower": "busy",
-    "upgrade leader": "busy",
     "rejoin": "wait",
     "on": "good",
     "taken": "good",

@@ -67,7 +67,8 @@ def backup(found):
     if found is None:
         return "none told"
     size = "size unknown" if found.size is None else f"{found.size} bytes"
-    return f"{found.archive} on {found.node}, {size}"
+    members = "" if found.members is None else f", {found.members} members"
+    return f"{found.archive} on {found.node}, {size}{members}"
 
 
 def span_text(span):

@@ -11,8 +11,10 @@ import re
 
 try:
     from saltext.chef_backend import chef_backend_config as config
+    from saltext.chef_backend import chef_backend_quote as quote
 except ImportError:
     import chef_backend_config as config
+    import chef_backend_quote as quote
 
 HOOK = "salt/netapi/hook/chef_backend/upgrade"  # what salt-api fires for POST /hook/chef_backend/upgrade
 FIRED = "chef_backend/request/upgrade"  # what an administrator fires on the master
@@ -41,7 +43,7 @@ def read(tag, data):
     if not isinstance(data, dict):
         raise ValueError("it carries no mapping")
     if "cmd" in data or "id" in data:
-        raise ValueError(f"it comes from the minion {shown(data.get('id'))}: minions start nothing")
+        raise ValueError(f"it comes from the minion {quote.shown(data.get('id'))}: minions start nothing")
     if tag == HOOK:
         asked = data.get("post")
     elif tag == FIRED:
@@ -49,11 +51,11 @@ def read(tag, data):
     else:
         raise ValueError(f"its tag is neither {HOOK} nor {FIRED}")
     if not isinstance(asked, dict) or sorted(map(str, asked)) != list(KEYS):
-        found = ", ".join(sorted(shown(key) for key in asked)) if isinstance(asked, dict) else "no mapping"
+        found = ", ".join(sorted(quote.shown(key) for key in asked)) if isinstance(asked, dict) else "no mapping"
         raise ValueError(f"it holds {found or 'nothing'}, expected {', '.join(KEYS)} and nothing else")
     for key in KEYS:
         if not isinstance(asked[key], str):
-            raise ValueError(f"{key} is {shown(asked[key])}, expected text")
+            raise ValueError(f"{key} is {quote.shown(asked[key])}, expected text")
     return asked
 
 
@@ -78,10 +80,10 @@ def judge(tag, data, reactor, targets):
         return Request(refused="its token is wrong")
     cluster, version = asked["cluster"], asked["version"]
     if not config.NAME.fullmatch(cluster) or cluster not in reactor.clusters:
-        return Request(refused=f"cluster {shown(cluster)} is not in chef_backend:reactor:clusters")
+        return Request(refused=f"cluster {quote.shown(cluster)} is not in chef_backend:reactor:clusters")
     target = targets(cluster)
     if not VERSION.fullmatch(version) or version != target:
-        return Request(refused=f"version {shown(version)} is not the target of {cluster}, which is {target}")
+        return Request(refused=f"version {quote.shown(version)} is not the target of {cluster}, which is {target}")
     return Request(cluster, version)
 
 
@@ -97,9 +99,3 @@ def too_soon(accepted, now, seconds):
     if accepted is None or not 0 <= now - accepted < seconds:
         return None
     return f"a request for it was accepted {now - accepted:.0f} s ago"
-
-
-def shown(value):
-    """Return anything as one short line of printable characters, for a log."""
-    text = ascii(value)
-    return text if len(text) <= 80 else text[:77] + "..."

@@ -33,15 +33,17 @@ def done(ret, comment):
 def told(step, tell, clock):
     """Tell that a step begins, and how it ends and after how many seconds.
 
+    The body is given a mapping, for what else is to be told at the end.
+
     :param step: its name.
-    :param tell: called with step, ``begin``, ``end`` or ``failed``, and ``seconds``.
+    :param tell: called with step, ``begin``, ``end`` or ``failed``, ``seconds`` and ``data``.
     :param clock: returns seconds that only grow.
     """
     began = clock()
     tell(step, "begin")
-    how = "failed"
+    how, data = "failed", {}
     try:
-        yield
+        yield data
         how = "end"
     finally:
-        tell(step, how, seconds=round(clock() - began, 1))
+        tell(step, how, seconds=round(clock() - began, 1), data=data)

@@ -8,6 +8,9 @@ except ImportError:
     from chef_backend_version import Version
 
 
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")  # of a window
+
+
 @dataclasses.dataclass(frozen=True)
 class Package:
     """Where the package comes from, and its checksum."""

@@ -7,9 +7,13 @@ begins.
 
 import dataclasses
 
-BEGIN, END, FAILED = "begin", "end", "failed"
+try:
+    from saltext.chef_backend.chef_backend_journal import BEGIN, COMMAND, END, FAILED, GATE
+except ImportError:
+    from chef_backend_journal import BEGIN, COMMAND, END, FAILED, GATE
+
 OPEN = "open"  # of a span: its end was never told; of a record: the run is under way
-COMMAND, GATE, LEADS, PROBE, BACKUP = "command", "gate", "leads", "probe", "backup"
+LEADS, PROBE, BACKUP = "leads", "probe", "backup"
 SWITCHED = {"failover off": "off", "failover on": "on", "restore failover": "on"}
 SWITCH, TO_ANOTHER = "set-cluster-failover", "--failover"
 
@@ -67,6 +71,7 @@ class Backup:
     node: str
     archive: str
     size: int | None  # bytes
+    members: int | None  # files and folders in it, counted by reading it to its end
 
 
 @dataclasses.dataclass(frozen=True)
@@ -273,9 +278,13 @@ def _backup(entries):
     for entry in entries:
         archive = entry.data.get("archive")
         if entry.step == BACKUP and entry.how == END and isinstance(archive, str):
-            size = entry.data.get("size")
-            found = Backup(entry.node, archive, size if isinstance(size, int) else None)
+            size, members = (_whole(entry.data.get(name)) for name in ("size", "members"))
+            found = Backup(entry.node, archive, size, members)
     return found
+
+
+def _whole(value):
+    return value if isinstance(value, int) else None
 
 
 def _text(value):

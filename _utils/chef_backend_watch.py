@@ -12,7 +12,7 @@ except ImportError:
     import chef_backend_timeline as timelines
 
 # steps that say where the run is, not what a command did
-ASIDE = (journal.COMMAND, "gate")
+ASIDE = (journal.COMMAND, journal.GATE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ def waits_for(entries):
     """Return what the last gate that did not hold said, or None if something else was told since."""
     last = None
     for entry in journal.order(entries):
-        last = entry.comment if entry.step == "gate" and entry.how == journal.BEGIN else None
+        last = entry.comment if entry.step == journal.GATE and entry.how == journal.BEGIN else None
     return last
 
 

@@ -8,7 +8,12 @@ import datetime
 import math
 import zoneinfo
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+try:
+    from saltext.chef_backend.chef_backend_settings import DAYS
+except ImportError:
+    from chef_backend_settings import DAYS
+
+WHOLE = ("downtime", "reindex")  # in these ways clients are refused from the first node to the last
 HORIZON = 15  # days to look ahead: a window of one weekday may be leapt over once, and is there a week later
 
 
@@ -47,6 +52,19 @@ def estimate(took, earlier, default):
     return max(measured, default=default)
 
 
+def expected(settings, way, record, views):
+    """Return the seconds that what a run begins next is taken to last: a node's upgrade, or that of all.
+
+    :param settings: ``chef_backend_settings.Cluster``.
+    :param way: the way that is gone; None where it is not known, or there is none.
+    :param record: the run's, or None.
+    :param views: ``{node: view}``; ``earlier`` of each holds what nodes took in the run before.
+    """
+    earlier = [view.get("earlier") or {} for view in views.values()]
+    node = estimate(record.took if record else {}, earlier, settings.estimate_seconds)
+    return len(views) * node if way in WHOLE else node
+
+
 def shown(moment, windows):
     """Return a moment as the clocks of the first window's time zone show it.
 
@@ -58,16 +76,16 @@ def shown(moment, windows):
 
 
 def closed(windows, now):
-    """Say that no window is open, and when the next is; None if one is open."""
-    if is_open(windows, now):
+    """Say that no window is open, and when the next is; None if one is open, or there are none: then at any time."""
+    if not windows or is_open(windows, now):
         return None
     return f"no maintenance window is open; the next opens {shown(next_opening(windows, now), windows)}"
 
 
 def too_short(windows, now, seconds):
-    """Say that what lasts some seconds does not fit before the windows close; None if it does."""
+    """Say that what lasts some seconds does not fit before the windows close; None if it does, or there are none."""
     outside = closed(windows, now)
-    if outside:
+    if outside or not windows:
         return outside
     left = open_until(windows, now) - now
     if seconds <= left:
@@ -80,7 +98,7 @@ def too_short(windows, now, seconds):
 
 
 def outlook(windows, now, seconds):
-    """Say when a window is open, and whether a node's upgrade of some seconds fits; empty if there are none."""
+    """Say when a window is open, and whether what lasts some seconds fits; empty if there are none."""
     if not windows:
         return ""
     outside = closed(windows, now)
@@ -90,7 +108,7 @@ def outlook(windows, now, seconds):
     if math.isinf(until):
         return "open at any time"
     fits = "fits" if seconds <= until - now else "does not fit"
-    return f"open until {shown(until, windows)}; a node's upgrade, taken to last {seconds:.0f} s, {fits}"
+    return f"open until {shown(until, windows)}; what is begun next, taken to last {seconds:.0f} s, {fits}"
 
 
 def _holds(window, now):

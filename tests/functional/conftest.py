@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import salt.loader
-import yaml
 
-from tests.functional.minion import REPO, Minion, move_tree
+from tests.functional.minion import Minion, move_tree
 from tests.functional.packagers import REDHAT
+from tests.functional.pillars import example
 from tests.functional.recorded import Recorded
 from tests.functional.runbook import Answers, Runbook, render, unknown_parameters
 
@@ -139,9 +139,7 @@ def fixture_master_minion(shared):
     """Return a function that takes settings of the cluster prod and returns a caller with these in its pillar."""
 
     def with_settings(**settings):
-        example = yaml.safe_load((REPO / "pillar" / "example.sls").read_text(encoding="utf-8"))
-        example["chef_backend"]["clusters"]["prod"].update(settings)
-        opts = {**shared.opts, "pillar": example}
+        opts = {**shared.opts, "pillar": example(**settings)}
         modules = salt.loader.minion_mods(opts, utils=salt.loader.utils(opts), context={})
         return lambda function, *args: modules[function](*args)
 

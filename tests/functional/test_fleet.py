@@ -6,14 +6,13 @@ happens inside a cluster's own run, which has tests of its own, and the master's
 """
 
 import contextlib
-import datetime
 
 import pytest
-import yaml
 
 from saltext.chef_backend import chef_backend_config as config
 from saltext.chef_backend import chef_backend_fleet as fleet
-from tests.functional.minion import REPO, own_functions
+from tests.functional.minion import own_functions
+from tests.functional.pillars import CLOSED, cluster_with, example
 from tests.unit.answered import RECORD, everywhere, views
 
 CLUSTERS = [f"c{number:02}" for number in range(1, 21)]
@@ -25,10 +24,10 @@ GROUPS = [
 
 
 def pillar():
-    example = yaml.safe_load((REPO / "pillar" / "example.sls").read_text(encoding="utf-8"))
-    prod = example["chef_backend"]["clusters"]["prod"]
-    example["chef_backend"] |= {"clusters": dict.fromkeys(CLUSTERS, prod), "fleet": GROUPS}
-    return example
+    many = example()
+    prod = many["chef_backend"]["clusters"]["prod"]
+    many["chef_backend"] |= {"clusters": dict.fromkeys(CLUSTERS, prod), "fleet": GROUPS}
+    return many
 
 
 class World:
@@ -47,7 +46,7 @@ class World:
             {
                 "chef_backend_fleet.read": lambda: groups,
                 "chef_backend_fleet.look": lambda cluster: (self.states[cluster], f"seen {self.states[cluster]}"),
-                "chef_backend_fleet.listen": contextlib.nullcontext,
+                "chef_backend_progress.listen": contextlib.nullcontext,
                 "chef_backend_fleet.ended": self.ended,
                 "chef_backend_launch.orchestration": self.launch,
                 "chef_backend_nodes.cluster": lambda name: config.cluster_from_pillar(pillar(), name),
@@ -107,24 +106,19 @@ def fixture_look(shared):
     """Return a function that has a cluster looked at, with what its backends answer, and whether its run is driven."""
 
     def look(seen, gone="its process is no more", due=(), **settings):
-        example = yaml.safe_load((REPO / "pillar" / "example.sls").read_text(encoding="utf-8"))
-        example["chef_backend"]["clusters"]["prod"] |= settings
         modules = own_functions(shared.opts, "_modules", "module")
         modules.pack["__salt__"].update(
             {
-                "chef_backend_nodes.cluster": lambda name: config.cluster_from_pillar(example, name),
+                "chef_backend_nodes.cluster": cluster_with(**settings),
                 "chef_backend_nodes.views": lambda name: seen,
                 "chef_backend_nodes.due": lambda name, among, seen: list(due),
                 "chef_backend_hold.gone": lambda record: gone,
+                "chef_backend_way.outside": modules["chef_backend_way.outside"],
             }
         )
         return modules["chef_backend_fleet.look"]("prod")
 
     return look
-
-
-YESTERDAY = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
-CLOSED = {"days": [YESTERDAY.strftime("%a").lower()], "start": "02:00", "end": "05:00"}
 
 
 @pytest.mark.parametrize(

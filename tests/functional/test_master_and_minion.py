@@ -4,9 +4,9 @@ import concurrent.futures
 import os
 
 import pytest
-import yaml
 
 from tests.functional.minion import REPO, move_tree
+from tests.functional.pillars import example, write_for_masters
 from tests.functional.recorded import Recorded
 
 QUICK = {"enable_fqdns_grains": False, "enable_gpu_grains": False, "grains_cache": True}
@@ -37,10 +37,7 @@ def fixture_programs(tmp_path_factory, recording):
 def fixture_master(salt_factories, tmp_path_factory, programs):
     """Start a master, hub, and a minion, be1; their pillar names two backends only."""
     pillar = tmp_path_factory.mktemp("pillar")
-    settings = yaml.safe_load((REPO / "pillar" / "example.sls").read_text(encoding="utf-8"))
-    settings["chef_backend"]["clusters"]["prod"]["backends"] = ["be1", "be2"]
-    (pillar / "top.sls").write_text("base: {'*_master': [settings]}\n", encoding="utf-8")
-    (pillar / "settings.sls").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    write_for_masters(pillar, example(backends=["be1", "be2"]))
     master = salt_factories.salt_master_daemon(
         "hub",
         overrides={

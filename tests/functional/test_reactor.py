@@ -6,7 +6,6 @@ No backend answers here: what is looked at is whether the runner is started, onc
 """
 
 import concurrent.futures
-import datetime
 import hashlib
 import json
 import socket
@@ -17,10 +16,10 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-import yaml
 
 from saltext.chef_backend import chef_backend_request as requests
 from tests.functional.minion import REPO
+from tests.functional.pillars import CLOSED, example, write_for_masters
 from tests.functional.test_master_and_minion import QUICK, fixture_salt_factories_config  # noqa: F401
 
 TOKEN, SECRET = "correct horse battery staple", "of salt-api"
@@ -38,19 +37,12 @@ def free_port():
 def fixture_hub(salt_factories, tmp_path_factory):
     """A master whose reactor and schedule are as documented, its salt-api, and one minion."""
     pillar = tmp_path_factory.mktemp("pillar")
-    settings = yaml.safe_load((REPO / "pillar" / "example.sls").read_text(encoding="utf-8"))
-    yesterday = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
-    settings["chef_backend"]["clusters"]["prod"]["window"] = {
-        "days": [yesterday.strftime("%a").lower()],
-        "start": "02:00",
-        "end": "05:00",
-    }
+    settings = example(window=CLOSED)
     settings["chef_backend"]["reactor"] = {
         "clusters": ["prod"],
         "token_sha256": hashlib.sha256(TOKEN.encode()).hexdigest(),
     }
-    (pillar / "top.sls").write_text("base: {'*_master': [settings]}\n", encoding="utf-8")
-    (pillar / "settings.sls").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    write_for_masters(pillar, settings)
     reaction = ["salt://reactor/chef_backend_upgrade.sls"]
     master = salt_factories.salt_master_daemon(
         "hub",

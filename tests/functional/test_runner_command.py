@@ -11,25 +11,10 @@ import pytest
 import yaml
 
 from tests.functional.minion import REPO
+from tests.functional.pillars import example, write_for_masters
 
 SALT_RUN = Path(sys.executable).with_name("salt-run")
 PROD = "chef_backend:clusters:prod"
-
-
-def example():
-    """Return pillar/example.sls."""
-    return yaml.safe_load((REPO / "pillar" / "example.sls").read_text(encoding="utf-8"))
-
-
-def changed(**settings):
-    """Return the example with other settings of prod; None takes one away."""
-    pillar = example()
-    prod = pillar["chef_backend"]["clusters"]["prod"]
-    for name, value in settings.items():
-        prod[name] = value
-        if value is None:
-            del prod[name]
-    return pillar
 
 
 PACKAGE = example()["chef_backend"]["clusters"]["prod"]["package"]
@@ -37,19 +22,19 @@ MISTAKES = {
     # what was done: (the pillar, the words after salt-run, what is said)
     "unknown cluster": (example(), ["status", "nosuch"], [f"cluster 'nosuch' is not in {PROD[:-5]}, which has prod"]),
     "no pillar": ({}, ["status"], ["chef_backend: not found in the master's own pillar", "see pillar/example.sls"]),
-    "two backends": (changed(backends=["be1", "be2"]), ["status"], [f"{PROD}:backends: found ['be1', 'be2']", "three"]),
+    "two backends": (example(backends=["be1", "be2"]), ["status"], [f"{PROD}:backends: found ['be1', 'be2']", "three"]),
     "no checksum": (
-        changed(package={"source": PACKAGE["source"]}),
+        example(package={"source": PACKAGE["source"]}),
         ["plan", "prod"],
         [f"{PROD}:package:sha256: found nothing, expected 64", "run sha256sum"],
     ),
     "a target that matches nobody": (
-        changed(backends="G@roles:nobody"),
+        example(backends="G@roles:nobody"),
         ["status"],
         [f"{PROD}:backends: 'G@roles:nobody' matches 0 minions (none), expected exactly three"],
     ),
     "several mistakes": (
-        changed(version="2.3", colour="red", timeouts={"upgrad": 1}, package=None),
+        example(version="2.3", colour="red", timeouts={"upgrad": 1}, package=None),
         ["plan", "prod"],
         [
             f"{PROD}:version: found '2.3', expected a version",
@@ -66,8 +51,7 @@ def salt_run(root, pillar, words):
     (root / "pillar").mkdir(parents=True)
     (root / "conf").mkdir()
     (root / "var/cache/salt/master/proc").mkdir(parents=True)  # a master that runs has made it
-    (root / "pillar" / "top.sls").write_text("base: {'*_master': [settings]}\n", encoding="utf-8")
-    (root / "pillar" / "settings.sls").write_text("#!yaml\n" + yaml.safe_dump(pillar), encoding="utf-8")
+    write_for_masters(root / "pillar", pillar)
     settings = {
         "id": "hub_master",
         "root_dir": str(root),

@@ -33,6 +33,7 @@ class TestBackedUp:
         assert done["changes"] == {"archive": {"old": None, "new": str(self.new)}}
         assert done["comment"] == f"{self.new}: {self.new.stat().st_size} bytes, 1 members, readable to its end"
         assert recorded.changing == [self.LINE.split()]
+        assert (self.folder / "chef-backup-old.tar.gz").read_bytes() == b"an older one", "the site's own is left alone"
 
     def test_status_0_and_no_archive(self, minion, recorded):
         recorded.say(self.LINE)

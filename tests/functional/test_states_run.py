@@ -3,10 +3,9 @@
 import dataclasses
 
 import pytest
-import yaml
 
-from saltext.chef_backend import chef_backend_config as config
-from tests.functional.minion import REPO, own_functions
+from tests.functional.minion import own_functions
+from tests.functional.pillars import cluster_with
 from tests.unit import printed
 from tests.unit.answered import RECORD, views
 
@@ -22,8 +21,6 @@ class Master:
     """
 
     def __init__(self, opts, found, be2=()):
-        example = yaml.safe_load((REPO / "pillar" / "example.sls").read_text(encoding="utf-8"))
-        settings = config.cluster_from_pillar(example, "prod")
         answer = {"record": found.to_dict() if found else None, "cluster_status": OFF}
         seen = views(be1=answer, be2={**answer, **dict(be2)}, be3=answer)
         self.calls = []
@@ -31,10 +28,10 @@ class Master:
         self.states.pack["__orchestration_jid__"] = "2"
         self.states.pack["__salt__"].update(
             {
-                "chef_backend_nodes.cluster": lambda cluster: settings,
+                "chef_backend_nodes.cluster": cluster_with(),
                 "chef_backend_nodes.frontends": lambda cluster: ["fe1", "fe2"],
                 "chef_backend_nodes.views": lambda cluster, *only: seen,
-                "chef_backend_nodes.index_created": lambda cluster, seen: None,
+                "chef_backend_way.index_created": lambda cluster, seen: None,
                 "chef_backend_nodes.ask_all": lambda nodes, function, **_: dict.fromkeys(nodes, "14.16.19"),
                 "chef_backend_step.until_holds": lambda check, bound: check(),
                 "chef_backend_hold.may_take": lambda found, target, views: found,

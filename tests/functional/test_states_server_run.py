@@ -1,32 +1,31 @@
 """The hooks of the site's load balancer and the gates before a frontend, on the master, with recorded answers."""
 
 import pytest
-import yaml
 
-from saltext.chef_backend import chef_backend_config as config
-from tests.functional.minion import REPO, own_functions
+from tests.functional.minion import own_functions
+from tests.functional.pillars import cluster_with, example
+
+SERVER = example()["chef_backend"]["clusters"]["prod"]["server"]
 
 
 class Master:
     """The functions that the states ask, each noting that it was called; ``fails``: what raises or returns False."""
 
     def __init__(self, opts, **server):
-        example = yaml.safe_load((REPO / "pillar" / "example.sls").read_text(encoding="utf-8"))
-        example["chef_backend"]["clusters"]["prod"]["server"].update(server)
-        self.settings = config.cluster_from_pillar(example, "prod")
+        self.settings = cluster_with(server=SERVER | server)("prod")
         self.calls, self.returns = [], {}
         self.states = own_functions({**opts, "test": False}, "_states", "states")
         self.states.pack["__salt__"].update(
             {
                 "chef_backend_nodes.cluster": lambda cluster: self.settings,
-                "chef_backend_nodes.ask": self.ask,
+                "chef_backend_nodes.ask_all": self.ask_all,
                 "balancer.drain": lambda node: self.called("drain", node),
                 "balancer.undrain": lambda node: self.called("undrain", node),
             }
         )
 
-    def ask(self, nodes, function, *_args, **_options):
-        return {node: {"ok": True, "value": self.called(function, node), "error": None} for node in nodes}
+    def ask_all(self, nodes, function, **_options):
+        return {node: self.called(function, node) for node in nodes}
 
     def called(self, what, node):
         self.calls.append((what, node))

@@ -48,6 +48,7 @@ def test_every_command_that_changed_something_is_in_the_report_and_no_other(done
     assert said == saw
     assert {c["node"] for c in told["commands"] if c["argv"][0] == "install"} == set(done.hosts_installing())
     assert all(c["status"] == 0 for c in told["commands"])
+    assert told["troubles"] == [], "every step that began has ended, and the other way round"
     assert told["backup"]["node"] == "be2"
     assert told["backup"]["size"] > 0
 

@@ -15,11 +15,18 @@ def clients(module_lab):
     return []
 
 
+def of_the_site(lab, node):
+    """An archive that was there before the run."""
+    return lab.root(node) / "var/opt/chef-backup/of-the-site.tgz"
+
+
 @pytest.fixture(scope="module")
 def done(module_lab, clients):
     """One rolling upgrade from 2.2.0 to 2.3.16, under load, that everything here looks at."""
     operator = Operator(module_lab)
     operator.wants(NEW)
+    for node in module_lab.backends:
+        of_the_site(module_lab, node).write_bytes(b"of the site")
     with Crowd(module_lab) as crowd:
         run = operator.upgrades()
         clients += [tally for tallies in crowd.stop() for tally in tallies]
@@ -78,6 +85,8 @@ def test_i6_packages_and_backup_come_before_the_exposure(done):
     off = operator.commands("chef-backend-ctl set-cluster-failover off")[0]
     assert all(backup.end < off.begin for backup in operator.commands("chef-backend-ctl backup"))
     assert [c.host for c in operator.commands("chef-backend-ctl backup")] == ["be2"]
+    for node in operator.lab.backends:
+        assert of_the_site(operator.lab, node).read_bytes() == b"of the site"
 
 
 def test_every_frontend_is_reconfigured_once_one_after_another(done):

@@ -33,6 +33,8 @@ def test_a_run_is_watched_and_found_again(operator):
     assert "is done; failover was off for" in stdout
     for words in (
         "open done",
+        "be2      gate 1 of 3 done: upgrade follower be2",
+        "be1      gate 3 of 3 done: upgrade leader be1",
         "be2      install ...",
         "be3      rejoin done",
         "be1      chef-backend-ctl upgrade --failover",

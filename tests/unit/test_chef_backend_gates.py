@@ -128,8 +128,8 @@ def test_what_must_not_stay_as_it_is_goes_on_outside_its_window():
 def test_a_node_is_not_begun_if_what_it_is_taken_to_last_does_not_fit():
     """Saturday at 3: two hours are left."""
 
-    def fits(seen=None, record=RECORD, count=1, **settings):
-        gates.fits_window(windowed(**settings), SATURDAY_3_O_CLOCK, record, seen or views(), count)
+    def fits(seen=None, record=RECORD, **settings):
+        gates.fits_window(windowed(**settings), SATURDAY_3_O_CLOCK, record, seen or views())
 
     fits()
     fits(estimate_seconds=7200)
@@ -137,8 +137,17 @@ def test_a_node_is_not_begun_if_what_it_is_taken_to_last_does_not_fit():
     refused(lambda: fits(estimate_seconds=7201), said=said)
     measured = dataclasses.replace(RECORD, took={"be2": 60.0})
     fits(record=measured, estimate_seconds=7201)
-    refused(fits, None, measured, 121, said="closes in 7200 s, and 7260 s are needed")
     refused(fits, views(be1={"earlier": {"be3": 8000.0}}), measured, said="8000 s are needed")
+
+
+@pytest.mark.parametrize("way", ["downtime", "reindex"])
+def test_where_clients_are_refused_until_all_are_upgraded_all_must_fit(way):
+    """Saturday at 3: two hours are left."""
+    record = dataclasses.replace(RECORD, way=way)
+    gates.fits_window(windowed(estimate_seconds=2400), SATURDAY_3_O_CLOCK, record, views())
+    too_long = windowed(estimate_seconds=2401)
+    said = "closes in 7200 s, and 7203 s are needed"
+    refused(gates.fits_window, too_long, SATURDAY_3_O_CLOCK, record, views(), said=said)
 
 
 def test_several_hops_are_refused_by_a_way_alone():

@@ -1,5 +1,6 @@
 """The journal: what is written is read again, what cannot be read is told."""
 
+import dataclasses
 import json
 
 import pytest
@@ -67,6 +68,8 @@ def test_an_entry_as_a_line():
         journal.line(ran(7, "chef-backend-ctl", "upgrade"), clock)
         == "7  be2      chef-backend-ctl upgrade done (1.5 s)"
     )
+    turn = dataclasses.replace(entry(7, "gate", comment="upgrade leader be1"), data={"number": 3, "count": 3})
+    assert journal.line(turn, clock) == "7  be2      gate 3 of 3 done: upgrade leader be1"
     failed = ran(7, "chef-backend-ctl", "upgrade", status=3)
     assert journal.line(failed, clock) == "7  be2      chef-backend-ctl upgrade (status 3) FAILED (1.5 s)"
 

@@ -42,9 +42,11 @@ def test_test_mode_and_done():
 def test_a_step_is_told_with_its_end_and_its_seconds(fails):
     told, clock = [], iter([100.0, 102.46])
     try:
-        with outcome.told("upgrade", lambda *words, **more: told.append((*words, more)), lambda: next(clock)):
+        with outcome.told("upgrade", lambda *words, **more: told.append((*words, more)), lambda: next(clock)) as data:
+            data["size"] = 1
             if fails:
                 raise OSError
     except OSError:
         assert fails
-    assert told == [("upgrade", "begin", {}), ("upgrade", "failed" if fails else "end", {"seconds": 2.5})]
+    how = "failed" if fails else "end"
+    assert told == [("upgrade", "begin", {}), ("upgrade", how, {"seconds": 2.5, "data": {"size": 1}})]

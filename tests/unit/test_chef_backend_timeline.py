@@ -42,7 +42,7 @@ def test_exposure_is_what_lies_between_off_and_on(whole):
 def test_who_leads_the_hand_over_and_the_backup_are_told(whole):
     assert [(span.what, span.end) for span in whole.leads.spans] == [("be1", 58), ("be2", 95)]
     assert whole.hand_overs == 1
-    assert whole.backup == timelines.Backup("be2", "/var/opt/chef-backup/chef-backup-2026-11-22.tgz", 48123904)
+    assert whole.backup == timelines.Backup("be2", "/var/opt/chef-backup/chef-backup-2026-11-22.tgz", 48123904, 12)
 
 
 def test_an_outage_begins_when_the_write_that_failed_was_tried(whole):

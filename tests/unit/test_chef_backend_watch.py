@@ -27,7 +27,7 @@ def test_a_gate_is_shown_until_something_else_is_told():
     waiting = [*TOLD, entry(2040, "gate", "begin", node="prod", comment=said)]
     assert watch.waits_for(waiting) == said
     assert f"gate: {said}" in watch.screen(RECORD, watch.rows(NODES, waiting, {}, 2041), waiting, 2041)
-    assert watch.waits_for([*waiting, entry(2050, "upgrade follower", "begin")]) is None
+    assert watch.waits_for([*waiting, entry(2050, "gate", "end")]) is None
     assert watch.waits_for([]) is None
 
 

@@ -25,7 +25,7 @@ def at(text, zone=BERLIN, fold=0):
 def test_what_status_says():
     assert window.outlook([], 0, 1) == ""
     assert window.outlook([WEEKEND], at("2026-11-28 04:00"), 3601) == (
-        "open until Sat 2026-11-28 05:00 CET; a node's upgrade, taken to last 3601 s, does not fit"
+        "open until Sat 2026-11-28 05:00 CET; what is begun next, taken to last 3601 s, does not fit"
     )
     assert window.outlook([WEEKEND], at("2026-11-28 04:00"), 3600).endswith("3600 s, fits")
     assert window.outlook([WEEKEND], at("2026-11-28 06:00"), 1).startswith("no maintenance window is open")

@@ -5,6 +5,7 @@ from saltext.chef_backend.chef_backend_record import Owner, Record
 
 OPENED = 1795348800.0
 RUN = "20261122120000000000"
+ARCHIVE = {"archive": "/var/opt/chef-backup/chef-backup-2026-11-22.tgz", "size": 48123904, "members": 12}
 
 
 def record(**fields):
@@ -64,9 +65,9 @@ def whole_run():
     return [
         entry(0, "prod", "open", "end", comment="rolling to 2.3.16"),
         entry(0.4, "fe1", "probe", "begin", error=None),
-        *step(1, 7, "be2", "backup"),
+        entry(1, "be2", "backup", "begin"),
         command(7, "be2", "chef-backend-ctl backup --yes", 5.8),
-        entry(7.2, "be2", "backup", "end", archive="/var/opt/chef-backup/chef-backup-2026-11-22.tgz", size=48123904),
+        entry(7.2, "be2", "backup", "end", 6.2, **ARCHIVE),
         command(10, "be2", "chef-backend-ctl set-cluster-failover off"),
         entry(10.1, "prod", "failover off", "end"),
         *upgrade(11, "be2"),
