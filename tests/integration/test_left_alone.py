@@ -9,13 +9,13 @@ from saltext.chef_backend import chef_backend_parse as parse
 from tests.integration.operator import NEW, assert_finished
 
 LEASE = 8  # seconds; the backends look every quarter of it
+BOUNDS = {"ask": 10, "gate": 15, "rejoin": 40, "upgrade": 120, "api": 30, "lease": LEASE}
 
 
 @pytest.fixture
 def operator(operator):
     """An operator at a fresh 2.2.0 cluster who wants 2.3.16, and whose runs are given up after a short lease."""
-    bounds = {"ask": 10, "gate": 15, "rejoin": 40, "upgrade": 120, "api": 30, "lease": LEASE}
-    operator.wants(NEW, backup=False, timeouts=bounds)
+    operator.wants(NEW, backup=False, timeouts=BOUNDS)
     return operator
 
 
@@ -53,27 +53,48 @@ def switched(operator, *words):
     return [c.argv[2] for c in done] == list(words)
 
 
+def reconfigured(operator):
+    return [c.host for c in operator.commands("chef-server-ctl reconfigure") if c.status == 0]
+
+
+def is_looked_after(operator, node):
+    """Whether the node's own scheduler looks after failover."""
+    kept = operator.lab.root(node) / "etc/salt/minion.d/_schedule.conf"
+    return kept.exists() and "chef_backend_deadman" in kept.read_text()
+
+
 MOMENTS = {
     # what is seen when salt-run and the master die: (the moment, whether a new master's command is tried, too)
-    "the run is open": (lambda o: (o.lab.root("be3") / "var/lib/salt-chef-backend/run.json").exists(), False),
+    "the run is open": (lambda o: is_looked_after(o, "be3"), False),
+    "inside the backup": (lambda o: o.commands("chef-backend-ctl backup"), False),
     "failover is off": (lambda o: switched(o, "off"), True),
-    "inside the installation on the first follower": (lambda o: o.hosts_installing() == ["be2"], False),
+    "in the installation on the first follower": (lambda o: o.hosts_installing() == ["be2"], False),
     "inside the first follower's upgrade": (lambda o: o.hosts_upgrading() == ["be2"], False),
     "inside the second follower's upgrade": (lambda o: o.hosts_upgrading() == ["be2", "be3"], True),
     "failover is on for the hand-over": (lambda o: switched(o, "off", "on"), False),
-    "inside the installation on the leader": (lambda o: o.hosts_installing() == ["be2", "be3", "be1"], False),
+    "in the installation on the leader": (lambda o: o.hosts_installing() == ["be2", "be3", "be1"], False),
     "inside the hand-over": (lambda o: o.commands("chef-backend-ctl upgrade --failover"), True),
     "between off and on after it": (lambda o: switched(o, "off", "on", "off"), False),
     "failover is on for good": (lambda o: switched(o, "off", "on", "off", "on"), False),
+    "the cluster is verified": (lambda o: o.record("be2")["step"] == "verified", False),
     "inside the first frontend's reconfigure": (lambda o: o.commands("chef-server-ctl reconfigure"), False),
+    "only the end is missing": (lambda o: reconfigured(o) == ["fe1", "fe2"], False),
 }
+# what takes long enough on every node to be found inside it
+SLOW = {"backup": {"hang": 3, "times": 1}, "upgrade": {"hang": 3, "times": 1}, "reconfigure": {"hang": 3, "times": 1}}
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize(("moment", "goes_on"), MOMENTS.values(), ids=MOMENTS)
-def test_i3_whenever_the_master_is_lost_failover_is_on_in_the_end(operator, moment, goes_on):
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_i3_whenever_the_master_is_lost_failover_is_on_in_the_end(operator, moment):
     """What a node is in the middle of comes to its end by itself; then the backends switch failover on."""
-    begins_and_loses_the_master(operator, lambda: moment(operator))
+    comes, goes_on = MOMENTS[moment]
+    operator.wants(NEW, timeouts=BOUNDS)
+    for host in (*operator.lab.backends, *operator.lab.frontends):
+        operator.orders_fault(host, SLOW)
+    begins_and_loses_the_master(operator, lambda: comes(operator))
+    last = operator.changing_commands()[-1:]
+    assert [c.end for c in last] == [None] or not moment.startswith("inside"), last
     given_up = lambda node: operator.record(node)["state"] == "abandoned"  # noqa: E731
     operator.waits_for(lambda: any(map(given_up, operator.lab.backends)), 120)
     operator.waits_for(lambda: shown_failover(operator) == "on", 30)
@@ -82,6 +103,17 @@ def test_i3_whenever_the_master_is_lost_failover_is_on_in_the_end(operator, mome
         operator.starts_the_master_again()
         assert_finished(operator, operator.upgrades())
         assert sorted(operator.hosts_upgrading()) == ["be1", "be2", "be3"], "nothing is done twice"
+
+
+@pytest.mark.campaign
+def test_i3_the_master_is_lost_before_anybody_looks_after_failover(operator):
+    """It is on then, and stays so; the next run takes the cluster over."""
+    lock = operator.lab.root("be1") / "var/lib/salt-chef-backend/run.json"
+    begins_and_loses_the_master(operator, lock.exists)
+    assert switched(operator), "never"
+    assert shown_failover(operator) == "on"
+    operator.starts_the_master_again()
+    assert_finished(operator, operator.upgrades())
 
 
 @pytest.mark.campaign
