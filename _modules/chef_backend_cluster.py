@@ -6,11 +6,15 @@ caller says ``yes=True``.
 
 import os
 import re
+import stat
 
 from salt.exceptions import CommandExecutionError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
 ADDRESS = re.compile(r"[0-9A-Za-z:][0-9A-Za-z:.-]{0,252}")
+
+CLEANSED = ("/etc/chef-backend", "/var/opt/chef-backend")  # what belongs to the product
+DATA = tuple(f"/var/opt/chef-backend/{service}" for service in ("etcd", "postgresql", "elasticsearch"))
 
 
 def __virtual__():
@@ -185,3 +189,46 @@ def _name(name):
     if not NAME.fullmatch(str(name)):
         raise CommandExecutionError(f"{name!r} is not the name of a node")
     return name
+
+
+def data_here():
+    """Return the folders of a member's data that hold a file on this node; none after ``cleanse``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be3 chef_backend_cluster.data_here
+    """
+    return [path for path in DATA if any(files for _, _, files in os.walk(path))]
+
+
+def secrets_ready(path):
+    """Tell that a copy of the cluster's secrets lies ready for this node to join: in a file that only root reads.
+
+    :param path: absolute path on this node, not where ``cleanse`` deletes.
+    :returns: True.
+    :raises CommandExecutionError: it is not ready, and what to do.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt be3 chef_backend_cluster.secrets_ready /root/chef-backend-secrets.json
+    """
+    here = __grains__["id"]
+    if not isinstance(path, str) or not os.path.isabs(path):
+        raise CommandExecutionError(f"secrets: {path!r}: expected an absolute path on {here}")
+    real = os.path.realpath(path)
+    if any(real.startswith(f"{folder}/") for folder in CLEANSED):
+        raise CommandExecutionError(f"secrets: {path}: cleanse deletes what lies there: put it elsewhere on {here}")
+    try:
+        found = os.stat(real)
+    except OSError as err:
+        raise CommandExecutionError(
+            f"secrets: {path}: {err.strerror} on {here}: copy another backend's "
+            "/etc/chef-backend/chef-backend-secrets.json there, mode 0600"
+        ) from err
+    if not stat.S_ISREG(found.st_mode) or not found.st_size or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise CommandExecutionError(f"secrets: {path}: expected a file of root's, mode 0600, not empty, on {here}")
+    return True

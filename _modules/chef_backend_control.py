@@ -68,6 +68,8 @@ def abort(cluster):
     """
     record, gone, views = _found(cluster, "record", "status", "due")
     half_done = answers.half_done(views)
+    if record and record.way == records.REPLACE:
+        half_done = []  # the node that is replaced may have broken in its upgrade
     if record and record.way == records.FRONTENDS:
         half_done = __salt__["chef_server_frontends.unfinished"](cluster)
     return _do(cluster, record, control.abort(record, gone, half_done))

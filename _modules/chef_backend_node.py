@@ -16,7 +16,8 @@ except ImportError:
     import chef_backend_parse as parse
 
 MANIFEST = "/opt/chef-backend/version-manifest.json"
-CHANGING = r"chef-backend-ctl (upgrade|down-for-upgrade|backup|restore|reconfigure|join-cluster|cleanse)\b"
+UNSYNCED = "/var/opt/chef-backend/leaderl/data/unsynced"  # left by a sync that failed; cluster-status does not show it
+CHANGING = r"chef-backend-ctl (upgrade|down-for-upgrade|backup|restore|reconfigure|join-cluster|remove-node|cleanse)\b"
 
 
 def __virtual__():
@@ -83,8 +84,8 @@ def view(only=None, jid=None, changes=None):
     :param only: names of the parts to ask for; all if not given.
     :param jid: orchestration that asks; if it owns the record, this is a sign of life of it.
     :param changes: fields of that record to change before anything is asked, as of ``chef_backend_record.amend``.
-    :returns: ``{"node", "record", "version", "busy", "cluster_status", "status", "due", "earlier", "replication",
-        "errors"}``; ``earlier``: what each node took in the run before, ``{node: seconds}``.
+    :returns: ``{"node", "record", "version", "busy", "cluster_status", "status", "due", "earlier", "unsynced",
+        "replication", "errors"}``; ``earlier``: what each node took in the run before, ``{node: seconds}``.
 
     CLI Example:
 
@@ -102,6 +103,7 @@ def view(only=None, jid=None, changes=None):
         "status": __salt__["chef_backend.status"],
         "due": lambda: _unfinished() or (outdated_services(answer["status"]) if answer.get("status") else None),
         "earlier": _took_before,
+        "unsynced": lambda: os.path.exists(UNSYNCED),
         "replication": lambda: __salt__["chef_backend.replication"]() if _pg_leads(answer["cluster_status"]) else "",
     }
     for name in only or asked:

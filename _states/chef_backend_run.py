@@ -224,8 +224,11 @@ def closed(name, cluster):
             _tell(record, "close", "failed", comment=ret["comment"])
             return ret
         shown = answers.failover(views)
-        switches = record.way != records.FRONTENDS  # a run that upgrades frontends leaves failover as it finds it
-        if switches and shown != "on" and not (shown == "unknown" and record.failover != "off"):
+        if (
+            records.switches_failover(record)
+            and shown != "on"
+            and not (shown == "unknown" and record.failover != "off")
+        ):
             ret["changes"] = __salt__["chef_backend_control.restore_failover"](cluster)
         if failed:
             ret["changes"].update(__salt__["chef_backend_control.let_clients_in"](record))

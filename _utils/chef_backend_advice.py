@@ -59,7 +59,8 @@ def _one_is_silent(views, node):
     return (
         f"{said}. If it is down for good: 'chef-backend-ctl remove-node {name}' on {leads.name}, then "
         f"'chef-backend-ctl cleanse' and 'chef-backend-ctl join-cluster {leads.ip} --recovery -s SECRETS' on the node "
-        f"that replaces it. {_secrets(leads.name)}"
+        f"that replaces it. {_secrets(leads.name)}. If its minion answers again, orch.chef_backend_replace_node does "
+        "that (docs/recovery.md)"
     )
 
 
@@ -81,10 +82,9 @@ def _without_leader(views, record, silent):
 
 
 def _unsynced(views):
-    names = {node.name for cluster in _seen(views) for node in cluster.nodes if node.partially_synced}
     return [
         f"the sync of {name} failed and left leaderl/data/unsynced there. {_base_backup(views, name)}"
-        for name in sorted(names)
+        for name in sorted(_partially_synced(views))
     ]
 
 
@@ -108,8 +108,14 @@ def _not_replicating(views):
         f"{node.name} does not replicate from {leads.name}. If /var/log/chef-backend/postgresql/*/current there says "
         f"'requested WAL segment ... has already been removed': {_base_backup(views, node.name)}"
         for node in late
-        if not node.partially_synced
+        if node.name not in _partially_synced(views)
     ]
+
+
+def _partially_synced(views):
+    """The nodes that say so themselves, or are shown so."""
+    shown = {node.name for cluster in _seen(views) for node in cluster.nodes if node.partially_synced}
+    return shown | {answers.node_name(node) for node, view in views.items() if view.get("unsynced")}
 
 
 def _half_upgraded(views, record):

@@ -235,4 +235,5 @@ def _view(node, view):
         version=view.get("version"),
         lag=read.get("replication"),
         error="; ".join(errors) or None,
+        unsynced=bool(view.get("unsynced")),
     )

@@ -55,7 +55,13 @@ def resume(record, gone, stops):
     """
     if record is None:
         return Answer(NOTHING, "no run is open: nothing to resume", ok=False)
-    if record.target not in stops:
+    if gone and record.way == records.REPLACE:
+        text = (
+            f"run {record.run} is to {record.target}: orch.chef_backend_replace_node goes on with it, confirmed once "
+            "more; abort ends it"
+        )
+        return Answer(NOTHING, text, ok=False)
+    if record.way != records.REPLACE and record.target not in stops:
         shown = " -> ".join(stops) or "nothing"
         text = f"run {record.run} goes to {record.target}, the pillar says {shown}: correct it, or abort the run"
         return Answer(NOTHING, text, ok=False)

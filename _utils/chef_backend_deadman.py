@@ -44,8 +44,8 @@ def first_look(record, me, now):
         return Decision(OVER, "no run is open")
     if record.state != records.OPEN:
         return Decision(OVER, f"run {record.run} ended as {record.state}")
-    if record.way == records.FRONTENDS:
-        return Decision(OVER, f"run {record.run} upgrades frontends: it does not switch failover")
+    if not records.switches_failover(record):
+        return Decision(OVER, f"run {record.run} goes the way {record.way}: it does not switch failover")
     silent = now - record.heartbeat
     if silent <= record.lease:
         return Decision(REST, f"run {record.run} was heard of {silent:.0f} s ago")

@@ -10,6 +10,7 @@ MEMBERS = 3  # no other number of backends is supported
 SERVICES = ("leaderl", "etcd", "postgresql", "elasticsearch")  # epmd is a fifth since 1.4.6
 SEARCH = "elasticsearch"
 CLUSTER = "the cluster"
+SYNC_FAILED = "its sync failed and left leaderl/data/unsynced: 'salt-run chef_backend.status' says the way back"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +61,7 @@ class View:
     version: str | None = None
     lag: dict | None = None  # bytes behind, by follower; only the leader has any
     error: str | None = None
+    unsynced: bool = False  # its sync failed, and left a file that says so
 
 
 def judge(cluster, status, node="this node", search=True):
@@ -115,6 +117,8 @@ def _judge_views(views, bounds, absent):
     for node, view in heard.items():
         if view.error:
             reasons.append(Reason(node, "could not be judged:", view.error))
+        if view.unsynced:
+            reasons.append(Reason(node, "is partially synced", advice=SYNC_FAILED))
         reasons += _judge_roles(view.cluster, node, absent)
         reasons += _judge_services(view.status, node, absent, absent_leads)
     reasons = _but_search(reasons, bounds.search)
@@ -172,8 +176,7 @@ def _judge_role(other, cluster, leader):
         shown = f"{other.role}, PostgreSQL {other.pg}"
         reasons.append(Reason(other.name, "is", shown, "expected follower", "wait until it follows, or repair it"))
     if other.partially_synced:
-        advice = "its sync failed and left leaderl/data/unsynced: join it again"
-        reasons.append(Reason(other.name, "is partially synced", advice=advice))
+        reasons.append(Reason(other.name, "is partially synced", advice=SYNC_FAILED))
     # whether a blocked node is shown as eligible is not documented, so only a free one must be
     if other.eligible is False and other.blocked is not True:
         advice = "wait until it is in sync, or look at its leaderl log"
@@ -239,14 +242,14 @@ def _judge_services(status, node, absent=None, absent_leads=False):
 
 
 def _judge_count(row, node, colour, count, few):
-    """``green`` and ``3/3``; with a node absent, ``few`` of three, of whatever colour."""
+    """``green`` and ``3/3``; with a node absent, ``few`` of three, of whatever colour, or of two if it was removed."""
     reasons = []
     if few == MEMBERS and row.value(colour) != "green":
         shown = f"{colour}: {row.value(colour) or 'nothing'}"
         what, advice = f"has {row.name} with", "wait, or look at its log"
         reasons.append(Reason(node, what, shown, "expected green", advice, row.name))
     numbers = re.fullmatch(r"([0-9]{1,3})/([0-9]{1,3})", row.value(count) or "")
-    if not numbers or not few <= int(numbers[1]) <= int(numbers[2]) == MEMBERS:
+    if not numbers or not few <= int(numbers[1]) <= int(numbers[2]) <= MEMBERS:
         shown = f"{count}: {row.value(count) or 'nothing'}"
         bound = f"expected {few}/{MEMBERS}" + (f" or {MEMBERS}/{MEMBERS}" if few < MEMBERS else "")
         what, advice = f"has {row.name} with", "wait, or look at its log"

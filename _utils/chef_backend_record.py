@@ -14,6 +14,7 @@ PAUSED = "paused"  # the operator wanted it to end before the next node; the sam
 ABORTED = "aborted"
 DONE = "done"
 FRONTENDS = "frontends"  # the way of a run that upgrades the frontends themselves: no backend, no failover
+REPLACE = "replace_node"  # the way of a run that replaces one backend: no version changes, failover is not switched
 PAUSE, ABORT = "pause", "abort"  # what an operator may wish of a run that is under way
 
 
@@ -161,6 +162,8 @@ _FITS = {
 
 def frontends_may_serve(record):
     """Whether no backend has been touched yet by a run that ends here, so that clients find all as it was."""
+    if record.way == REPLACE:
+        return False  # no frontend is taken out of service
     if record.way == FRONTENDS:
         return False  # each is upgraded for itself: none was taken out of service for the backends' sake
     return not record.down and not record.finished and (record.way == "downtime" or record.node is None)
@@ -168,7 +171,12 @@ def frontends_may_serve(record):
 
 def may_be_left(record):
     """Whether a run may be ended for good where it is: else frontends would stay out of service for ever."""
-    return record.way in ("rolling", FRONTENDS) or frontends_may_serve(record)
+    return record.way in ("rolling", FRONTENDS, REPLACE) or frontends_may_serve(record)
+
+
+def switches_failover(record):
+    """Whether a run of this way switches failover; else it is left as it is found."""
+    return record.way not in (FRONTENDS, REPLACE)
 
 
 def owner_is_gone(record, now, *, master, alive):

@@ -77,6 +77,7 @@ class Timeouts:
     install: int = 600
     upgrade: int = 3600
     rejoin: int = 1800
+    join: int = 3600  # of a node that has no data: all of it is copied from the leader
     backup: int = 600
     failover: int = 60
     reconfigure: int = 900

@@ -49,6 +49,7 @@ chef_backend:
         install: 600
         upgrade: 3600
         rejoin: 1800
+        join: 3600  # of a backend that is replaced: all data is copied from the leader
         backup: 600
         failover: 60  # the nodes to show that failover was switched; HAProxy to know the leader
         reconfigure: 900

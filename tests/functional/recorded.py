@@ -26,7 +26,7 @@ READING = {  # what a state may call in test mode
 }
 
 SCRIPT = """#!{python} -IS
-import json, os, sys, time
+import json, os, shutil, sys, time
 
 folder = {folder!r}
 words = [os.path.basename(sys.argv[0]), *sys.argv[1:]]
@@ -49,6 +49,8 @@ for source, target in answer["copies"].items():
     os.makedirs(os.path.dirname(target), exist_ok=True)
     with open(source, "rb") as old, open(target, "wb") as new:
         new.write(old.read())
+for path in answer["deletes"]:
+    shutil.rmtree(path)
 answers.update(answer["then"])
 with open(folder + "/answers.new", "w") as file:
     json.dump(answers, file)
@@ -59,7 +61,7 @@ sys.exit(answer["status"])
 """
 
 
-def answer(stdout="", *, status=0, stderr="", seconds=0, writes=None, copies=None, then=None):
+def answer(stdout="", *, status=0, stderr="", seconds=0, writes=None, copies=None, deletes=(), then=None):
     """Describe what a call does.
 
     :param stdout: text it prints.
@@ -68,6 +70,7 @@ def answer(stdout="", *, status=0, stderr="", seconds=0, writes=None, copies=Non
     :param seconds: how long it takes.
     :param writes: ``{path: text}`` of files it writes; the path ``LAST WORD`` is the last of its words.
     :param copies: ``{from: to}`` of files it copies.
+    :param deletes: folders that it deletes.
     :param then: ``{command line: text or answer}`` that hold from now on: a command that changes something.
     """
     later = {_key(line): _full(said) for line, said in (then or {}).items()}
@@ -78,6 +81,7 @@ def answer(stdout="", *, status=0, stderr="", seconds=0, writes=None, copies=Non
         "seconds": seconds,
         "writes": {str(path): text for path, text in (writes or {}).items()},
         "copies": {str(old): str(new) for old, new in (copies or {}).items()},
+        "deletes": [str(path) for path in deletes],
         "then": later,
     }
 

@@ -78,6 +78,7 @@ NODE = {
         "install": 600,
         "upgrade": 3600,
         "rejoin": 1800,
+        "join": 3600,
         "backup": 600,
         "failover": 60,
         "reconfigure": 900,

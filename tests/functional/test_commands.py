@@ -92,7 +92,7 @@ FRONTEND = [
 OTHERS = {  # functions that call no ctl of their own words; tested by what they answer
     "chef_backend": {"version", "leader", "is_leader", "failover", "replication", "ensure_failover", "index_created"},
     "chef_backend_node": {"busy", "upgrade_due", "outdated_services", "view"},
-    "chef_backend_cluster": {"gen_server_config"},
+    "chef_backend_cluster": {"gen_server_config", "data_here", "secrets_ready"},
     "chef_backend_service": {"tail", "is_stopped"},
     "chef_backend_index": {"size", "delete"},
     "chef_server_index": {"count", "uuid", "noted", "note"},

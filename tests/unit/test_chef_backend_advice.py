@@ -81,6 +81,13 @@ def test_a_sync_that_failed():
     assert "'PSQL_INTERNAL_OK=true chef-backend-ctl pgsql-follow --force-basebackup 10.0.0.1'" in said
 
 
+def test_a_sync_that_failed_as_the_node_itself_tells():
+    (said,) = advise(views(be3={"unsynced": True}))
+    assert said.startswith("the sync of be3 failed and left leaderl/data/unsynced there.")
+    only_be2 = view("be1")["replication"].splitlines()[0]
+    assert advise(views(be1={"replication": only_be2}, be3={"unsynced": True})) == [said], "said once"
+
+
 def test_a_follower_whose_wal_is_gone():
     only_be2 = view("be1")["replication"].splitlines()[0]
     (said,) = advise(views(be1={"replication": only_be2}))

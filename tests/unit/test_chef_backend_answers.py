@@ -183,6 +183,12 @@ def test_followers_in_sync(status, synced):
 # how far followers are behind
 
 
+def test_a_node_whose_sync_failed_is_not_well():
+    assert answers.verdict(views(), 1000).healthy
+    (reason,) = answers.verdict(views(be3={"unsynced": True}), 1000).reasons
+    assert str(reason).startswith("be3 is partially synced: its sync failed and left leaderl/data/unsynced")
+
+
 def test_lag_is_bytes_by_follower():
     assert answers.lag(REPLICATION) == {"be2": 0, "be3": 96}
     assert answers.lag("") == answers.lag(None) == {}

@@ -36,6 +36,9 @@ def test_pause(record, gone, action, ok, said):
     assert answer.wish == (records.PAUSE if action == control.WISH else None)
 
 
+REPLACES = {"way": records.REPLACE, "target": "replace be3"}
+
+
 @pytest.mark.parametrize(
     ("record", "gone", "action", "ok", "said"),
     [
@@ -47,6 +50,9 @@ def test_pause(record, gone, action, ok, said):
         (run(down=("be1",), state=records.FAILED), GONE, control.START, True, "goes on from 'open'"),
         (run(), GONE, control.START, True, GONE),
         (run(target="3.1.1"), GONE, control.NOTHING, False, "goes to 3.1.1, the pillar says 2.2.0 -> 2.3.16"),
+        (run(**REPLACES), GONE, control.NOTHING, False, "orch.chef_backend_replace_node goes on with it, confirmed"),
+        (run(**REPLACES), None, control.NOTHING, True, "is under way already"),
+        (run(wish="pause", **REPLACES), None, control.WISH, True, "it was not paused yet"),
     ],
 )
 def test_resume(record, gone, action, ok, said):

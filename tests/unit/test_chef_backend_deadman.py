@@ -30,6 +30,7 @@ def left(**changes):
         (SILENT, 2160.0, deadman.REST, "was heard of 60 s ago"),
         (SILENT, 2000.0, deadman.REST, "was heard of -100 s ago"),  # the clock was put back
         (dataclasses.replace(SILENT, way="frontends"), LATE, deadman.OVER, "it does not switch failover"),
+        (dataclasses.replace(SILENT, way="replace_node"), LATE, deadman.OVER, "it does not switch failover"),
         (dataclasses.replace(SILENT, turn="be3"), LATE, deadman.OFF, "be3 was in its upgrade when run r1 fell silent"),
     ],
 )
