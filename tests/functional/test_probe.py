@@ -1,14 +1,18 @@
 """The probe on a frontend, against a Chef API server that checks its signature, refuses and comes back."""
 
 import base64
+import datetime
 import hashlib
 import http.server
 import importlib.util
+import ipaddress
 import json
+import ssl
 import threading
 import time
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
@@ -43,6 +47,13 @@ class Api:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}/organizations/acme"
+
+    def speak_https(self, certificate, key):
+        """From now on answer by HTTPS only; both are paths."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = self.url.replace("http:", "https:")
 
     def answer(self, method, path, headers, body):
         if self.refuse:
@@ -112,10 +123,21 @@ def fixture_api(tmp_path):
     api.server.server_close()
 
 
-def look(probe, api, interval=0.2):
+def certify(key, path):
+    """Write a certificate for 127.0.0.1 that the key itself has signed."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "fe1")])
+    now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
+    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - day, now + day)
+    made = made.add_extension(here, critical=False).sign(key, hashes.SHA256())
+    path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    return str(path)
+
+
+def look(probe, api, interval=0.2, ca=None):
     """Have the minion look, in a thread; returns it."""
     work = probe.module.look
-    looker = threading.Thread(target=work, args=("prod", RUN, api.url, "probe", api.pem, interval), daemon=True)
+    looker = threading.Thread(target=work, args=("prod", RUN, api.url, "probe", api.pem, interval, ca), daemon=True)
     looker.start()
     return looker
 
@@ -176,3 +198,25 @@ def test_a_key_that_is_not_there_is_told_once_and_is_no_outage(probe, api):
     looker.join(10)
     assert [how for how, _ in probe.told] == ["begin"]
     assert "No such file" in probe.told[0][1]
+
+
+def test_by_https_with_the_certificate_of_the_pillar(probe, api, tmp_path):
+    certificate = certify(api.key, tmp_path / "fe1.crt")
+    api.speak_https(certificate, api.pem)
+    looker = look(probe, api, ca=certificate)
+    until(lambda: probe.told)
+    probe.module.stop(RUN)
+    looker.join(10)
+    assert probe.told == [("begin", None)]
+    assert api.store
+
+
+def test_by_https_a_certificate_that_nobody_vouches_for_is_told_and_nothing_is_sent(probe, api, tmp_path):
+    api.speak_https(certify(api.key, tmp_path / "fe1.crt"), api.pem)
+    looker = look(probe, api)
+    until(lambda: probe.told)
+    probe.module.stop(RUN)
+    looker.join(10)
+    ((how, error),) = probe.told
+    assert how == "begin" and "CERTIFICATE_VERIFY_FAILED" in error
+    assert api.asked == []

@@ -129,13 +129,11 @@ def test_an_upgrade_fails_while_the_cluster_is_down_and_the_same_command_goes_on
     assert hosts(operator, "chef-server-ctl maintenance off") == ["fe1", "fe2"]
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("command", "count"),
-    [
-        pytest.param(DOWN, 1, marks=pytest.mark.campaign, id="the leader alone is down"),
-        pytest.param(DOWN, 3, id="every node is down"),
-        pytest.param(UP, 1, marks=pytest.mark.campaign, id="the first is up again"),
-    ],
+    [(DOWN, 1), (DOWN, 3), (UP, 1)],
+    ids=["the leader alone is down", "every node is down", "the first is up again"],
 )
 def test_master_and_all_it_stored_are_lost_while_nodes_are_down(operator, command, count):
     """Nobody can ask who led: the record on the backends tells."""

@@ -24,6 +24,7 @@ def test_a_followers_upgrade_fails_and_the_same_command_goes_on(operator):
     assert operator.hosts_upgrading() == ["be2", "be3", "be1"]
 
 
+@pytest.mark.campaign
 def test_a_follower_does_not_rejoin(operator):
     operator.wants(NEW, backup=False, timeouts={"ask": 10, "gate": 10, "rejoin": 15, "upgrade": 120, "api": 30})
     operator.orders_fault("be2", {"no_rejoin": True})

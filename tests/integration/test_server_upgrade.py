@@ -192,6 +192,7 @@ def test_the_first_migrates_the_database_the_others_follow_and_the_backends_are_
     assert_nothing_left_to_do(operator)
 
 
+@pytest.mark.campaign
 def test_an_undrain_that_fails_leaves_the_others_alone_and_the_same_command_goes_on(operator, balancer):
     balancer.fails("undrain")
     run = operator.upgrades()
@@ -205,6 +206,7 @@ def test_an_undrain_that_fails_leaves_the_others_alone_and_the_same_command_goes
     assert balancer.words()[-3:] == ["undrain fe1", "drain fe2", "undrain fe2"]
 
 
+@pytest.mark.campaign
 def test_kill_9_after_the_first_migrated_and_before_it_ended_then_the_same_command(operator, balancer):
     operator.orders_fault("fe1", {"start": {"hang": 15, "times": 1}})
     run = operator.starts_upgrading()

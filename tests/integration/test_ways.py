@@ -33,6 +33,7 @@ def assert_all_found(operator):
         assert index.search(operator.lab, frontend) >= NAMES, frontend
 
 
+@pytest.mark.campaign
 def test_two_hops_the_second_fails_before_it_begins_and_is_gone_on_with(house):
     """2.0.30 to 2.3.16 to 3.1.1: the index is of 2.0.30's Elasticsearch, 5.4.1, so the second hop builds it again."""
     operator = Operator(house.fresh(backends="2.0.30"), way="upgrade")

@@ -19,6 +19,34 @@ def window(begin, minutes):
     return {"days": [DAYS[start.weekday()]], "start": start.strftime("%H:%M"), "end": closes}
 
 
+@pytest.fixture
+def scheduled(operator):
+    """The master runs with this extension's example of a schedule, every three seconds."""
+    operator.lab.stop_master()
+    job = {"function": "chef_backend.scheduled", "args": ["prod"], "maxrunning": 1, "run_on_start": False}
+    operator.lab.start_master({"schedule": {"chef_backend_prod": job | {"seconds": 3}}})
+    operator.lab.await_minions()
+    yield
+    operator.lab.stop_master()
+    operator.lab.start_master()
+
+
+@pytest.mark.campaign
+def test_the_masters_schedule_starts_a_run_in_the_window_and_no_second_one(operator, scheduled):
+    operator.orders_fault("be2", {"upgrade": {"hang": 15, "times": 1}})
+    operator.wants(NEW, backup=False, window={"days": list(DAYS), "start": "00:00", "end": "24:00"})
+    last = operator.lab.root("be1") / "var/lib/salt-chef-backend/last-run.json"
+    operator.waits_for(lambda: operator.hosts_upgrading() == ["be2"], 60)
+    assert "is under way already" in types(operator, "scheduled")
+    operator.waits_for(last.exists, 180)
+    assert operator.record("be1", last.name)["state"] == "done"
+    assert operator.hosts_upgrading() == ["be2", "be3", "be1"]
+    assert operator.shown_failover() == "on"
+    time.sleep(7)  # two more ticks
+    assert operator.record("be1", last.name)["run"] in types(operator, "history")
+    assert operator.hosts_upgrading() == ["be2", "be3", "be1"], "what is done is not begun again"
+
+
 @pytest.mark.campaign
 def test_the_window_closes_before_the_second_follower_and_the_schedule_goes_on_in_the_next(operator):
     tomorrow = window(time.time() + 86400, 1)

@@ -1,5 +1,6 @@
 """The lab as its users see it: boot it, run commands in its hosts, cut power and cables, ask Salt, take snapshots."""
 
+import contextlib
 import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -160,6 +161,15 @@ class Lab:
         power.pid(host)
         network.plug(host)
 
+    @contextlib.contextmanager
+    def hub_cut_off(self):
+        """The hub, on which the salt-master runs, reaches no host meanwhile, and none reaches it."""
+        network.isolate_hub()
+        try:
+            yield
+        finally:
+            network.connect_hub()
+
     # Salt
 
     def salt(self, *args: str, timeout: float = 120) -> subprocess.CompletedProcess:
@@ -197,9 +207,9 @@ class Lab:
             together(lambda host: self.exec(host, "lab-service", "/etc/sv/salt-minion"), self.hosts)
             self.await_minions(timeout=PATIENCE)
 
-    def start_master(self) -> None:
-        """Start the salt-master again after stop_master."""
-        salt.start_master()
+    def start_master(self, config: dict | None = None) -> None:
+        """Start the salt-master again after stop_master, with more in its configuration if given."""
+        salt.start_master(config)
 
     def stop_master(self, kill: bool = False) -> None:
         """End the salt-master, with SIGKILL if kill."""

@@ -19,6 +19,16 @@ def build() -> None:
     command("ip", "link", "set", BRIDGE, "up")
 
 
+def isolate_hub() -> None:
+    """Take the hub's address from it: packets vanish, and neither side is told."""
+    command("ip", "address", "delete", f"{HUB}/24", "dev", BRIDGE)
+
+
+def connect_hub() -> None:
+    """Give the hub its address back."""
+    command("ip", "address", "add", f"{HUB}/24", "dev", BRIDGE)
+
+
 def hosts_file() -> str:
     """The text of /etc/hosts, the same everywhere in a world."""
     lines = ["127.0.0.1 localhost", f"{HUB} hub", *(f"{address} {name}" for name, address in ADDRESSES.items())]

@@ -100,8 +100,8 @@ def lay_ground(ground: Path) -> None:
     (ground / "etc/lab/salt/minion").write_text(yaml.safe_dump(MINION_CONFIG))
 
 
-def start_master() -> None:
-    """Start the master. Raises LabError if it runs already."""
+def start_master(config: dict | None = None) -> None:
+    """Start the master, with more in its configuration if given. Raises LabError if it runs already."""
     if _master_pid() is not None:
         raise LabError("the salt-master runs already")
     for folder in (CONFIG, PACKAGES, PILLAR):
@@ -109,19 +109,24 @@ def start_master() -> None:
     for name in SERVED:  # not the checkout itself: the file server would walk the lab's own disks again and again
         if not (SRV / name).is_symlink():
             (SRV / name).symlink_to(CHECKOUT / name)
-    (CONFIG / "master").write_text(yaml.safe_dump(MASTER_CONFIG))
+    (CONFIG / "master").write_text(yaml.safe_dump(MASTER_CONFIG | (config or {})))
     if not (PILLAR / "top.sls").exists():
         write_pillar({})
-    with open(MASTER / "out", "a") as out:
-        process = subprocess.Popen(
-            [*program("salt-master"), "-c", str(CONFIG), "-l", "warning"],
+    process = spawn_master(CONFIG, MASTER / "out")
+    (MASTER / "pid").write_text(json.dumps({"pid": process.pid, "started": start_time(process.pid)}))
+
+
+def spawn_master(config: Path, out: Path) -> subprocess.Popen:
+    """Start a salt-master with the configuration in a folder, in a session of its own; it prints to a file."""
+    with open(out, "a") as file:
+        return subprocess.Popen(
+            [*program("salt-master"), "-c", str(config), "-l", "warning"],
             stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
+            stdout=file,
+            stderr=file,
             cwd=CHECKOUT,
             start_new_session=True,
         )
-    (MASTER / "pid").write_text(json.dumps({"pid": process.pid, "started": start_time(process.pid)}))
 
 
 def runs() -> bool:

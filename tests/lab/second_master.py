@@ -41,15 +41,7 @@ class SecondMaster:
             "token_dir": str(ROOT / "tokens"),
         }
         (CONFIG / "master").write_text(yaml.safe_dump(config))
-        with open(ROOT / "out", "a") as out:
-            self.process = subprocess.Popen(
-                [*salt.program("salt-master"), "-c", str(CONFIG), "-l", "warning"],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                cwd=CHECKOUT,
-                start_new_session=True,
-            )
+        self.process = salt.spawn_master(CONFIG, ROOT / "out")
         self._tell_the_minions()
         return self
 
