@@ -174,10 +174,11 @@ def views(name, only=None, jid=None, changes=None):
     return _views(ask(backends(name), "chef_backend_node.view", only, jid, changes, timeout=bound))
 
 
-def views_of(names):
+def views_of(names, only=None):
     """Ask the backends of many clusters at once: silent ones hold nobody up beyond the longest bound.
 
     :param names: names of clusters whose pillar is right.
+    :param only: names of the parts to ask for; all if not given.
     :returns: ``{name: {node: answer}}``, as of :func:`views`.
 
     CLI Example:
@@ -189,7 +190,7 @@ def views_of(names):
     nodes = {name: backends(name) for name in names}
     bound = max((cluster(name).timeouts.ask for name in names), default=0)
     everybody = [node for several in nodes.values() for node in several]
-    seen = _views(ask(everybody, "chef_backend_node.view", timeout=bound))
+    seen = _views(ask(everybody, "chef_backend_node.view", only, timeout=bound))
     return {name: {node: seen[node] for node in several} for name, several in nodes.items()}
 
 

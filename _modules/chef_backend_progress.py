@@ -108,7 +108,7 @@ def follow(cluster, run):
 def wait(cluster, bus, seconds):
     """Wait for a cluster's next event.
 
-    :param cluster: the cluster's name.
+    :param cluster: the cluster's name; None for that of any cluster.
     :param bus: as returned by :func:`listen`.
     :param seconds: bound.
     :returns: ``chef_backend_journal.Entry``, or None if none came that can be read.
@@ -119,7 +119,7 @@ def wait(cluster, bus, seconds):
 
         salt-run salt.cmd chef_backend_progress.wait prod null 5
     """
-    return _entry(bus.get_event(wait=seconds, tag=f"{PREFIX}/{cluster}/", full=True))
+    return _entry(bus.get_event(wait=seconds, tag=f"{PREFIX}/{cluster}/" if cluster else f"{PREFIX}/", full=True))
 
 
 def listen():

@@ -1,23 +1,29 @@
 """A run, seen live from a second terminal, on the master; and the runs that were."""
 
+import logging
 import sys
 import time
 
 from salt.exceptions import CommandExecutionError
 
 try:
+    from saltext.chef_backend import chef_backend_answers as answers
     from saltext.chef_backend import chef_backend_journal as journal
     from saltext.chef_backend import chef_backend_plan as plans
     from saltext.chef_backend import chef_backend_record as records
     from saltext.chef_backend import chef_backend_watch as shows
 except ImportError:
+    import chef_backend_answers as answers
     import chef_backend_journal as journal
     import chef_backend_plan as plans
     import chef_backend_record as records
     import chef_backend_watch as shows
 
 QUIET = 5  # seconds without an event after which the record is looked at
+EVERY = 15  # seconds after which the records of many clusters are looked at
+IDLE = 60  # seconds without a run after which many clusters are watched no more: a fleet begins its next one sooner
 CLEAR = "\x1b[2J\x1b[H"
+log = logging.getLogger(__name__)
 MOVED = ("rejoin", "failover on", "failover off", "verify")  # after these, roles and versions may be others
 
 
@@ -44,6 +50,29 @@ def watch(cluster):
             raise CommandExecutionError(f"no run of {cluster} is under way; {_last(known)}")
         entries, _ = __salt__["chef_backend_history.entries"](cluster, known[0].run)
         return _until_its_end(cluster, bus, known[0], entries, _took(known))
+
+
+def every(clusters, idle=IDLE):
+    """Show the runs of several clusters on standard error until none is left: a table, or a line an event.
+
+    :param clusters: names of clusters.
+    :param idle: seconds without any run after which that is so.
+    :returns: ``{"ok": whether no run is left unfinished, "text", "clusters": [mapping]}``.
+    :raises CommandExecutionError: no run is under way.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd chef_backend_watch.every '[prod, test]' with_pillar=True
+    """
+    with __salt__["chef_backend_progress.listen"]() as bus:
+        records = _records(dict.fromkeys(clusters))
+        if not any(map(_is_under_way, records.values())):
+            raise CommandExecutionError(f"no run is under way, of {', '.join(clusters)}")
+        shown = _until_none_is_left(bus, records, idle)
+        left = [row for row in shown if row["state"] not in ("-", "done")]
+        return {"ok": not left, "text": shows.clusters_text(shown), "clusters": shown}
 
 
 def history(cluster, run=None):
@@ -106,6 +135,43 @@ def _until_its_end(cluster, bus, record, entries, took):
             if gone:
                 text = f"nobody drives run {record.run} any more: {gone}; {records.advice(record, time.time())}"
                 return {"ok": False, "text": text, "run": record.run, "state": record.state}
+
+
+def _until_none_is_left(bus, records, idle):
+    clock, terminal, last = __salt__["chef_backend_progress.clock"], sys.stderr.isatty(), {}
+    looked = ran = time.time()
+    while True:
+        now = time.time()
+        rows = [shows.cluster_row(name, record, last.get(name), now) for name, record in records.items()]
+        if now - ran > idle:
+            return rows
+        if terminal:
+            print(f"{CLEAR}{shows.clusters_text(rows)}", file=sys.stderr, flush=True)
+        entry = __salt__["chef_backend_progress.wait"](None, bus, min(idle, 1 if terminal else QUIET))
+        if entry is not None and entry.cluster in records:
+            last[entry.cluster] = entry
+            if not terminal:
+                print(f"{entry.cluster:<12} {journal.line(entry, clock)}", file=sys.stderr, flush=True)
+        if (entry is not None and entry.step in ("open", "close")) or time.time() - looked > min(idle, EVERY):
+            records, looked = _records(records), time.time()
+            ran = looked if any(map(_is_under_way, records.values())) else ran
+
+
+def _records(before):
+    """The record of each cluster's unfinished run, or None; as it was before, where none of its backends tells."""
+    found = dict(before)
+    for name, views in __salt__["chef_backend_nodes.views_of"](list(before), ["record"]).items():
+        if all("answer" in view["errors"] for view in views.values()):
+            continue
+        try:
+            found[name] = answers.record(views)
+        except ValueError as err:
+            log.warning("%s: %s", name, err)
+    return found
+
+
+def _is_under_way(record):
+    return record is not None and __salt__["chef_backend_hold.gone"](record) is None
 
 
 def _ended(record, entries):

@@ -43,10 +43,10 @@ def plan(cluster, text=True):
     return _answer(lambda: [_master("chef_backend_overview.plan", cluster)], text)
 
 
-def watch(cluster, text=True):
+def watch(cluster=None, text=True):
     """Follow a run that is under way, from a second terminal, until it ends. The live part goes to standard error.
 
-    :param cluster: the cluster's name.
+    :param cluster: the cluster's name; if not given, all of the pillar, until none has been upgraded for a minute.
     :param text: as for ``status``.
     :returns: how the run ended, as text or a mapping. Exit status 1 if it did not reach its target, or none is there.
 
@@ -55,8 +55,9 @@ def watch(cluster, text=True):
     .. code-block:: bash
 
         salt-run chef_backend.watch prod
+        salt-run chef_backend.watch
     """
-    return _answer(lambda: [_master("chef_backend_watch.watch", cluster)], text)
+    return _answer(lambda: [_watch(cluster)], text)
 
 
 def history(cluster, run=None, text=True):
@@ -200,6 +201,13 @@ def _status(cluster):
     if len(names) == 1:
         return [_master("chef_backend_overview.status", names[0])]
     return [_master("chef_backend_overview.every", names)]
+
+
+def _watch(cluster):
+    names = [cluster] if cluster else _master("chef_backend_nodes.names")
+    if len(names) == 1:
+        return _master("chef_backend_watch.watch", names[0])
+    return _master("chef_backend_watch.every", names)
 
 
 def _master(function, *args):

@@ -7,9 +7,11 @@ Nothing here is done by this extension. The situations are those of the product'
 try:
     from saltext.chef_backend import chef_backend_answers as answers
     from saltext.chef_backend import chef_backend_health as health
+    from saltext.chef_backend import chef_backend_parse as parse
 except ImportError:
     import chef_backend_answers as answers
     import chef_backend_health as health
+    import chef_backend_parse as parse
 
 MAJORITY = health.MEMBERS // 2 + 1  # of etcd: with fewer nodes nobody can lead
 
@@ -28,6 +30,7 @@ def advise(views, record, gone):
         return [*_without_quorum(views, silent), *_half_upgraded(views, record)]
     return [
         *(_one_is_silent(views, node) for node in silent),
+        *_without_leaderl(views),
         *_without_leader(views, record, silent),
         *_unsynced(views),
         *_not_replicating(views),
@@ -62,6 +65,23 @@ def _one_is_silent(views, node):
         f"that replaces it. {_secrets(leads.name)}. If its minion answers again, orch.chef_backend_replace_node does "
         "that (docs/recovery.md)"
     )
+
+
+def _without_leaderl(views):
+    names = [answers.node_name(node) for node, view in sorted(views.items()) if _leaderl_is_down(view)]
+    if not names:
+        return []
+    return [
+        f"leaderl does not run on {', '.join(names)}: without it a node neither leads nor follows. Look at "
+        "/var/log/chef-backend/leaderl/current there, then 'chef-backend-ctl start leaderl'"
+    ]
+
+
+def _leaderl_is_down(view):
+    try:
+        return parse.Status.from_text(view.get("status") or "").service("leaderl").state != "running"
+    except (ValueError, KeyError):
+        return False  # the verdict says what cannot be read
 
 
 def _without_leader(views, record, silent):

@@ -13,6 +13,7 @@ except ImportError:
 
 # steps that say where the run is, not what a command did
 ASIDE = (journal.COMMAND, journal.GATE)
+CLOSED = {("close", journal.END): "done", ("close", journal.FAILED): "aborted"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +77,33 @@ def screen(record, shown, entries, now):
     ]
     gate = waits_for(entries)
     return "\n".join(lines + ([f"gate: {gate}"] if gate else []))
+
+
+def cluster_row(name, record, last, now):
+    """Return one cluster of many, to be shown: a mapping.
+
+    :param name: the cluster's name.
+    :param record: ``chef_backend_record.Record`` of its unfinished run, or None.
+    :param last: the last Entry that was told of it since it is watched, or None.
+    :param now: epoch seconds.
+    """
+    row = {"cluster": name, "state": "-", "target": "-", "failover": "-", "elapsed": "-", "last": "-"}
+    if record is not None:
+        elapsed = f"{max(0, now - record.opened):.0f} s"
+        row |= {"state": record.state, "target": record.target, "failover": record.failover, "elapsed": elapsed}
+    elif last is not None:  # only what is done or aborted leaves no record
+        row["state"] = CLOSED.get((last.step, last.how), "ended")
+    if last is not None:
+        row["last"] = f"{last.node} {last.step} {journal.WORDS[last.how]}"
+    return row
+
+
+def clusters_text(shown):
+    """Return many clusters for a terminal.
+
+    :param shown: list of mappings as returned by :func:`cluster_row`.
+    """
+    return plans.table(shown, ("cluster", "state", "target", "failover", "elapsed", "last"))
 
 
 def run_row(record, clock):

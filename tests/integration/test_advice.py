@@ -1,5 +1,7 @@
 """What the documents leave to a person: `status` says it with the right names, and does none of it."""
 
+import time
+
 import pytest
 
 SENTINEL = "/var/opt/chef-backend/leaderl/data/unsynced"
@@ -15,8 +17,9 @@ def operator(operator):
 def assert_said(operator, *words):
     """`status` comes to say so, ends non-zero, and changes nothing."""
     operator.forgets_the_past()
-    operator.waits_for(lambda: all(word in status(operator).stdout for word in words), 60)
-    shown = status(operator)
+    end = time.monotonic() + 60
+    while not all(word in (shown := status(operator)).stdout for word in words):
+        assert time.monotonic() < end, shown.stdout
     assert shown.returncode == 1, shown.stdout
     assert operator.changing_commands() == []
 
@@ -49,8 +52,18 @@ def test_two_nodes_are_down(operator):
 @pytest.mark.campaign
 def test_nobody_leads(operator):
     for node in operator.lab.backends:
-        assert operator.lab.exec(node, "chef-backend-ctl", "stop", "leaderl").returncode == 0
+        operator.orders_fault(node, {"never_leads": True})
+    for verb in ("stop", "start"):  # of all at once: the documents know that it may leave nobody to lead
+        for node in operator.lab.backends:
+            assert operator.lab.exec(node, "chef-backend-ctl", verb).returncode == 0
     assert_said(operator, "nobody leads. Wait a minute for an election", "chef-backend-ctl promote", "force-leader")
+
+
+@pytest.mark.campaign
+def test_no_leaderl_runs(operator):
+    for node in operator.lab.backends:
+        assert operator.lab.exec(node, "chef-backend-ctl", "stop", "leaderl").returncode == 0
+    assert_said(operator, "leaderl does not run on be1, be2, be3", "'chef-backend-ctl start leaderl'")
 
 
 @pytest.mark.campaign

@@ -22,7 +22,7 @@ def operator(operator):
 def begins_and_loses_the_master(operator, moment):
     """Start the upgrade; at that moment salt-run and the master are killed, never to come back."""
     run = operator.starts_upgrading()
-    operator.waits_for(moment, 120)
+    operator.waits_for(moment, 240)
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
     operator.lab.stop_master(kill=True)

@@ -67,6 +67,13 @@ def test_nobody_answers():
     assert "or find out why their minions are silent" in said and "create-cluster" not in said
 
 
+def test_leaderl_does_not_run():
+    down = {"status": printed.status(down=("leaderl",))}
+    (said,) = advise(views(be1=down, be3=down))
+    assert said.startswith("leaderl does not run on be1, be3: without it a node neither leads nor follows")
+    assert "'chef-backend-ctl start leaderl'" in said
+
+
 def test_a_sync_that_failed():
     columns = tuple(printed.COLUMNS)
     table = printed.cluster_status(columns=columns)

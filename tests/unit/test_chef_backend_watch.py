@@ -36,6 +36,23 @@ def test_the_screen_begins_with_the_run():
     assert first == "prod: run r1, rolling to 2.3.16, 41 s; at 'open'; failover on"
 
 
+def test_one_cluster_of_many():
+    close = entry(2050, "close", node="prod")
+    begins = entry(2030, "upgrade", "begin")
+    rows = [
+        watch.cluster_row("prod", RECORD, begins, 2041),
+        watch.cluster_row("a", dataclasses.replace(RECORD, state="failed", failover="off"), None, 2041),
+        watch.cluster_row("b", None, close, 2041),
+        watch.cluster_row("c", None, dataclasses.replace(close, how="failed"), 2041),
+        watch.cluster_row("d", None, begins, 2041),
+        watch.cluster_row("e", None, None, 2041),
+    ]
+    assert [row["state"] for row in rows] == ["open", "failed", "done", "aborted", "ended", "-"]
+    assert watch.clusters_text(rows).splitlines()[1].split() == [
+        *("prod", "open", "2.3.16", "on", "41", "s", "be2", "upgrade", "..."),
+    ]
+
+
 def test_the_runs_that_were():
     ended = dataclasses.replace(RECORD, state="done", step="verified")
     assert watch.history_text([]) == "no run is known"
