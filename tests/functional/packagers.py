@@ -1,5 +1,7 @@
 """What dpkg and rpm, apt and dnf say, recorded: to the states of the package there must be no difference."""
 
+import pytest
+
 from tests.functional.minion import GRAINS
 
 REDHAT = {
@@ -100,3 +102,17 @@ class RedHat:
 
     def compares(self, recorded, older, newer):
         """Nothing to record: rpm's module compares by itself."""
+
+
+@pytest.fixture(name="packager", params=[Debian, RedHat], ids=lambda kind: kind.family)
+def fixture_packager(request):
+    """Return the node's package manager: every test here is made with both."""
+    return request.param()
+
+
+@pytest.fixture(name="minion")
+def fixture_minion(packager, request):
+    """Return a minion of that family with nothing of the product installed on it."""
+    minion = request.getfixturevalue(packager.minion)
+    minion.forget()
+    return minion

@@ -5,25 +5,11 @@ import hashlib
 import pytest
 
 from tests.functional.conftest import manifest
-from tests.functional.packagers import Debian, RedHat
+from tests.functional.packagers import fixture_minion, fixture_packager  # noqa: F401
 
 MANIFEST = "/opt/chef-backend/version-manifest.json"
 CONTENT = "the package's bytes"
 SHA256 = hashlib.sha256(CONTENT.encode()).hexdigest()
-
-
-@pytest.fixture(name="packager", params=[Debian, RedHat], ids=lambda kind: kind.family)
-def fixture_packager(request):
-    """Return the node's package manager: every test here is made with both."""
-    return request.param()
-
-
-@pytest.fixture(name="minion")
-def fixture_minion(packager, request):
-    """Return a minion of that family with nothing of the product installed on it."""
-    minion = request.getfixturevalue(packager.minion)
-    minion.forget()
-    return minion
 
 
 @pytest.fixture(name="source")

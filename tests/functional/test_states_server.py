@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from tests.functional.packagers import Debian, RedHat
+from tests.functional.packagers import Debian, RedHat, fixture_minion, fixture_packager  # noqa: F401
 
 SERVER = "chef-server-ctl"
 API = "http://127.0.0.1:1/_status"
@@ -17,20 +17,6 @@ MANIFEST = "/opt/opscode/version-manifest.json"
 NEW = {"name": "15.10.12", "sha256": hashlib.sha256(CONTENT.encode()).hexdigest(), "api": API}
 TEXT = '{"major": 1, "minor": 1510}\n'
 SHA256 = hashlib.sha256(TEXT.encode()).hexdigest()
-
-
-@pytest.fixture(name="packager", params=[Debian, RedHat], ids=lambda kind: kind.family)
-def fixture_packager(request):
-    """Return the node's package manager: every test here is made with both."""
-    return request.param()
-
-
-@pytest.fixture(name="minion")
-def fixture_minion(packager, request):
-    """Return a minion of that family with nothing of the product installed on it."""
-    minion = request.getfixturevalue(packager.minion)
-    minion.forget()
-    return minion
 
 
 @pytest.fixture(name="source")
