@@ -15,12 +15,15 @@ from tests.functional.pillars import example, write_for_masters
 
 SALT_RUN = Path(sys.executable).with_name("salt-run")
 PROD = "chef_backend:clusters:prod"
-
-
+VERBS = ("status", "plan", "watch", "history", "report", "pause", "resume", "abort", "scheduled", "requested 2.3.16")
+UNKNOWN = "cluster 'nosuch' is not in chef_backend:clusters, which has prod"
 PACKAGE = example()["chef_backend"]["clusters"]["prod"]["package"]
 MISTAKES = {
     # what was done: (the pillar, the words after salt-run, what is said)
-    "unknown cluster": (example(), ["status", "nosuch"], [f"cluster 'nosuch' is not in {PROD[:-5]}, which has prod"]),
+    **{
+        f"unknown cluster for {verb}": (example(), [verb, "nosuch", *more], [UNKNOWN])
+        for verb, *more in map(str.split, VERBS)
+    },
     "no pillar": ({}, ["status"], ["chef_backend: not found in the master's own pillar", "see pillar/example.sls"]),
     "two backends": (example(backends=["be1", "be2"]), ["status"], [f"{PROD}:backends: found ['be1', 'be2']", "three"]),
     "no checksum": (
