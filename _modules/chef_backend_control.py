@@ -72,7 +72,8 @@ def abort(cluster):
         half_done = []  # the node that is replaced may have broken in its upgrade
     if record and record.way == records.FRONTENDS:
         half_done = __salt__["chef_server_frontends.unfinished"](cluster)
-    return _do(cluster, record, control.abort(record, gone, half_done))
+    ended = _ended(cluster) if record is None else None
+    return _do(cluster, record, control.abort(record, gone, half_done, ended))
 
 
 def scheduled(cluster):

@@ -103,11 +103,14 @@ def orchestration(record):
     return "orch.chef_server_upgrade" if record and record.way == records.FRONTENDS else "orch.chef_backend_upgrade"
 
 
-def abort(record, gone, half_done):
+def abort(record, gone, half_done, ended=None):
     """Decide what ``abort`` does.
 
     :param half_done: names of nodes whose upgrade has begun and not ended.
+    :param ended: the record of the last finished run, or None.
     """
+    if record is None and ended and ended.state == records.ABORTED:
+        return Answer(NOTHING, f"run {ended.run} is aborted already")
     if record is None:
         return Answer(NOTHING, "no run is open: nothing to abort", ok=False)
     if record.down:

@@ -49,6 +49,7 @@ def test_abort_leaves_nothing_open(operator):
     types(operator, "pause")
     run.communicate(timeout=120)
     assert "is aborted" in types(operator, "abort")
+    assert "is aborted already" in types(operator, "abort")
     assert "run: none" in types(operator, "status")
     assert operator.shown_failover() == "on"
     assert operator.hosts_upgrading() == ["be2", "be2", "be3"], "the leader was left alone"

@@ -99,6 +99,7 @@ def test_scheduled(record, gone, outside, due, ended, action, ok, said):
 @pytest.mark.parametrize(
     ("record", "gone", "half_done", "action", "ok", "said"),
     [
+        (run(way="replace_node", target="replace be3"), GONE, [], control.CLOSE, True, "is aborted"),
         (None, None, [], control.NOTHING, False, "no run is open: nothing to abort"),
         (run(), None, [], control.WISH, True, "ends before it touches another node"),
         (run(wish="pause"), None, [], control.WISH, True, "ends before it touches another node"),
@@ -137,3 +138,9 @@ def test_a_wish_counts_from_any_copy_of_the_record():
     assert records.newest([RECORD.at(2300.0), run(wish="pause")]).wish == "pause"
     with pytest.raises(records.RecordError, match="wish is 'stop', not pause, abort or nothing"):
         RECORD.amended({"wish": "stop"})
+
+
+def test_abort_twice_says_that_it_is_done_and_a_run_that_reached_its_end_is_not_aborted():
+    again = control.abort(None, None, [], run(state=records.ABORTED))
+    assert (again.action, again.ok, again.text) == (control.NOTHING, True, "run r1 is aborted already")
+    assert control.abort(None, None, [], run(state=records.DONE)).ok is False
