@@ -211,3 +211,23 @@ def test_a_follower_fails_and_kill_9_while_dnf_installs_then_the_same_command(rp
     assert_finished(operator, operator.upgrades())
     assert operator.hosts_upgrading() == ["be2", "be2", "be3", "be1"]
     assert by_rpm(operator.lab) == dict.fromkeys(BACKENDS, f"chef-backend {NEW}\n")
+
+
+@pytest.mark.campaign
+def test_the_frontends_own_upgrade_calls_rpm_as_documented(rpm_lab, house):
+    lab = house.fresh(family="rpm")
+    operator = Operator(lab, orchestration="orch.chef_server_upgrade")
+    package = lab.server_package("15.10.12")
+    promised = {"source": f"salt://packages/{package.name}", "sha256": sha256(package)}
+    operator.wants(OLD, backup=False, server={"version": "15.10.12", "package": promised, "accept_license": True})
+    run = operator.upgrades()
+    assert run.returncode == 0, run.stdout + run.stderr
+    installs = [c for c in operator.commands() if c.installs]
+    assert [c.host for c in installs] == ["fe1", "fe2"]
+    assert {tuple(c.argv[:3]) for c in installs} == {("rpm", "-Uvh", "--nopostun")}
+    for node in lab.frontends:
+        held = lab.exec(node, "rpm", "-q", "--queryformat", "%{NAME} %{VERSION}\n", "chef-server-core").stdout
+        assert held == "chef-server-core 15.10.12\n"
+    assert [c.host for c in operator.commands("chef-server-ctl upgrade")] == ["fe1", "fe2"]
+    assert [str(c) for c in operator.changing_commands() if c.host in lab.backends] == []
+    assert_nothing_left_to_do(operator)
