@@ -59,7 +59,7 @@ def reconfigured(operator):
 
 def is_looked_after(operator, node):
     """Whether the node's own scheduler looks after failover."""
-    kept = operator.lab.root(node) / "etc/salt/minion.d/_schedule.conf"
+    kept = operator.lab.root(node) / "etc/lab/salt/minion.d/_schedule.conf"
     return kept.exists() and "chef_backend_deadman" in kept.read_text()
 
 
