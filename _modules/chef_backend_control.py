@@ -204,7 +204,7 @@ def _unattended(cluster, settings):
     if record is None:
         views = __salt__["chef_backend_nodes.views"](cluster)
         due, ended = __salt__["chef_backend_nodes.due"](cluster, "all", views), _ended(cluster)
-    outside = __salt__["chef_backend_way.outside"](cluster, record, views)
+    outside = __salt__["chef_backend_way.outside"](cluster, record, views) if record or due else None
     return _do(cluster, record, control.scheduled(record, gone, outside, due, ended, _stops(cluster, record)))
 
 
