@@ -180,17 +180,6 @@ def gen_server_config(fqdn, path, timeout=120):
     return path
 
 
-def _yes(confirmed):
-    return ["-y"] if confirmed is True else []
-
-
-def _name(name):
-    """Let only names through that cannot be taken for an option."""
-    if not NAME.fullmatch(str(name)):
-        raise CommandExecutionError(f"{name!r} is not the name of a node")
-    return name
-
-
 def data_here():
     """Return the folders of a member's data that hold a file on this node; none after ``cleanse``.
 
@@ -232,3 +221,14 @@ def secrets_ready(path):
     if not stat.S_ISREG(found.st_mode) or not found.st_size or found.st_uid != os.geteuid() or found.st_mode & 0o077:
         raise CommandExecutionError(f"secrets: {path}: expected a file of root's, mode 0600, not empty, on {here}")
     return True
+
+
+def _yes(confirmed):
+    return ["-y"] if confirmed is True else []
+
+
+def _name(name):
+    """Let only names through that cannot be taken for an option."""
+    if not NAME.fullmatch(str(name)):
+        raise CommandExecutionError(f"{name!r} is not the name of a node")
+    return name
