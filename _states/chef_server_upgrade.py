@@ -113,7 +113,6 @@ def _install(version, source, timeout, ret, again):
         ran = __salt__["cmd.run_all"](argv, python_shell=False, timeout=timeout, ignore_retcode=True)
         if ran["retcode"] != 0:
             raise CommandExecutionError(command.failure(__grains__["id"], argv, ran, timeout))
-        __context__.pop("pkg.list_pkgs", None)  # rpm was called beside Salt's back
         ret["changes"][PACKAGE] = {"old": before, "new": _packaged()}
     after, held = __salt__["chef_server.version"](), _packaged()
     if after != version:
@@ -127,7 +126,7 @@ def _install(version, source, timeout, ret, again):
 
 def _packaged():
     """Return which version the package manager holds. Half an installation is none for dpkg, and two for rpm."""
-    return __salt__["pkg.version"](PACKAGE)
+    return __salt__["pkg.version"](PACKAGE, use_context=False)  # rpm is called beside Salt's back
 
 
 def _await_service(api, leader_timeout, api_timeout):
