@@ -23,17 +23,18 @@ def __virtual__():
     return True
 
 
-def tell(step, how, node=None, seconds=None, comment=None, run=None, cluster=None, data=None):
+def tell(step, how, node=None, seconds=None, comment=None, run=None, cluster=None, data=None, record=None):
     """Fire an event of the run that this job belongs to, and keep it in the run's journal; outside a run, nothing.
 
     :param step: what is done, such as ``upgrade``.
     :param how: ``begin``, ``end`` or ``failed``.
-    :param node: the node it is done to; this one if not given.
+    :param node: the node it is done to; if not given this one, or with a ``record`` the cluster.
     :param seconds: how long it took.
     :param comment: one line for a person.
     :param run: the run's id; the pillar's ``run`` if not given, or that of the record on this node.
     :param cluster: the cluster's name; the pillar's ``cluster`` if not given, or that of the record.
     :param data: mapping of what else belongs to the step.
+    :param record: ``chef_backend_record.Record``: what a master tells of this run.
     :returns: the tag, or None outside a run.
 
     CLI Example:
@@ -42,6 +43,8 @@ def tell(step, how, node=None, seconds=None, comment=None, run=None, cluster=Non
 
         salt be2 chef_backend_progress.tell upgrade begin pillar='{"cluster": "prod", "run": "1"}'
     """
+    if record is not None:
+        run, cluster, node = record.run, record.cluster, node or record.cluster
     run, cluster = run or __pillar__.get("run"), cluster or __pillar__.get("cluster")
     if not run or not cluster:
         run, cluster = _of_the_record()

@@ -170,6 +170,5 @@ def _tell_who_leads(views, record):
         return  # the cluster is down, or between two leaders
     key = f"{LEADS}.{record.run}"
     if leads != __context__.get(key, record.leader):
-        told = {"node": leads, "run": record.run, "cluster": record.cluster}
-        __salt__["chef_backend_progress.tell"]("leads", "end", **told)
+        __salt__["chef_backend_progress.tell"]("leads", "end", node=leads, record=record)
     __context__[key] = leads

@@ -67,10 +67,10 @@ def every(clusters, idle=IDLE):
         salt-run salt.cmd chef_backend_watch.every '[prod, test]' with_pillar=True
     """
     with __salt__["chef_backend_progress.listen"]() as bus:
-        records = _records(dict.fromkeys(clusters))
-        if not any(map(_is_under_way, records.values())):
+        held = _held(dict.fromkeys(clusters))
+        if not any(map(_is_under_way, held.values())):
             raise CommandExecutionError(f"no run is under way, of {', '.join(clusters)}")
-        shown = _until_none_is_left(bus, records, idle)
+        shown = _until_none_is_left(bus, held, idle)
         left = [row for row in shown if row["state"] not in ("-", "done")]
         return {"ok": not left, "text": shows.clusters_text(shown), "clusters": shown}
 
@@ -137,27 +137,27 @@ def _until_its_end(cluster, bus, record, entries, took):
                 return {"ok": False, "text": text, "run": record.run, "state": record.state}
 
 
-def _until_none_is_left(bus, records, idle):
+def _until_none_is_left(bus, held, idle):
     clock, terminal, last = __salt__["chef_backend_progress.clock"], sys.stderr.isatty(), {}
     looked = ran = time.time()
     while True:
         now = time.time()
-        rows = [shows.cluster_row(name, record, last.get(name), now) for name, record in records.items()]
+        rows = [shows.cluster_row(name, record, last.get(name), now) for name, record in held.items()]
         if now - ran > idle:
             return rows
         if terminal:
             print(f"{CLEAR}{shows.clusters_text(rows)}", file=sys.stderr, flush=True)
         entry = __salt__["chef_backend_progress.wait"](None, bus, min(idle, 1 if terminal else QUIET))
-        if entry is not None and entry.cluster in records:
+        if entry is not None and entry.cluster in held:
             last[entry.cluster] = entry
             if not terminal:
                 print(f"{entry.cluster:<12} {journal.line(entry, clock)}", file=sys.stderr, flush=True)
         if (entry is not None and entry.step in ("open", "close")) or time.time() - looked > min(idle, EVERY):
-            records, looked = _records(records), time.time()
-            ran = looked if any(map(_is_under_way, records.values())) else ran
+            held, looked = _held(held), time.time()
+            ran = looked if any(map(_is_under_way, held.values())) else ran
 
 
-def _records(before):
+def _held(before):
     """The record of each cluster's unfinished run, or None; as it was before, where none of its backends tells."""
     found = dict(before)
     for name, views in __salt__["chef_backend_nodes.views_of"](list(before), ["record"]).items():

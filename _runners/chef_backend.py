@@ -24,7 +24,7 @@ def status(cluster=None, text=True):
         salt-run chef_backend.status
         salt-run chef_backend.status prod text=False --out=json
     """
-    return _answer(lambda: _status(cluster), text)
+    return _answer(lambda: _one_or_every("chef_backend_overview.status", cluster), text)
 
 
 def plan(cluster, text=True):
@@ -57,7 +57,7 @@ def watch(cluster=None, text=True):
         salt-run chef_backend.watch prod
         salt-run chef_backend.watch
     """
-    return _answer(lambda: [_watch(cluster)], text)
+    return _answer(lambda: _one_or_every("chef_backend_watch.watch", cluster), text)
 
 
 def history(cluster, run=None, text=True):
@@ -196,18 +196,12 @@ def _steer(verb, cluster, *args, wait=True):
     return ended if ended.get("retcode") == 0 else _bad({"found": ended})
 
 
-def _status(cluster):
+def _one_or_every(function, cluster):
+    """Ask a module's function for one cluster, or its ``every`` for all of the pillar, if there are several."""
     names = [cluster] if cluster else _master("chef_backend_nodes.names")
     if len(names) == 1:
-        return [_master("chef_backend_overview.status", names[0])]
-    return [_master("chef_backend_overview.every", names)]
-
-
-def _watch(cluster):
-    names = [cluster] if cluster else _master("chef_backend_nodes.names")
-    if len(names) == 1:
-        return _master("chef_backend_watch.watch", names[0])
-    return _master("chef_backend_watch.every", names)
+        return [_master(function, names[0])]
+    return [_master(f"{function.partition('.')[0]}.every", names)]
 
 
 def _master(function, *args):

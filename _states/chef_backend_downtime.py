@@ -50,9 +50,7 @@ def _gate(name, cluster, node, check, would, before):
             return ret
         record = __salt__["chef_backend_step.until_holds"](lambda: check(settings, node), settings.timeouts.gate)
         turn = {"number": len({*before(record), node}), "count": len(record.backends)}
-        __salt__["chef_backend_progress.tell"](
-            "gate", "end", node=node, comment=record.step, run=record.run, cluster=cluster, data=turn
-        )
+        __salt__["chef_backend_progress.tell"]("gate", "end", node=node, comment=record.step, data=turn, record=record)
         ret.update(result=True, comment=f"the gates hold; {record.leader} led")
     return ret
 

@@ -68,7 +68,7 @@ def opened(name, cluster, node, secrets, confirm):
             lease=settings.timeouts.lease,
         )
         ret["changes"]["run"] = {"old": None, "new": record.run}
-        _tell(record, "open", "end", comment=plan)
+        __salt__["chef_backend_progress.tell"]("open", "end", comment=plan, record=record)
         ret.update(result=True, comment=f"{'resumed' if resumed else 'opened'} run {record.run}: {plan}")
     return ret
 
@@ -90,10 +90,10 @@ def removed(name, cluster, node):
             ret.update(result=None, comment=f"would remove {node} from the cluster")
             return ret
         leads = replacing.leader_of_others(views, node)
-        _tell(record, "remove", "begin", node=node)
+        __salt__["chef_backend_progress.tell"]("remove", "begin", node=node, record=record)
         forget, bound = "chef_backend_cluster.remove_node", settings.timeouts.ask
         done = __salt__["chef_backend_nodes.ask"]([leads], forget, answers.node_name(node), True, timeout=bound)[leads]
-        _tell(record, "remove", "end" if done["ok"] else "failed", node=node)
+        __salt__["chef_backend_progress.tell"]("remove", "end" if done["ok"] else "failed", node=node, record=record)
         if not done["ok"]:
             raise CommandExecutionError(done["error"])
         ret["changes"][node] = {"old": stage, "new": replacing.REMOVED}
@@ -148,7 +148,7 @@ def verified(name, cluster, node):
         views, record = __salt__["chef_backend_step.until_holds"](
             lambda: _all_are_well(settings), settings.timeouts.rejoin
         )
-        _tell(record, "verify", "end")
+        __salt__["chef_backend_progress.tell"]("verify", "end", record=record)
         ret.update(result=True, comment=f"{node} is {replacing.BACK}; all {len(views)} backends are well")
     return ret
 
@@ -166,7 +166,7 @@ def _stage(settings, views, node):
     """Tell how far the node is; unless it is back, it is down, and the others have all the data."""
     stage = replacing.stage(views, node, settings.gates.max_lag_bytes)
     if stage != replacing.BACK:
-        replacing.is_down(views, node)
+        replacing.not_at_work(views, node)
         replacing.others_are_well(views, node, settings.gates.max_lag_bytes)
         replacing.same_package(views, node)
     return stage
@@ -187,12 +187,6 @@ def _all_are_well(settings):
 
 def _settings(cluster):
     return __salt__["chef_backend_nodes.cluster"](cluster)
-
-
-def _tell(record, step, how, node=None, **more):
-    __salt__["chef_backend_progress.tell"](
-        step, how, node=node or record.cluster, run=record.run, cluster=record.cluster, **more
-    )
 
 
 def _result(name):

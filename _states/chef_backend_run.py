@@ -99,7 +99,7 @@ def opened(name, cluster, way):
             _note(cluster, failover="on")
         else:
             _keep(cluster, views, record)
-        _tell(record, "open", "end", comment=plan)
+        __salt__["chef_backend_progress.tell"]("open", "end", comment=plan, record=record)
         ret.update(result=True, comment=f"{comment}: {plan}")
     return ret
 
@@ -154,7 +154,9 @@ def gates(name, cluster, node, role):
         done = len(views) - len(answers.due(views, str(settings.version)))
         turn = {"number": done + 1, "count": len(views)}
         values = checks.measured(views, settings, search=not record.reindex)
-        _tell(record, "gate", "end", node=node, comment=record.step, data={**turn, "values": values})
+        __salt__["chef_backend_progress.tell"](
+            "gate", "end", node=node, comment=record.step, data={**turn, "values": values}, record=record
+        )
         ret.update(result=True, comment=f"the gates hold: {node} is the {role}, the cluster is healthy")
     return ret
 
@@ -173,7 +175,7 @@ def failover(name, cluster, to):
             return ret
         record = _note(cluster, failover=to, step=f"failover {to}", turn=None)
         ret["changes"] = __salt__["chef_backend_control.set_failover"](cluster, to)
-        _tell(record, f"failover {to}", "end")
+        __salt__["chef_backend_progress.tell"](f"failover {to}", "end", record=record)
         ret.update(result=True, comment=f"failover is {to}")
     return ret
 
@@ -188,7 +190,7 @@ def verified(name, cluster):
         views = _until_holds(lambda: _verify(cluster, settings), settings.timeouts.rejoin)
         record = _note(cluster, step="verified", down=[])
         _keep(cluster, views, record)
-        _tell(record, "verify", "end")
+        __salt__["chef_backend_progress.tell"]("verify", "end", record=record)
         ret.update(result=True, comment=f"{len(views)} backends run {settings.version}, healthy, failover on")
     return ret
 
@@ -221,7 +223,7 @@ def closed(name, cluster):
         if record.down:  # by this run: nothing of it can be restored but by going on
             _note(cluster, state=records.FAILED, turn=None, wish=None)
             ret["comment"] = downtime.advice(views, record)
-            _tell(record, "close", "failed", comment=ret["comment"])
+            __salt__["chef_backend_progress.tell"]("close", "failed", comment=ret["comment"], record=record)
             return ret
         shown = answers.failover(views)
         if (
@@ -250,7 +252,9 @@ def closed(name, cluster):
             __salt__["chef_backend_hold.finish"](done)
             ret["comment"] = f"run {record.run} is done; failover is on"
         ret["result"] = True
-        _tell(record, "close", "failed" if failed else "end", comment=ret["comment"])
+        __salt__["chef_backend_progress.tell"](
+            "close", "failed" if failed else "end", comment=ret["comment"], record=record
+        )
     except (CommandExecutionError, ValueError) as err:
         ret["comment"] = f"FAILOVER MAY BE OFF, look at the cluster and switch it on when it is healthy: {err}"
     return ret
@@ -285,12 +289,6 @@ def _fits(cluster, views, record):
 
 def _until_holds(check, bound):
     return __salt__["chef_backend_step.until_holds"](check, bound)
-
-
-def _tell(record, step, how, node=None, **more):
-    __salt__["chef_backend_progress.tell"](
-        step, how, node=node or record.cluster, run=record.run, cluster=record.cluster, **more
-    )
 
 
 def _note(cluster, **changes):

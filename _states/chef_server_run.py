@@ -78,7 +78,7 @@ def opened(name, cluster):
             lease=settings.timeouts.lease,
         )
         comment = f"resumed run {record.run}" if resumed else f"opened run {record.run}"
-        _tell(record, "open", "end", comment=plan)
+        __salt__["chef_backend_progress.tell"]("open", "end", comment=plan, record=record)
         ret.update(result=True, comment=f"{comment}: {plan}", changes={"run": {"old": None, "new": record.run}})
     return ret
 
@@ -108,7 +108,9 @@ def gates(name, cluster, frontends):
         before = len(found) - len(plans.due(found, settings.server.version))
         for number, node in enumerate(frontends, before + 1):
             turn = {"number": number, "count": len(found)}
-            _tell(record, "gate", "end", node=node, comment=f"upgrade frontend {node}", data=turn)
+            __salt__["chef_backend_progress.tell"](
+                "gate", "end", node=node, comment=f"upgrade frontend {node}", data=turn, record=record
+            )
         ret.update(
             result=True, comment=f"the backends are healthy; {', '.join(serving) or 'no other'} serves meanwhile"
         )
@@ -162,7 +164,7 @@ def verified(name, cluster):
         changes = {"step": "verified", "turn": None}
         views, record = __salt__["chef_backend_step.look"](cluster, str(__orchestration_jid__), changes)
         checks.healthy(views, settings.gates.max_lag_bytes)
-        _tell(record, "verify", "end")
+        __salt__["chef_backend_progress.tell"]("verify", "end", record=record)
         ret.update(result=True, comment=f"every frontend runs {settings.server.version} and answers")
     return ret
 
@@ -204,12 +206,6 @@ def _note(frontend, verb, settings):
     """Have a frontend note that the load balancer sends it no clients, or that it sends them again."""
     function = f"chef_server_upgrade.{verb}"
     __salt__["chef_backend_nodes.ask_all"]([frontend], function, timeout=settings.timeouts.ask)
-
-
-def _tell(record, step, how, node=None, **more):
-    __salt__["chef_backend_progress.tell"](
-        step, how, node=node or record.cluster, run=record.run, cluster=record.cluster, **more
-    )
 
 
 def _result(name):

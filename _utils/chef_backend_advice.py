@@ -119,16 +119,16 @@ def _not_replicating(views):
         except ValueError:
             return []  # the verdict says what cannot be read
     silent = {answers.node_name(node) for node, view in views.items() if "answer" in view["errors"]}
+    told_otherwise = {leads.name, *silent, *_partially_synced(views)}
     late = [
         node
         for node in _newest(views).nodes
-        if node.name not in {leads.name, *silent} and not {node.name, node.guid, node.ip} & set(lags)
+        if node.name not in told_otherwise and not {node.name, node.guid, node.ip} & set(lags)
     ]
     return [
         f"{node.name} does not replicate from {leads.name}. If /var/log/chef-backend/postgresql/*/current there says "
         f"'requested WAL segment ... has already been removed': {_base_backup(views, node.name)}"
         for node in late
-        if node.name not in _partially_synced(views)
     ]
 
 

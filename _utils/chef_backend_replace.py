@@ -82,7 +82,7 @@ def stage(views, node, max_lag_bytes):
     return MEMBER if set(counted.values()) == {health.MEMBERS} else REMOVED
 
 
-def is_down(views, node):
+def not_at_work(views, node):
     """No other node shows it as leader or follower."""
     for other, view in sorted(views.items()):
         if other == node:

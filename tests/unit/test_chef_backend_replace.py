@@ -67,7 +67,7 @@ def test_anything_but_the_words_is_refused(said):
 def test_how_far_it_is(views, stage):
     assert replacing.stage(views, "be3", LAG) == stage
     if stage != replacing.BACK:
-        replacing.is_down(views, "be3")
+        replacing.not_at_work(views, "be3")
         replacing.others_are_well(views, "be3", LAG)
 
 
@@ -88,7 +88,7 @@ def test_what_cannot_be_told_is_no_stage():
 def test_a_node_that_is_shown_at_work_is_not_down(shown):
     alive = printed.changed("be3", **{"role": "unknown", "pg": "unknown", **shown})
     with pytest.raises(ValueError, match=r"be3 is not down: be1 shows it as .*'chef-backend-ctl stop' on be3"):
-        replacing.is_down(seen(members=alive), "be3")
+        replacing.not_at_work(seen(members=alive), "be3")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_unless_the_other_two_have_all_the_data_nothing_is_deleted(broken, said)
 
 def test_the_node_that_leads_is_not_down():
     with pytest.raises(ValueError, match=r"be1 is not down: be2 shows it as leader"):
-        replacing.is_down(views(), "be1")
+        replacing.not_at_work(views(), "be1")
 
 
 def test_the_same_package_is_installed():
