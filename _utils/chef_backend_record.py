@@ -240,7 +240,8 @@ def newest(records):
     """Return what several copies of a record say together, or None if there is none.
 
     The latest heartbeat counts. What may stand in one copy only counts from any copy of that run: what a node notes
-    itself, that it went down, is inside its upgrade, has finished it and how long that took, and the operator's wish.
+    itself, that it went down, is inside its upgrade, has finished it and how long that took, that it gave this owner's
+    run up, and the operator's wish.
     """
     copies = sorted((r for r in records if r is not None), key=lambda r: -r.heartbeat)
     if not copies:
@@ -251,4 +252,8 @@ def newest(records):
     inside = (copy.node for copy in copies if copy.node and copy.node not in finished)
     wish = next((copy.wish for copy in copies if copy.wish), None)
     took = {node: seconds for copy in reversed(copies) for node, seconds in copy.took.items()}
-    return dataclasses.replace(copies[0], finished=finished, down=down, node=next(inside, None), wish=wish, took=took)
+    abandoned = any(copy.state == ABANDONED and copy.owner == copies[0].owner for copy in copies)
+    state = ABANDONED if abandoned and copies[0].state == OPEN else copies[0].state
+    return dataclasses.replace(
+        copies[0], state=state, finished=finished, down=down, node=next(inside, None), wish=wish, took=took
+    )

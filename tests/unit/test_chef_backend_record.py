@@ -220,3 +220,13 @@ def test_fields_are_amended_and_checked():
     assert RECORD.amended({"step": "failover off", "heartbeat": 2200.0}) == RECORD.at(2200.0, step="failover off")
     with pytest.raises(records.RecordError, match="not a record: stop is unknown"):
         RECORD.amended({"stop": "here"})
+
+
+def test_a_run_that_one_backend_gave_up_is_given_up_for_all_until_another_owner_takes_it():
+    """The others leave it to the one whose turn it was; by their clocks their copies may be newer."""
+    copies = [RECORD.at(2100.5), RECORD.at(2100.0, state=records.ABANDONED)]
+    assert records.newest(copies) == RECORD.at(2100.5, state=records.ABANDONED)
+    taken = dataclasses.replace(copies[0], owner=dataclasses.replace(RECORD.owner, jid="another"))
+    assert records.newest([taken, copies[1]]) == taken
+    failed = RECORD.at(2101.0, state=records.FAILED)
+    assert records.newest([failed, copies[1]]) == failed
