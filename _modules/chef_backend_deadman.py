@@ -77,7 +77,7 @@ def check():
     """
     found = __salt__["chef_backend_record.read"]()
     record = records.Record.from_dict(found) if found else None
-    decision = deadman.first_look(record, __grains__["id"], time.time())
+    decision = deadman.first_look(record, time.time())
     if decision is None:
         view = __salt__["chef_backend_node.view"](["busy", "cluster_status", "status", "due"])
         decision = deadman.decide(record, view)

@@ -33,11 +33,10 @@ class Decision:
     reason: str
 
 
-def first_look(record, me, now):
+def first_look(record, now):
     """Decide from the record alone; None if the cluster has to be asked.
 
     :param record: ``chef_backend_record.Record`` of this node, or None.
-    :param me: this node's minion id.
     :param now: epoch seconds, of the same clock that set the heartbeat.
     """
     if record is None:
@@ -51,8 +50,6 @@ def first_look(record, me, now):
         return Decision(REST, f"run {record.run} was heard of {silent:.0f} s ago")
     if record.down:
         return Decision(DOWN, f"run {record.run} fell silent with the cluster down: run the same command again")
-    if record.turn and record.turn != me:
-        return Decision(OFF, f"{record.turn} was in its upgrade when run {record.run} fell silent: it has to decide")
     return None
 
 
@@ -70,11 +67,17 @@ def decide(record, view):
         cluster, status = answers.cluster_of(view), parse.Status.from_text(view["status"])
     except ValueError as err:
         return Decision(OFF, str(err))
+    verdict = health.judge(cluster, status, view["node"], search=not record.reindex)
+    others = f"{record.turn} was in its upgrade when run {record.run} fell silent: it has to decide"
+    another = record.turn not in (None, view["node"])
     if cluster.failover == "on":
+        if another and not verdict.healthy:
+            return Decision(REST, f"failover is on already; {others}")
         return Decision(ON, "failover is on already")
+    if another:
+        return Decision(OFF, others)
     if view["due"]:
         return Decision(OFF, f"this node is half-upgraded ({view['due']}): run the same command again")
-    verdict = health.judge(cluster, status, view["node"], search=not record.reindex)
     if not verdict.healthy:
         return Decision(OFF, "; ".join(str(reason) for reason in verdict.reasons))
     return Decision(ON, "the cluster is healthy, nothing is half-done")

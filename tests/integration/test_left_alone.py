@@ -98,6 +98,7 @@ def test_i3_whenever_the_master_is_lost_failover_is_on_in_the_end(operator, mome
     given_up = lambda node: operator.record(node)["state"] == "abandoned"  # noqa: E731
     operator.waits_for(lambda: any(map(given_up, operator.lab.backends)), 120)
     operator.waits_for(lambda: shown_failover(operator) == "on", 30)
+    operator.waits_for(lambda: all(map(given_up, operator.lab.backends)), 30)  # nobody goes on saying that it is off
     assert operator.lab.unhealthy() is None
     if goes_on:
         operator.starts_the_master_again()

@@ -31,18 +31,17 @@ def left(**changes):
         (SILENT, 2000.0, deadman.REST, "was heard of -100 s ago"),  # the clock was put back
         (dataclasses.replace(SILENT, way="frontends"), LATE, deadman.OVER, "it does not switch failover"),
         (dataclasses.replace(SILENT, way="replace_node"), LATE, deadman.OVER, "it does not switch failover"),
-        (dataclasses.replace(SILENT, turn="be3"), LATE, deadman.OFF, "be3 was in its upgrade when run r1 fell silent"),
     ],
 )
 def test_the_record_alone_may_tell(record, now, action, said):
-    decision = deadman.first_look(record, "be2", now)
+    decision = deadman.first_look(record, now)
     assert decision.action == action
     assert said in decision.reason
 
 
-@pytest.mark.parametrize("turn", [None, "be2"])
+@pytest.mark.parametrize("turn", [None, "be2", "be3"])
 def test_a_silent_run_has_the_cluster_looked_at(turn):
-    assert deadman.first_look(dataclasses.replace(SILENT, turn=turn), "be2", LATE) is None
+    assert deadman.first_look(dataclasses.replace(SILENT, turn=turn), LATE) is None
 
 
 def test_i3_failover_comes_on_where_all_is_healthy():
@@ -68,9 +67,28 @@ def test_i3_otherwise_it_stays_off_and_the_reason_is_told(changes, action, said)
     assert said in decision.reason
 
 
+@pytest.mark.parametrize(
+    ("changes", "action", "said"),
+    [
+        ({}, deadman.OFF, "be3 was in its upgrade when run r1 fell silent: it has to decide"),
+        ({"cluster_status": printed.cluster_status()}, deadman.ON, "failover is on already"),
+        (
+            {"cluster_status": printed.cluster_status(), "status": printed.status(down=("etcd",))},
+            deadman.REST,
+            "failover is on already; be3 was in its upgrade",
+        ),
+        ({"cluster_status": None, "errors": {"cluster_status": "status 1"}}, deadman.OFF, "cluster_status: status 1"),
+    ],
+)
+def test_i3_the_node_that_was_in_its_upgrade_decides_for_the_others(changes, action, said):
+    decision = deadman.decide(dataclasses.replace(SILENT, turn="be3"), left() | changes)
+    assert decision.action == action
+    assert said in decision.reason
+
+
 def test_a_cluster_that_its_run_took_down_is_said_to_be_down_and_left_so():
     down = dataclasses.replace(SILENT, down=("be1",))
-    decision = deadman.first_look(down, "be2", LATE)
+    decision = deadman.first_look(down, LATE)
     assert decision.action == deadman.DOWN
     assert "fell silent with the cluster down: run the same command again" in decision.reason
 
