@@ -23,7 +23,7 @@ venv:
 
 demo bench lab-shell: root venv
 demo:
-	@$(PY) -m tests.lab run -- $(PY) -m tests.lab.demo
+	@$(PY) -m tests.lab run -- $(PY) -m tests.lab.demo $(DEMO)
 
 bench:
 	@$(PY) -m tests.lab run -- $(PY) -m tests.lab.bench $(BENCH)

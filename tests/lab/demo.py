@@ -1,6 +1,6 @@
 """`make demo`: a cluster of Chef Backend 2.2.0 is upgraded to 2.3.16 while clients write, and what happened is told.
 
-Runs inside a world: python -m tests.lab run -- .cache/venv/bin/python -m tests.lab.demo [--by-hand]
+Runs inside a world: python -m tests.lab run -- .cache/venv/bin/python -m tests.lab.demo [--by-hand] [--speed N]
 """
 
 import argparse
@@ -22,9 +22,10 @@ def main() -> int:
     """The whole demonstration. Returns 0 if every goal is met, else 1; goals of time are told, but fail nothing."""
     parser = argparse.ArgumentParser(prog="python -m tests.lab.demo", description=__doc__.splitlines()[0])
     parser.add_argument("--by-hand", action="store_true", help="the bare runbook instead of the orchestration")
+    parser.add_argument("--speed", type=float, default=6.0, metavar="N", help="divide the product's times by N")
     options = parser.parse_args()
     with Stage(f"Lab up: three backends with chef-backend {OLD}, two frontends, salt-master, five minions"):
-        lab = Lab.boot(backends=OLD)
+        lab = Lab.boot(backends=OLD, speed=options.speed)
         write_pillar(lab, NEW)
     try:
         with Stage("Writers at work: rows through HAProxy, Chef nodes through the API"), Crowd(lab) as crowd:

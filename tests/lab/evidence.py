@@ -2,7 +2,8 @@
 
 Words: a *command* is one invocation with its begin and its end; a *span* is the time a backend is in upgrade, from the
 begin of its package's installation to the end of `upgrade`; its *rejoin* follows, until Elasticsearch is green on every
-backend again (`upgrade` itself waits for the rest); *exposure* is the time during which failover is off.
+backend again and each has posted what cluster-status is to show (`upgrade` itself waits for the rest); *exposure* is
+the time during which failover is off.
 """
 
 import math
@@ -178,26 +179,34 @@ def spans(calls: Sequence[Command], backends: Iterable[str] | None = None) -> tu
 
 
 def rejoins(events: Iterable[dict], upgrades: Sequence[Span], until: float) -> tuple[float, ...]:
-    """Seconds from the end of each `upgrade` until Elasticsearch is green everywhere, as its nodes wrote it.
+    """Seconds from the end of each `upgrade` until the cluster is whole again, and cluster-status can show it.
 
     :param upgrades: by begin. :param until: end of the run (seconds since the epoch).
 
     A rejoin that the next node's upgrade, or the end of the run, interrupts counts until then.
     """
-    lines = sorted((event for event in events if event["event"] == "elasticsearch"), key=lambda event: event["time"])
+    lines = sorted((line for line in events if line["event"] in ("elasticsearch", "posted")), key=lambda e: e["time"])
     found = []
     nexts = [*(span.begin for span in upgrades), until][1:]
     for span, following in zip(upgrades, nexts, strict=True):
-        states = {line["host"]: line["status"] for line in lines if line["time"] <= span.end}
-        green = span.end
-        for line in (line for line in lines if span.end < line["time"] < following):
-            if set(states.values()) == {"green"}:
+        seen, end = {}, span.end
+        for line in (line for line in lines if line["time"] < following):
+            if line["time"] > span.end and _whole(seen):
                 break
-            states[line["host"]] = line["status"]
-            green = line["time"]
-        whole = set(states.values()) == {"green"}
-        found.append(0.0 if math.isinf(span.end) else max(0.0, (green if whole else following) - span.end))
+            seen[line["event"], line["host"]] = line
+            end = max(span.end, line["time"])
+        found.append(0.0 if math.isinf(span.end) else max(0.0, (end if _whole(seen) else following) - span.end))
     return tuple(found)
+
+
+def _whole(seen: dict[tuple[str, str], dict]) -> bool:
+    """Elasticsearch is green wherever it runs; of what the nodes posted last, one leads and one is its master."""
+    green = {line["status"] for (what, _), line in seen.items() if what == "elasticsearch"}
+    posted = [line for (what, _), line in seen.items() if what == "posted"]
+    roles = sorted((line["role"], line["pg"]) for line in posted)
+    masters = [line for line in posted if line["es"] == "master"]
+    one_leads = roles == [("follower", "follower")] * 2 + [("leader", "leader")]
+    return green == {"green"} and one_leads and len(masters) == 1
 
 
 def at_once(upgrades: Sequence[Span]) -> tuple[tuple[str, str], ...]:

@@ -62,13 +62,14 @@ def leader() -> str | None:
 
 
 def _roles(lab) -> str | None:
-    """One leader: by etcd's keys, by its /leader answer, and in every node's posted status."""
+    """One leader: by etcd's keys, by its /leader answer, and in every node's posted status, which lags."""
     leads, serves = leader(), etcd_key("pgleader")
     if leads is None or leads != serves:
         return f"no leader: etcd says that {leads or 'nobody'} leads and {serves or 'nobody'} serves"
     answers = {name: _fetch(f"http://{address}:7331/leader")[0] for name, address in network.BACKENDS.items()}
     if [name for name, status in answers.items() if status == 200] != [leads]:
         return f"{leads} leads, but /leader says {answers}"
+    masters = []
     for name, address in network.BACKENDS.items():
         status, body = _fetch(f"http://{address}:2379/health")
         if status != 200 or "true" not in body:
@@ -77,6 +78,9 @@ def _roles(lab) -> str | None:
         posted = json.loads(text) if text else {}
         if posted.get("role") != ("leader" if name == leads else "follower"):
             return f"{name} still posts role {posted.get('role', 'nothing')}"
+        masters += [name] if posted.get("es") == "master" else []
+    if len(masters) != 1:
+        return f"{', '.join(masters) or 'nobody'} posts to be Elasticsearch's master, expected one"
     return None
 
 

@@ -1,5 +1,6 @@
 """Salt in the lab: a master in the hub, a minion on every host, all of this checkout."""
 
+import compileall
 import contextlib
 import json
 import os
@@ -109,6 +110,8 @@ def start_master(config: dict | None = None) -> None:
     for name in SERVED:  # not the checkout itself: the file server would walk the lab's own disks again and again
         if not (SRV / name).is_symlink():
             (SRV / name).symlink_to(CHECKOUT / name)
+        # a minion compiles a module once; the lab's hosts see the checkout read-only, and would do it in each job
+        compileall.compile_dir(CHECKOUT / name, quiet=1)
     (CONFIG / "master").write_text(yaml.safe_dump(MASTER_CONFIG | (config or {})))
     if not (PILLAR / "top.sls").exists():
         write_pillar({})

@@ -247,18 +247,38 @@ def elasticsearch(*lines):
     return [{"event": "elasticsearch", "host": host, "status": status, "time": time} for host, status, time in lines]
 
 
-def test_a_rejoin_lasts_until_elasticsearch_is_green_on_every_backend():
+def posted(*lines):
+    names = ("host", "role", "es", "time")
+    return [{"event": "posted", "pg": line[1], **dict(zip(names, line, strict=True))} for line in lines]
+
+
+GREEN = elasticsearch(*((host, "green", 2) for host in ("be1", "be2", "be3")))
+WHOLE = GREEN + posted(
+    ("be1", "leader", "master", 2), ("be2", "follower", "not_master", 2), ("be3", "follower", "not_master", 2)
+)
+
+
+@pytest.mark.parametrize(
+    ("later", "rejoins"),
+    [
+        ([], (0, 0, 0)),
+        (
+            elasticsearch(("be1", "yellow", 14), ("be2", "yellow", 17.5), ("be2", "green", 18), ("be1", "green", 19)),
+            (2, 0, 0),  # be2's upgrade ends at 17
+        ),
+        (elasticsearch(("be1", "yellow", 14)), (3, 5, 15)),
+        (posted(("be2", "follower", "master", 16), ("be1", "leader", "not_master", 18.5)), (1.5, 0, 0)),
+        (posted(("be2", "leader", "not_master", 16)), (3, 5, 15)),
+    ],
+    ids=["never seen otherwise", "yellow for a while", "yellow for good", "two masters for a while", "two leaders"],
+)
+def test_a_rejoin_lasts_until_the_cluster_is_whole_and_shown_so(later, rejoins):
     spans = evidence.spans(evidence.commands(ROLLING))
-    green = [(host, "green", 2) for host in ("be1", "be2", "be3")]
-    assert evidence.rejoins(elasticsearch(*green), spans, 50) == (0, 0, 0), "nobody ever saw it yellow"
-    seen = elasticsearch(
-        *green, ("be1", "yellow", 14), ("be2", "yellow", 17.5), ("be2", "green", 18), ("be1", "green", 19)
-    )
-    assert evidence.rejoins(seen, spans, 50) == (2, 0, 0), "be2's upgrade ends at 17"
-    never = elasticsearch(*green, ("be1", "yellow", 14))
-    assert evidence.rejoins(never, spans, 50) == (3, 5, 15), "cut by what follows"
+    assert evidence.rejoins(WHOLE + later, spans, 50) == rejoins
 
 
-def test_without_a_word_of_elasticsearch_a_rejoin_is_cut_by_what_follows():
-    assert evidence.rejoins([], evidence.spans(evidence.commands(ROLLING)), 50) == (3, 5, 15)
+def test_without_a_word_of_the_nodes_a_rejoin_is_cut_by_what_follows():
+    spans = evidence.spans(evidence.commands(ROLLING))
+    assert evidence.rejoins([], spans, 50) == (3, 5, 15)
+    assert evidence.rejoins(GREEN, spans, 50) == (3, 5, 15)
     assert evidence.rejoins([], (), 50) == ()

@@ -10,7 +10,7 @@ import time
 
 import psycopg2
 
-from . import faults, node, paths, postgres
+from . import faults, journal, node, paths, postgres
 from .cluster import Post
 from .etcd import Conflict, Unavailable
 from .following import Following, is_of_another_past
@@ -32,6 +32,7 @@ class Leaderl:
         self.wake = threading.Event()
         self.next_post = time.monotonic() + here.settings.status_post
         self.settled = False
+        self.shown: dict[str, str] = {}
         self.complaint = ""
         self.ending = False
 
@@ -170,23 +171,25 @@ class Leaderl:
         self.settled = self.settled or found
         self.next_post = time.monotonic() + here.settings.status_post
         unsynced = paths.UNSYNCED.exists()
-        here.cluster.post(
-            Post(
-                name=here.me.name,
-                ip=here.me.ip,
-                guid=here.me.guid,
-                role=here.role,
-                pg=here.pg,
-                es=elasticsearch_role(),
-                following=here.following,
-                eligible=not unsynced and (here.role == "leader" or here.streaming),
-                partially_synced=unsynced,
-                version=node.running_version(),
-                disks=disks(),
-                posted=time.time(),
-            ),
-            here.settings.status_post,
+        post = Post(
+            name=here.me.name,
+            ip=here.me.ip,
+            guid=here.me.guid,
+            role=here.role,
+            pg=here.pg,
+            es=elasticsearch_role(),
+            following=here.following,
+            eligible=not unsynced and (here.role == "leader" or here.streaming),
+            partially_synced=unsynced,
+            version=node.running_version(),
+            disks=disks(),
+            posted=time.time(),
         )
+        here.cluster.post(post, here.settings.status_post)
+        shown = {"role": post.role, "pg": post.pg, "es": post.es}
+        if shown != self.shown:
+            journal.event("posted", here.me.name, **shown)
+            self.shown = shown
 
     def watch(self) -> None:
         """Thread: wake the loop when the leadership or a request changes."""
