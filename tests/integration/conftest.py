@@ -1,12 +1,14 @@
 """One laboratory for all integration tests: booted once, saved once, put back when a test has changed it.
 
-Tests whose hosts are of the other package family come last: for them it is taken down, and booted so.
+Tests that look at the one happy run come first, those whose hosts are of the other package family last: for them the
+lab is taken down, and booted so.
 
 They run inside a world: `python -m tests.lab run -- python -m pytest tests/integration`.
 """
 
 import pytest
 
+from tests.integration.happy import happy_run
 from tests.integration.lab_people import the_leader
 from tests.integration.operator import NEW, Operator
 from tests.lab.common import LabError, wait_until
@@ -81,8 +83,8 @@ class House:
 
 
 def pytest_collection_modifyitems(items):
-    """Leave the tests in their order, but those with hosts of the other family last: that boot is made once."""
-    items.sort(key=lambda item: "rpm_lab" in item.fixturenames)
+    """Leave the tests in their order, but for what is made once: the happy run first, the other family's hosts last."""
+    items.sort(key=lambda item: ("happy" not in item.fixturenames, "rpm_lab" in item.fixturenames))
 
 
 @pytest.fixture(scope="session")
@@ -115,10 +117,10 @@ def operator(fresh_lab):
     return someone
 
 
-@pytest.fixture(scope="module")
-def module_lab(house):
-    """The lab as it was booted, for a module whose tests look at what its first act left."""
-    return house.fresh()
+@pytest.fixture(scope="session")
+def happy(house):
+    """The one rolling upgrade that all who ask for it look at, in the lab as it left it."""
+    return happy_run(house.fresh())
 
 
 @pytest.fixture(scope="module")

@@ -3,16 +3,11 @@
 import json
 import os
 import signal
-import subprocess
 
 import pytest
 
+from tests.integration.happy import watches
 from tests.integration.test_steering import types
-
-
-def watches(operator, *words):
-    captured = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return operator.lab.salt_run_popen("chef_backend.watch", "prod", *words, **captured)
 
 
 def ran(operator, nodes):
@@ -21,16 +16,10 @@ def ran(operator, nodes):
     return sorted((c.host, " ".join(c.argv), c.status) for c in seen)
 
 
-def test_a_run_is_watched_and_found_again(operator):
-    assert "no run of prod is under way" in types(operator, "watch", status=1)
-    run = operator.starts_upgrading()
-    operator.waits_for(lambda: operator.commands("chef-backend-ctl set-cluster-failover off"))
-    lines, as_json = watches(operator), watches(operator, "text=False", "--out=json")
-    run.communicate(timeout=180)
-    assert run.returncode == 0
-    stdout, shown = lines.communicate(timeout=60)
-    assert lines.returncode == 0, stdout + shown
-    assert "is done; failover was off for" in stdout
+def test_a_run_is_watched_live_and_watch_ends_with_it(happy):
+    assert happy.watch.status == happy.watch_json.status == 0, happy.watch
+    assert "is done; failover was off for" in happy.watch.stdout
+    shown = happy.watch.stderr
     for words in (
         "open done",
         "be2      gate 1 of 3 done: upgrade follower be2",
@@ -41,12 +30,15 @@ def test_a_run_is_watched_and_found_again(operator):
     ):
         assert words in shown, shown
     assert shown.index("open done") < shown.index("be2      rejoin done") < shown.index("close done")
-    stdout, _ = as_json.communicate(timeout=60)
-    (ended,) = json.loads(stdout)
-    assert (ended["ok"], ended["state"]) == (True, "done")
+    (ended,) = json.loads(happy.watch_json.stdout)
+    assert (ended["ok"], ended["state"], ended["run"]) == (True, "done", happy.run)
+    assert "no run of prod is under way" in types(happy.operator, "watch", status=1)
 
-    assert ended["run"] in types(operator, "history")
-    told = operator.lab.salt_run("chef_backend.history", "prod", ended["run"], "text=False", "--out=json")
+
+def test_a_run_is_found_again(happy):
+    operator = happy.operator
+    assert happy.run in types(operator, "history")
+    told = operator.lab.salt_run("chef_backend.history", "prod", happy.run, "text=False", "--out=json")
     (told,) = json.loads(told.stdout)
     commands = [entry for entry in told["entries"] if entry["step"] == "command"]
     nodes = (*operator.lab.backends, *operator.lab.frontends)
