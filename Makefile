@@ -13,7 +13,7 @@ help:
 	@echo "make test-faults more faults of an upgrade than make test has time for   (root)"
 	@echo "make unit       unit tests only"
 	@echo "make lint       ruff, yamllint, salt-lint, CLI examples"
-	@echo "make bench      the orchestration against a bare shell loop, on equal labs      (root)"
+	@echo "make bench      the orchestration against the bare commands, by shell and by Salt (root)"
 	@echo "make lab-shell  a lab of your own, to try the extension by hand                 (root)"
 	@echo "make venv       only the virtual environment (.cache/venv)"
 	@echo "make clean      remove .cache, and what Python left behind"

@@ -1,6 +1,7 @@
-"""The two ways in which demo and bench upgrade a lab's cluster: by the orchestration, and by the bare runbook."""
+"""The ways in which demo and bench upgrade a lab's cluster: the orchestration, the bare runbook by shell or by Salt."""
 
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -17,6 +18,7 @@ from tests.lab.common import LabError
 CLUSTER = "prod"
 ORCHESTRATION = ("state.orchestrate", "orch.chef_backend_rolling", f'pillar={{"cluster": "{CLUSTER}"}}')
 RUNBOOK = Path(__file__).with_name("runbook.sh")
+RUNBOOK_OF_SALT = Path(__file__).with_name("runbook.sls")
 SALTS_OWN = re.compile(r"unclosed \w+ <salt\.")
 TIMEOUT = 600  # seconds that an upgrade may take in the lab
 
@@ -66,14 +68,29 @@ def _pass_on(lines: Iterable[str], to: TextIO) -> None:
 
 def by_hand(lab, target: str, log: Path) -> int:
     """Run the bare runbook; returns its exit status. `log` gets what the commands print."""
-    leader = health.leader()
-    if leader is None:
-        raise LabError("nobody leads: the runbook needs a healthy cluster")
-    followers = [host for host in lab.backends if host != leader]
+    leader, followers = _roles(lab)
     prefixes = {f"PREFIX_{host}": " ".join(power.argv_in(host, ())) for host in lab.hosts}
     argv = [str(RUNBOOK), str(lab.package(target)), leader, " ".join(followers), " ".join(lab.frontends)]
     with open(log, "w") as out:
         return _end_of(subprocess.Popen(argv, env={**os.environ, **prefixes}, stdout=out, stderr=out))
+
+
+def by_bare_salt(lab, target: str, log: Path) -> int:
+    """Run the bare runbook as an orchestration; returns the exit status of salt-run. `log` gets what it prints."""
+    leader, followers = _roles(lab)
+    (lab.file_roots / RUNBOOK_OF_SALT.name).write_text(RUNBOOK_OF_SALT.read_text())
+    told = {"package": lab.package(target).name, "leader": leader, "followers": followers, "frontends": lab.frontends}
+    words = ("state.orchestrate", RUNBOOK_OF_SALT.stem, f"pillar={json.dumps(told)}")
+    with open(log, "w") as out:
+        return _end_of(lab.salt_run_popen(*words, stdout=out, stderr=out))
+
+
+def _roles(lab) -> tuple[str, list[str]]:
+    """The leader and the followers. Raises LabError if nobody leads."""
+    leader = health.leader()
+    if leader is None:
+        raise LabError("nobody leads: the runbook needs a healthy cluster")
+    return leader, [host for host in lab.backends if host != leader]
 
 
 def _end_of(process: subprocess.Popen) -> int:
