@@ -51,7 +51,7 @@ def happy_run(lab):
     with Crowd(lab) as crowd:
         upgrade = operator.starts_upgrading()
         operator.waits_for(lambda: operator.commands("chef-backend-ctl set-cluster-failover off"))
-        watch, watch_json = watches(operator), watches(operator, "text=False", "--out=json")
+        watch, watch_json = watches(operator, "prod"), watches(operator, "prod", "text=False", "--out=json")
         ended = [_end_of(process) for process in (upgrade, watch, watch_json)]
         assert ended[0].status == 0, ended[0]
         clients = tuple(tally for tallies in crowd.stop() for tally in tallies)
@@ -59,9 +59,9 @@ def happy_run(lab):
 
 
 def watches(operator, *words):
-    """Type watch in a second terminal and leave it running."""
+    """Type watch, and what else belongs to it, in a second terminal and leave it running."""
     captured = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return operator.lab.salt_run_popen("chef_backend.watch", "prod", *words, **captured)
+    return operator.lab.salt_run_popen("chef_backend.watch", *words, **captured)
 
 
 def _end_of(process):

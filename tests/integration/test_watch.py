@@ -57,10 +57,31 @@ def test_a_run_is_found_again(happy):
 def test_a_run_that_dies_while_it_is_watched(operator):
     run = operator.starts_upgrading()
     operator.waits_for(lambda: operator.commands("chef-backend-ctl set-cluster-failover off"))
-    watched = watches(operator)
+    watched = watches(operator, "prod")
     operator.waits_for(lambda: operator.commands("chef-backend-ctl upgrade"))
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
     stdout, stderr = watched.communicate(timeout=90)
     assert watched.returncode == 1, stdout + stderr
     assert "nobody drives run" in stdout and "is no more" in stdout, stdout + stderr
+
+
+@pytest.mark.campaign
+def test_all_clusters_of_a_site_are_watched_on_one_terminal(operator):
+    """The second one has the same hosts: the laboratory has one cluster."""
+    operator.lab.write_pillar({"chef_backend": {"clusters": {"prod": operator.cluster, "twin": operator.cluster}}})
+    idle = operator.lab.salt_run("chef_backend.watch")
+    assert idle.returncode == 1 and "no run is under way, of prod, twin" in idle.stdout, idle.stdout
+    run = operator.starts_upgrading()
+    operator.waits_for(lambda: operator.commands("chef-backend-ctl set-cluster-failover off"))
+    watched = watches(operator)
+    run.communicate(timeout=180)
+    assert run.returncode == 0
+    stdout, shown = watched.communicate(timeout=150)  # a fleet would begin its next run within a minute
+    assert watched.returncode == 0, stdout + shown
+    assert [line.split()[:2] for line in stdout.splitlines()[1:3]] == [["prod", "done"], ["twin", "-"]], stdout
+    lines = [line.split() for line in shown.splitlines() if line.startswith("prod ")]
+    steps = [" ".join(line[2:]) for line in lines]
+    for step in ("be3 rejoin ...", "be1 upgrade ..."):
+        assert step in steps, shown
+    assert "twin" not in shown, shown
