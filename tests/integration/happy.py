@@ -17,23 +17,14 @@ PROBE = {
 
 
 @dataclass(frozen=True)
-class Terminal:
-    """What a command printed on a terminal of its own, and its exit status."""
-
-    stdout: str
-    stderr: str
-    status: int
-
-
-@dataclass(frozen=True)
 class HappyRun:
     """What an operator did and saw; clients: what those were told who wrote all the time, and what is stored."""
 
     operator: Operator
     run: str
-    upgrade: Terminal
-    watch: Terminal
-    watch_json: Terminal
+    upgrade: subprocess.CompletedProcess
+    watch: subprocess.CompletedProcess
+    watch_json: subprocess.CompletedProcess
     clients: tuple[Tally, ...]
 
 
@@ -51,19 +42,14 @@ def happy_run(lab):
     with Crowd(lab) as crowd:
         upgrade = operator.starts_upgrading()
         operator.waits_for(lambda: operator.commands("chef-backend-ctl set-cluster-failover off"))
-        watch, watch_json = watches(operator, "prod"), watches(operator, "prod", "text=False", "--out=json")
+        watch = operator.starts_watching("prod")
+        watch_json = operator.starts_watching("prod", "text=False", "--out=json")
         ended = [_end_of(process) for process in (upgrade, watch, watch_json)]
-        assert ended[0].status == 0, ended[0]
+        assert ended[0].returncode == 0, ended[0]
         clients = tuple(tally for tallies in crowd.stop() for tally in tallies)
     return HappyRun(operator, operator.record("be1", "last-run.json")["run"], *ended, clients)
 
 
-def watches(operator, *words):
-    """Type watch, and what else belongs to it, in a second terminal and leave it running."""
-    captured = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return operator.lab.salt_run_popen("chef_backend.watch", *words, **captured)
-
-
 def _end_of(process):
     stdout, stderr = process.communicate(timeout=240)
-    return Terminal(stdout, stderr, process.returncode)
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)

@@ -53,8 +53,15 @@ class Operator:
 
     def starts_upgrading(self):
         """Type the one command and leave it running."""
+        return self._starts(*self.command, pillar())
+
+    def starts_watching(self, *words):
+        """Type watch, and what else belongs to it, in a second terminal and leave it running."""
+        return self._starts("chef_backend.watch", *words)
+
+    def _starts(self, *words):
         captured = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return self.lab.salt_run_popen(*self.command, pillar(), **captured)
+        return self.lab.salt_run_popen(*words, **captured)
 
     def forgets_the_past(self):
         """Look only at what the journal sees from now on."""

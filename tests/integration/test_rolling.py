@@ -10,7 +10,7 @@ from tests.lab.clients.tally import ACKNOWLEDGED
 
 def test_the_command_ends_with_status_0_and_every_node_runs_the_target(happy):
     operator = happy.operator
-    assert happy.upgrade.status == 0, happy.upgrade
+    assert happy.upgrade.returncode == 0, happy.upgrade
     assert operator.versions() == dict.fromkeys(("be1", "be2", "be3"), NEW)
 
 

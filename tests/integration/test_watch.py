@@ -6,7 +6,6 @@ import signal
 
 import pytest
 
-from tests.integration.happy import watches
 from tests.integration.test_steering import types
 
 
@@ -17,7 +16,7 @@ def ran(operator, nodes):
 
 
 def test_a_run_is_watched_live_and_watch_ends_with_it(happy):
-    assert happy.watch.status == happy.watch_json.status == 0, happy.watch
+    assert happy.watch.returncode == happy.watch_json.returncode == 0, happy.watch
     assert "is done; failover was off for" in happy.watch.stdout
     shown = happy.watch.stderr
     for words in (
@@ -57,7 +56,7 @@ def test_a_run_is_found_again(happy):
 def test_a_run_that_dies_while_it_is_watched(operator):
     run = operator.starts_upgrading()
     operator.waits_for(lambda: operator.commands("chef-backend-ctl set-cluster-failover off"))
-    watched = watches(operator, "prod")
+    watched = operator.starts_watching("prod")
     operator.waits_for(lambda: operator.commands("chef-backend-ctl upgrade"))
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
@@ -74,7 +73,7 @@ def test_all_clusters_of_a_site_are_watched_on_one_terminal(operator):
     assert idle.returncode == 1 and "no run is under way, of prod, twin" in idle.stdout, idle.stdout
     run = operator.starts_upgrading()
     operator.waits_for(lambda: operator.commands("chef-backend-ctl set-cluster-failover off"))
-    watched = watches(operator)
+    watched = operator.starts_watching()
     run.communicate(timeout=180)
     assert run.returncode == 0
     stdout, shown = watched.communicate(timeout=150)  # a fleet would begin its next run within a minute
