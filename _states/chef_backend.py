@@ -160,7 +160,7 @@ def down_for_upgrade(name, timeout=600):
     return ret
 
 
-def upgraded(name, handover=False, down=False, timeout=3600):
+def upgraded(name, handover=False, down=False, timeout=3600, leader_timeout=60):
     """This node's data and services are at the installed version.
 
     :param name: the version; it must be installed.
@@ -168,6 +168,7 @@ def upgraded(name, handover=False, down=False, timeout=3600):
     :param down: the whole cluster is down for the upgrade: nobody leads, and this node need not have rejoined
         afterwards, as its leader may come up later.
     :param timeout: bound in seconds.
+    :param leader_timeout: bound in seconds for cluster-status to show the new leader: nodes post every 10 s.
     """
     with _result(name) as ret:
         here = __salt__["chef_backend.version"]()
@@ -194,12 +195,10 @@ def upgraded(name, handover=False, down=False, timeout=3600):
             late = __salt__["chef_backend_node.outdated_services"]()
             if late:
                 raise CommandExecutionError(f"{__grains__['id']}: upgrade ended with status 0, but {late}")
-            if leads and __salt__["chef_backend.is_leader"]():
-                raise CommandExecutionError(f"{__grains__['id']}: upgrade --failover ended with status 0, but it leads")
             if down:
                 __salt__["chef_backend_record.finished_here"]()
             if leads:
-                ret["changes"]["leader"] = {"old": __grains__["id"], "new": __salt__["chef_backend.leader"]()}
+                ret["changes"]["leader"] = {"old": __grains__["id"], "new": _new_leader(leader_timeout)}
         return _done(ret, f"this node runs chef-backend {name}{' and handed the lead over' if leads else ''}")
     return ret
 
@@ -299,6 +298,24 @@ def _packaged():
 def _running():
     """Return the names of this node's services that run."""
     return parse.Status.from_text(__salt__["chef_backend.status"]()).running
+
+
+def _new_leader(timeout):
+    """Return the leader after a hand-over, when cluster-status shows one: it lags by what nodes post every 10 s."""
+    here, began = __grains__["id"], time.monotonic()
+    while True:
+        try:
+            leads = __salt__["chef_backend.leader"]()
+            if leads not in (here, here.partition(".")[0]):
+                return leads
+            late = f"{here} leads"
+        except CommandExecutionError as err:
+            late = str(err)
+        if time.monotonic() - began > timeout:
+            raise CommandExecutionError(
+                f"{here}: upgrade --failover ended with status 0, but {late} (looked for {timeout} s)"
+            )
+        time.sleep(0.5)
 
 
 def _look(search):

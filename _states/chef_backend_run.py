@@ -116,8 +116,8 @@ def phase(name, cluster, mods, needed=None):
     """
     with _result(name) as ret:
         settings = _ask("cluster", cluster)
-        views, record = _look(cluster)
-        due = __salt__["chef_backend_nodes.due"](cluster, needed or "all", views)
+        # the step before may have changed who leads, and what nodes show of it lags
+        views, record, due = _until_holds(lambda: _whose_turn(cluster, needed or "all"), settings.timeouts.gate)
         if needed and not due:
             _keep(cluster, views, record)
             ret.update(result=True, comment="nothing is due")
@@ -231,7 +231,11 @@ def closed(name, cluster):
             and shown != "on"
             and not (shown == "unknown" and record.failover != "off")
         ):
-            ret["changes"] = __salt__["chef_backend_control.restore_failover"](cluster)
+            # a step may have failed right after a hand-over: what nodes show of it lags
+            ret["changes"] = _until_holds(
+                lambda: __salt__["chef_backend_control.restore_failover"](cluster),
+                _ask("cluster", cluster).timeouts.gate,
+            )
         if failed:
             ret["changes"].update(__salt__["chef_backend_control.let_clients_in"](record))
         if failed and record.wish == records.ABORT and records.may_be_left(record):
@@ -323,6 +327,14 @@ def _verify(cluster, settings):
     checks.failover_is(views, "on")
     checks.settled(views, settings.gates.settle_seconds)
     return views
+
+
+def _whose_turn(cluster, needed):
+    """Return views, record, and the nodes on which something is due; who leads must be told by all."""
+    views, record = _look(cluster)
+    due = __salt__["chef_backend_nodes.due"](cluster, needed, views)
+    answers.leader_of_record(views)
+    return views, record, due
 
 
 def _views_at_rest(cluster):

@@ -10,6 +10,7 @@ This node runs chef-backend {{ pillar['version'] }}:
     - name: {{ pillar['version'] | json }}
     - handover: {{ pillar.get('handover', False) | json }}
     - timeout: {{ pillar['timeouts']['upgrade'] }}
+    - leader_timeout: {{ pillar['timeouts']['failover'] }}
     - require:
       - chef_backend: chef-backend {{ pillar['version'] }} is installed
 

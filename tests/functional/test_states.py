@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.functional.recorded import answer
+
 CTL = "chef-backend-ctl"
 MANIFEST = "/opt/chef-backend/version-manifest.json"
 UPGRADE = {"name": "2.3.16", "timeout": 20}
@@ -134,10 +136,22 @@ class TestUpgraded:
     def test_status_0_and_no_hand_over_is_a_failure(self, due, recorded, recording, started):
         recorded.say(f"{CTL} cluster-status", recording("synthetic-be1-leads.txt"))
         recorded.say(f"{CTL} upgrade --failover", then=started)
-        done = due.state("chef_backend.upgraded", handover=True, **UPGRADE)
+        done = due.state("chef_backend.upgraded", handover=True, leader_timeout=1, **UPGRADE)
         assert done["result"] is False
-        assert done["comment"] == "be1: upgrade --failover ended with status 0, but it leads"
+        said = "be1: upgrade --failover ended with status 0, but be1 leads (looked for 1 s)"
+        assert done["comment"] == said
         assert "leader" not in done["changes"], "a leader that did not change is no change"
+
+    @pytest.mark.parametrize("lagging", ["synthetic-nobody-leads.txt", "synthetic-be1-leads.txt"])
+    def test_i8_a_table_that_lags_behind_the_hand_over_is_waited_out(self, due, recorded, recording, started, lagging):
+        """The new leader posts its role every 10 s, at a moment of its own; until then the table shows the past."""
+        fresh = {f"{CTL} cluster-status": recording("synthetic-be2-leads.txt")}
+        late = {f"{CTL} cluster-status": answer(recording(lagging), then=fresh)}
+        recorded.say(f"{CTL} cluster-status", recording("synthetic-be1-leads.txt"))
+        recorded.say(f"{CTL} upgrade --failover", then=started | late)
+        done = due.state("chef_backend.upgraded", handover=True, **UPGRADE)
+        assert done["result"] is True, done["comment"]
+        assert done["changes"]["leader"] == {"old": "be1", "new": "be2"}
 
 
 class TestStable:

@@ -30,7 +30,7 @@ class Leaderl:
         self.leading = Leading(here)
         self.following = Following(here)
         self.wake = threading.Event()
-        self.next_post = time.monotonic() + here.settings.status_post
+        self.next_post = self.following_post()
         self.settled = False
         self.shown: dict[str, str] = {}
         self.complaint = ""
@@ -169,7 +169,7 @@ class Leaderl:
         if time.monotonic() < self.next_post and (self.settled or not found):
             return
         self.settled = self.settled or found
-        self.next_post = time.monotonic() + here.settings.status_post
+        self.next_post = self.following_post()
         unsynced = paths.UNSYNCED.exists()
         post = Post(
             name=here.me.name,
@@ -185,11 +185,24 @@ class Leaderl:
             disks=disks(),
             posted=time.time(),
         )
-        here.cluster.post(post, here.settings.status_post)
+        here.cluster.post(post, self.post_interval())
         shown = {"role": post.role, "pg": post.pg, "es": post.es}
         if shown != self.shown:
             journal.event("posted", here.me.name, **shown)
             self.shown = shown
+
+    def post_interval(self) -> float:
+        """Seconds between two posts: the product's, or as a test has ordered."""
+        ordered = faults.read().get("posts")
+        return ordered["every"] if ordered else self.here.settings.status_post
+
+    def following_post(self) -> float:
+        """When to post next, monotonic seconds: after one interval, or at the phase of it that a test has ordered."""
+        interval, ordered = self.post_interval(), faults.read().get("posts")
+        if not ordered:
+            return time.monotonic() + interval
+        ahead = ordered["phase"] * interval - time.time() % interval
+        return time.monotonic() + (ahead if ahead > 0 else ahead + interval)
 
     def watch(self) -> None:
         """Thread: wake the loop when the leadership or a request changes."""

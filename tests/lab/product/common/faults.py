@@ -1,11 +1,15 @@
 """Faults that a test orders for one host, in /etc/lab/faults.json.
 
     {"upgrade": {"exit": 1, "output": "disk full", "times": 1, "hang": 3},
-     "no_rejoin": true, "never_leads": true, "upgrade_seconds": 20}
+     "no_rejoin": true, "never_leads": true, "upgrade_seconds": 20,
+     "posts": {"every": 10, "phase": 0.5}}
 
 A key that is a subcommand: the command waits `hang` seconds; with `exit` or `output` it then prints the
 output and ends with that status (0 when only output is given), without `exit` and `output` it goes on.
 `times` counts down to nothing; without it the fault stands.
+
+`posts`: the node's leaderl posts what cluster-status shows every so many seconds, at that phase of the interval (from 0
+to below 1) by the wall clock. On a real cluster the phase is chance: it differs from node to node, from start to start.
 """
 
 from __future__ import annotations
