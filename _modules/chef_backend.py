@@ -9,14 +9,15 @@ import time
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_command as command
-    from saltext.chef_backend import chef_backend_parse as parse
-    from saltext.chef_backend import chef_backend_parts as parts
-except ImportError:
-    import chef_backend_command as command
-    import chef_backend_parse as parse
-    import chef_backend_parts as parts
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend.product import command
+from saltext.chef_backend.product import index as indexes
+from saltext.chef_backend.product.cluster_status import ClusterStatus
+from saltext.chef_backend.product.manifest import parse_manifest
+from saltext.chef_backend.product.reading import ParseError
 
 CTL = "chef-backend-ctl"
 PSQL = "/opt/chef-backend/embedded/bin/psql"
@@ -67,7 +68,7 @@ def version():
     """
     try:
         with open(MANIFEST, encoding="utf-8") as file:
-            return str(parse.parse_manifest(file.read()).version)
+            return str(parse_manifest(file.read()).version)
     except OSError as err:
         raise CommandExecutionError(f"{_node()}: {MANIFEST}: {err.strerror}: is chef-backend installed?") from err
     except ValueError as err:  # ParseError, or bytes that are no text
@@ -196,8 +197,8 @@ def index_created():
     if "error" in answer:
         raise CommandExecutionError(f"{_node()}: {INDEX_URL}: {answer['error']}")
     try:
-        return parts.parse_index_created(answer.get("body") or "")
-    except parse.ParseError as err:
+        return indexes.parse_index_created(answer.get("body") or "")
+    except ParseError as err:
         raise CommandExecutionError(f"{_node()}: {INDEX_URL}: {err}") from err
 
 
@@ -346,8 +347,8 @@ def _psql(query, timeout):
 
 def _cluster(timeout):
     try:
-        return parse.ClusterStatus.from_table(cluster_status(timeout))
-    except parse.ParseError as err:
+        return ClusterStatus.from_table(cluster_status(timeout))
+    except ParseError as err:
         raise CommandExecutionError(f"{_node()}: chef-backend-ctl cluster-status: {err}") from err
 
 

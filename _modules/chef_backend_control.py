@@ -4,18 +4,12 @@ import time
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_answers as answers
-    from saltext.chef_backend import chef_backend_control as control
-    from saltext.chef_backend import chef_backend_gates as checks
-    from saltext.chef_backend import chef_backend_record as records
-    from saltext.chef_backend import chef_backend_window as window
-except ImportError:
-    import chef_backend_answers as answers
-    import chef_backend_control as control
-    import chef_backend_gates as checks
-    import chef_backend_record as records
-    import chef_backend_window as window
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import record as records
+from saltext.chef_backend.judge import answers, gates, steering, window
 
 
 def __virtual__():
@@ -35,7 +29,7 @@ def pause(cluster):
         salt-run salt.cmd chef_backend_control.pause prod with_pillar=True
     """
     record, gone, _ = _found(cluster, "record")
-    return _do(cluster, record, control.pause(record, gone))
+    return _do(cluster, record, steering.pause(record, gone))
 
 
 def resume(cluster):
@@ -51,7 +45,7 @@ def resume(cluster):
         salt-run salt.cmd chef_backend_control.resume prod with_pillar=True
     """
     record, gone, _ = _found(cluster, "record")
-    return _do(cluster, record, control.resume(record, gone, _stops(cluster, record)))
+    return _do(cluster, record, steering.resume(record, gone, _stops(cluster, record)))
 
 
 def abort(cluster):
@@ -73,7 +67,7 @@ def abort(cluster):
     if record and record.way == records.FRONTENDS:
         half_done = __salt__["chef_server_frontends.unfinished"](cluster)
     ended = _ended(cluster) if record is None else None
-    return _do(cluster, record, control.abort(record, gone, half_done, ended))
+    return _do(cluster, record, steering.abort(record, gone, half_done, ended))
 
 
 def scheduled(cluster):
@@ -156,7 +150,7 @@ def restore_failover(cluster):
         salt-run salt.cmd chef_backend_control.restore_failover prod with_pillar=True
     """
     try:
-        checks.safe_to_fail_over(__salt__["chef_backend_nodes.views"](cluster, ["busy", "cluster_status", "status"]))
+        gates.safe_to_fail_over(__salt__["chef_backend_nodes.views"](cluster, ["busy", "cluster_status", "status"]))
     except ValueError as err:
         raise CommandExecutionError(str(err)) from err
     return set_failover(cluster, "on")
@@ -186,7 +180,7 @@ def _found(cluster, *parts):
     """Return the cluster's record, why nobody drives it (None if somebody does), and the views with these parts."""
     views = __salt__["chef_backend_nodes.views"](cluster, parts)
     try:
-        checks.everybody_answers(views)
+        gates.everybody_answers(views)
         record = answers.record(views)
     except ValueError as err:
         raise CommandExecutionError(str(err)) from err
@@ -198,14 +192,14 @@ def _unattended(cluster, settings):
     """Decide for the schedule, or an event: nobody is looking."""
     outside = window.closed(settings.window, time.time())
     if outside:  # most of the time: the nodes are left in peace
-        return _do(cluster, None, control.scheduled(None, None, outside, [], None, []))
+        return _do(cluster, None, steering.scheduled(None, None, outside, [], None, []))
     record, gone, views = _found(cluster, "record", "earlier")
     due, ended = [], None
     if record is None:
         views = __salt__["chef_backend_nodes.views"](cluster)
         due, ended = __salt__["chef_backend_nodes.due"](cluster, "all", views), _ended(cluster)
     outside = __salt__["chef_backend_way.outside"](cluster, record, views) if record or due else None
-    return _do(cluster, record, control.scheduled(record, gone, outside, due, ended, _stops(cluster, record)))
+    return _do(cluster, record, steering.scheduled(record, gone, outside, due, ended, _stops(cluster, record)))
 
 
 def _ended(cluster):
@@ -224,16 +218,16 @@ def _stops(cluster, record):
 
 
 def _do(cluster, record, answer):
-    if answer.action == control.WISH:
+    if answer.action == steering.WISH:
         said = __salt__["chef_backend_nodes.ask"](record.backends, "chef_backend_record.wish", record.run, answer.wish)
         if not any(told["ok"] and told["value"] for told in said.values()):
             raise CommandExecutionError(f"run {record.run} has ended meanwhile: nothing was done")
-    if answer.action == control.HOLD:
+    if answer.action == steering.HOLD:
         __salt__["chef_backend_nodes.ask_all"](record.backends, "chef_backend_record.hold", record.run)
-    if answer.action == control.CLOSE:
+    if answer.action == steering.CLOSE:
         if record.failover == "off":
             restore_failover(cluster)
         let_clients_in(record)
         __salt__["chef_backend_hold.finish"](record.at(time.time(), state=records.ABORTED, failover="on", turn=None))
-    start = control.orchestration(record) if answer.action == control.START else None
+    start = steering.orchestration(record) if answer.action == steering.START else None
     return {"ok": answer.ok, "text": answer.text, "start": start}

@@ -8,12 +8,12 @@ import time
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_deadman as deadman
-    from saltext.chef_backend import chef_backend_record as records
-except ImportError:
-    import chef_backend_deadman as deadman
-    import chef_backend_record as records
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import record as records
+from saltext.chef_backend.judge import deadman
 
 JOB = "chef_backend_deadman"
 LOUD = {deadman.OFF: "FAILOVER OF {} STAYS OFF", deadman.DOWN: "{} IS DOWN"}

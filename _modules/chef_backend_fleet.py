@@ -4,14 +4,13 @@ import time
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_answers as answers
-    from saltext.chef_backend import chef_backend_fleet as fleets
-    from saltext.chef_backend import chef_backend_record as records
-except ImportError:
-    import chef_backend_answers as answers
-    import chef_backend_fleet as fleets
-    import chef_backend_record as records
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import record as records
+from saltext.chef_backend.judge import answers
+from saltext.chef_backend.judge import fleet as fleets
 
 
 def __virtual__():

@@ -5,12 +5,12 @@ import logging
 import salt.cache
 from salt.exceptions import CommandExecutionError, SaltException
 
-try:
-    from saltext.chef_backend import chef_backend_journal as journal
-    from saltext.chef_backend import chef_backend_record as records
-except ImportError:
-    import chef_backend_journal as journal
-    import chef_backend_record as records
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import journal
+from saltext.chef_backend import record as records
 
 BANK = "chef_backend"
 log = logging.getLogger(__name__)

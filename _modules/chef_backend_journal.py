@@ -8,10 +8,11 @@ import re
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_journal as journal
-except ImportError:
-    import chef_backend_journal as journal
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import journal
 
 FOLDER = "/var/lib/salt-chef-backend/journal"
 KEPT = 20  # newest runs

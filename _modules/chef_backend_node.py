@@ -8,12 +8,14 @@ import time
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_answers as answers
-    from saltext.chef_backend import chef_backend_parse as parse
-except ImportError:
-    import chef_backend_answers as answers
-    import chef_backend_parse as parse
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend.judge import answers
+from saltext.chef_backend.product.cluster_status import ClusterStatus
+from saltext.chef_backend.product.reading import ParseError
+from saltext.chef_backend.product.status import Status
 
 MANIFEST = "/opt/chef-backend/version-manifest.json"
 UNSYNCED = "/var/opt/chef-backend/leaderl/data/unsynced"  # left by a sync that failed; cluster-status does not show it
@@ -72,7 +74,7 @@ def outdated_services(text=None):
         salt be1 chef_backend_node.outdated_services
     """
     unpacked = os.stat(MANIFEST).st_ctime  # mtime is the build's; ctime is when dpkg or rpm put it there
-    services = parse.Status.from_text(text or __salt__["chef_backend.status"]()).services
+    services = Status.from_text(text or __salt__["chef_backend.status"]()).services
     now = time.time()
     older = [s.name for s in services if s.state == "running" and now - s.seconds < unpacked]
     return f"{', '.join(older)} started before {__salt__['chef_backend.version']()} was installed" if older else None
@@ -109,7 +111,7 @@ def view(only=None, jid=None, changes=None):
     for name in only or asked:
         try:
             answer[name] = asked[name]()
-        except (CommandExecutionError, parse.ParseError, OSError, ValueError) as err:
+        except (CommandExecutionError, ParseError, OSError, ValueError) as err:
             answer[name] = None
             answer["errors"][name] = str(err)
     return answer
@@ -139,8 +141,8 @@ def _unfinished():
 def _pg_leads(text):
     """Tell whether this node's PostgreSQL leads, by cluster-status; asking it is right where that cannot be read."""
     try:
-        return answers.node_of(parse.ClusterStatus.from_table(text or ""), __grains__["id"]).pg == "leader"
-    except parse.ParseError:
+        return answers.node_of(ClusterStatus.from_table(text or ""), __grains__["id"]).pg == "leader"
+    except ParseError:
         return True
     except KeyError:
         return False

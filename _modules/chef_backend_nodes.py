@@ -10,16 +10,14 @@ import salt.client
 import salt.utils.minions
 from salt.exceptions import CommandExecutionError, SaltException
 
-try:
-    from saltext.chef_backend import chef_backend_answers as answers
-    from saltext.chef_backend import chef_backend_config as config
-    from saltext.chef_backend import chef_backend_downtime as downtime
-    from saltext.chef_backend import chef_backend_version as versions
-except ImportError:
-    import chef_backend_answers as answers
-    import chef_backend_config as config
-    import chef_backend_downtime as downtime
-    import chef_backend_version as versions
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import pillar as pillars
+from saltext.chef_backend.judge import answers, downtime
+from saltext.chef_backend.product import version as versions
+from saltext.chef_backend.product.version import Version
 
 CLIENT = "chef_backend_nodes.client"
 
@@ -41,8 +39,8 @@ def cluster(name):
 
         salt-run salt.cmd chef_backend_nodes.cluster prod with_pillar=True
     """
-    settings, hop = _told(config.cluster_from_pillar, dict(__pillar__), name), __pillar__.get("hop")
-    return _told(config.at_hop, settings, hop) if hop else settings
+    settings, hop = _told(pillars.cluster_from_pillar, dict(__pillar__), name), __pillar__.get("hop")
+    return _told(pillars.at_hop, settings, hop) if hop else settings
 
 
 def backends(name):
@@ -274,7 +272,7 @@ def names():
 
         salt-run salt.cmd chef_backend_nodes.names with_pillar=True
     """
-    return _told(config.cluster_names, dict(__pillar__))
+    return _told(pillars.cluster_names, dict(__pillar__))
 
 
 def node_pillar(name):
@@ -337,7 +335,7 @@ def _index_is_readable(name, seen):
     """Whether the leader's Elasticsearch tells that the index can be read by the target; if it tells nothing, no."""
     settings = cluster(name)
     answer = ask([_leader(seen)], "chef_backend.index_created", timeout=settings.timeouts.ask).popitem()[1]
-    return answer["ok"] and versions.reads_index(settings.version, versions.Version.from_text(answer["value"]))
+    return answer["ok"] and versions.reads_index(settings.version, Version.from_text(answer["value"]))
 
 
 def _due_in_downtime(seen, nodes, among):

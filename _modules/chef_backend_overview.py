@@ -2,16 +2,13 @@
 
 import time
 
-try:
-    from saltext.chef_backend import chef_backend_advice as advice
-    from saltext.chef_backend import chef_backend_plan as plans
-    from saltext.chef_backend import chef_backend_record as records
-    from saltext.chef_backend import chef_backend_window as window
-except ImportError:
-    import chef_backend_advice as advice
-    import chef_backend_plan as plans
-    import chef_backend_record as records
-    import chef_backend_window as window
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import record as records
+from saltext.chef_backend.judge import advice, window
+from saltext.chef_backend.show import status as plans
 
 
 def __virtual__():

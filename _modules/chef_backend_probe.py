@@ -22,6 +22,13 @@ import urllib.request
 import salt.client
 from salt.exceptions import CommandExecutionError, SaltException
 
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import journal
+from saltext.chef_backend.product import signing
+
 try:
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import padding
@@ -30,12 +37,6 @@ try:
 except ImportError:
     HAS_CRYPTOGRAPHY = False
 
-try:
-    from saltext.chef_backend import chef_backend_journal as journal
-    from saltext.chef_backend import chef_backend_sign as sign
-except ImportError:
-    import chef_backend_journal as journal
-    import chef_backend_sign as sign
 
 FOLDER = "/var/lib/salt-chef-backend"
 BAG, ITEM = "salt-chef-backend", "probe"
@@ -159,10 +160,10 @@ class _Server:
         content = b"" if body is None else json.dumps(body).encode()
         address = self.url + path
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        wanted = sign.text_to_sign(method, urllib.parse.urlsplit(address).path, content, self.client, stamp)
+        wanted = signing.text_to_sign(method, urllib.parse.urlsplit(address).path, content, self.client, stamp)
         with open(self.key, "rb") as file:
             key = serialization.load_pem_private_key(file.read(), None)
-        headers = sign.headers(content, self.client, stamp, key.sign(wanted, padding.PKCS1v15(), hashes.SHA256()))
+        headers = signing.headers(content, self.client, stamp, key.sign(wanted, padding.PKCS1v15(), hashes.SHA256()))
         request = urllib.request.Request(address, data=content or None, method=method, headers=headers)
         context = ssl.create_default_context(cafile=self.ca) if address.startswith("https") else None
         # past any proxy of the environment: the frontend itself is asked

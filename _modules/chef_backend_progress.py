@@ -11,10 +11,11 @@ import time
 import salt.utils.event
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_journal as journal
-except ImportError:
-    import chef_backend_journal as journal
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import journal
 
 PREFIX = "chef_backend"
 

@@ -12,10 +12,11 @@ import time
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_record as records
-except ImportError:
-    import chef_backend_record as records
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import record as records
 
 FOLDER = "/var/lib/salt-chef-backend"
 RUN_FILE = "run.json"

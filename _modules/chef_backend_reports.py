@@ -6,14 +6,13 @@ import tempfile
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_page as pages
-    from saltext.chef_backend import chef_backend_report as reports
-    from saltext.chef_backend import chef_backend_timeline as timelines
-except ImportError:
-    import chef_backend_page as pages
-    import chef_backend_report as reports
-    import chef_backend_timeline as timelines
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend.show import page as pages
+from saltext.chef_backend.show import report as reports
+from saltext.chef_backend.show import timeline as timelines
 
 
 def __virtual__():

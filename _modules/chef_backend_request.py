@@ -11,14 +11,13 @@ import salt.loader
 import salt.pillar
 from salt.exceptions import CommandExecutionError, SaltException
 
-try:
-    from saltext.chef_backend import chef_backend_config as config
-    from saltext.chef_backend import chef_backend_quote as quote
-    from saltext.chef_backend import chef_backend_request as requests
-except ImportError:
-    import chef_backend_config as config
-    import chef_backend_quote as quote
-    import chef_backend_request as requests
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import pillar as pillars
+from saltext.chef_backend import printable
+from saltext.chef_backend.judge import request as requests
 
 QUIET = 60  # seconds in which a run that was accepted comes to hold its cluster
 log = logging.getLogger(__name__)
@@ -46,10 +45,10 @@ def accepted(tag, data):
         why = request.refused
         if not why:
             __salt__["chef_backend_note.write"](_note(request.cluster), repr(time.time()), mode=0o600)
-    except (config.ConfigError, CommandExecutionError, SaltException, OSError) as err:
+    except (pillars.ConfigError, CommandExecutionError, SaltException, OSError) as err:
         why = str(err)
     if why:
-        log.warning("chef_backend: event %s is refused: %s", quote.shown(tag), why)
+        log.warning("chef_backend: event %s is refused: %s", printable.shown(tag), why)
         return []
     log.info("chef_backend: event %s starts the upgrade of %s to %s", tag, request.cluster, request.version)
     return [{"cluster": request.cluster, "version": request.version}]
@@ -61,13 +60,13 @@ def _judge(tag, data):
         asked = requests.read(tag, data)
     except ValueError as err:
         return requests.Request(refused=str(err))
-    if config.NAME.fullmatch(asked["cluster"]):
+    if pillars.NAME.fullmatch(asked["cluster"]):
         soon = requests.too_soon(_accepted_at(asked["cluster"]), time.time(), QUIET)
         if soon:
             return requests.Request(refused=soon)
     pillar = _pillar()
-    reactor = config.reactor_from_pillar(pillar)
-    return requests.judge(tag, data, reactor, lambda name: str(config.cluster_from_pillar(pillar, name).version))
+    reactor = pillars.reactor_from_pillar(pillar)
+    return requests.judge(tag, data, reactor, lambda name: str(pillars.cluster_from_pillar(pillar, name).version))
 
 
 def _pillar():

@@ -2,12 +2,12 @@
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_parse as parse
-    from saltext.chef_backend import chef_backend_parts as parts
-except ImportError:
-    import chef_backend_parse as parse
-    import chef_backend_parts as parts
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend.product import runit
+from saltext.chef_backend.product.reading import ParseError
 
 SERVICES = ("leaderl", "epmd", "etcd", "postgresql", "elasticsearch")
 __func_alias__ = {"int_": "int", "help_": "help"}
@@ -71,8 +71,8 @@ def is_stopped(service, timeout=60):
         raise CommandExecutionError(f"unknown service {service!r}: expected one of {', '.join(SERVICES)}")
     text = __salt__["chef_backend.status"](service, simple=True, timeout=timeout)
     try:
-        lines = [line for line in parts.parse_simple(text) if line.name == service]
-    except parse.ParseError as err:
+        lines = [line for line in runit.parse_simple(text) if line.name == service]
+    except ParseError as err:
         raise CommandExecutionError(f"{__grains__['id']}: chef-backend-ctl status {service} --simple: {err}") from err
     if len(lines) != 1:
         raise CommandExecutionError(f"{__grains__['id']}: status --simple shows no {service}: {text[:200]}")

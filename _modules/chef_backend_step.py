@@ -4,16 +4,13 @@ import time
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_answers as answers
-    from saltext.chef_backend import chef_backend_gates as checks
-    from saltext.chef_backend import chef_backend_outcome as outcome
-    from saltext.chef_backend import chef_backend_record as records
-except ImportError:
-    import chef_backend_answers as answers
-    import chef_backend_gates as checks
-    import chef_backend_outcome as outcome
-    import chef_backend_record as records
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import record as records
+from saltext.chef_backend.judge import answers, gates
+from saltext.chef_backend.run import nested as outcome
 
 LEADS = "chef_backend_step.leads"
 LOOK = "chef_backend_step.look"  # in __context__: what the last step saw and left as it was
@@ -52,7 +49,7 @@ def look(cluster, jid, changes=None, only=None):
         return ask(cluster), None
     views = ask(cluster, only, jid, changes or {})
     record = __salt__["chef_backend_hold.owned"](cluster, jid, views)
-    checks.not_ended_by_wish(record)
+    gates.not_ended_by_wish(record)
     return views, record
 
 
@@ -73,8 +70,8 @@ def fits(cluster, views, record):
     if record is None or record.down or not records.may_be_left(record):
         return  # a cluster that is down has to come up, clients who are refused have to be let in again
     try:
-        checks.fits_window(__salt__["chef_backend_nodes.cluster"](cluster), time.time(), record, views)
-    except checks.Wished as err:
+        gates.fits_window(__salt__["chef_backend_nodes.cluster"](cluster), time.time(), record, views)
+    except gates.Wished as err:
         wish = {"wish": records.PAUSE, "waits": str(err)}
         __salt__["chef_backend_hold.note"](cluster, record.owner.jid, wish)
         raise
@@ -145,10 +142,10 @@ def until_holds(check, bound):
     while True:
         try:
             return check()
-        except checks.Unsettled as err:
+        except gates.Unsettled as err:
             time.sleep(err.left)  # not looked at again before it may hold: what was seen then is fresh
             late = err
-        except checks.Wished:
+        except gates.Wished:
             raise
         except (CommandExecutionError, ValueError) as err:
             late = err

@@ -6,18 +6,15 @@ import time
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_answers as answers
-    from saltext.chef_backend import chef_backend_journal as journal
-    from saltext.chef_backend import chef_backend_plan as plans
-    from saltext.chef_backend import chef_backend_record as records
-    from saltext.chef_backend import chef_backend_watch as shows
-except ImportError:
-    import chef_backend_answers as answers
-    import chef_backend_journal as journal
-    import chef_backend_plan as plans
-    import chef_backend_record as records
-    import chef_backend_watch as shows
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import journal
+from saltext.chef_backend import record as records
+from saltext.chef_backend.judge import answers
+from saltext.chef_backend.show import status as plans
+from saltext.chef_backend.show import watch as shows
 
 QUIET = 5  # seconds without an event after which the record is looked at
 EVERY = 15  # seconds after which the records of many clusters are looked at

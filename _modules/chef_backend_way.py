@@ -4,16 +4,13 @@ import time
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_answers as answers
-    from saltext.chef_backend import chef_backend_hops as chains
-    from saltext.chef_backend import chef_backend_version as versions
-    from saltext.chef_backend import chef_backend_window as window
-except ImportError:
-    import chef_backend_answers as answers
-    import chef_backend_hops as chains
-    import chef_backend_version as versions
-    import chef_backend_window as window
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend.judge import answers, window
+from saltext.chef_backend.judge import way as ways
+from saltext.chef_backend.product.version import Version
 
 
 def __virtual__():
@@ -34,7 +31,7 @@ def index_created(name, seen):
         salt-run salt.cmd chef_backend_way.index_created prod '{}' with_pillar=True
     """
     settings = __salt__["chef_backend_nodes.cluster"](name)
-    if not any(versions.asks_for_index(view.get("version"), settings.version) for view in seen.values()):
+    if not any(ways.asks_for_index(view.get("version"), settings.version) for view in seen.values()):
         return None
     try:
         node = answers.leader(seen)
@@ -62,9 +59,9 @@ def hops(name, seen):
         salt-run salt.cmd chef_backend_way.hops prod '{}' with_pillar=True
     """
     stops, created = __salt__["chef_backend_nodes.cluster"](name).stops, index_created(name, seen)
-    index = versions.Version.from_text(created) if created else None
+    index = Version.from_text(created) if created else None
     try:
-        return chains.chain(chains.start(answers.installed(seen), stops), stops, index)
+        return ways.chain(ways.start(answers.installed(seen), stops), stops, index)
     except ValueError as err:
         raise CommandExecutionError(str(err)) from err
 

@@ -6,16 +6,15 @@ import time
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_command as command
-    from saltext.chef_backend import chef_backend_config as config
-    from saltext.chef_backend import chef_backend_frontend as frontend
-    from saltext.chef_backend import chef_backend_parse as parse
-except ImportError:
-    import chef_backend_command as command
-    import chef_backend_config as config
-    import chef_backend_frontend as frontend
-    import chef_backend_parse as parse
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import pillar as pillars
+from saltext.chef_backend.product import command
+from saltext.chef_backend.product import haproxy as proxies
+from saltext.chef_backend.product.manifest import parse_manifest
+from saltext.chef_backend.product.reading import ParseError
 
 CTL = "chef-server-ctl"
 MANIFEST = "/opt/opscode/version-manifest.json"
@@ -62,7 +61,7 @@ def version():
     """
     try:
         with open(MANIFEST, encoding="utf-8") as file:
-            return str(parse.parse_manifest(file.read()).version)
+            return str(parse_manifest(file.read()).version)
     except (OSError, ValueError) as err:  # ParseError, or bytes that are no text
         raise CommandExecutionError(f"{__grains__['id']}: {MANIFEST}: {err}") from err
 
@@ -164,7 +163,7 @@ def reindex(organisation=None, timeout=86400):
 
         salt fe1 chef_server.reindex acme
     """
-    if organisation is not None and not config.ORGANISATION.fullmatch(str(organisation)):
+    if organisation is not None and not pillars.ORGANISATION.fullmatch(str(organisation)):
         raise CommandExecutionError(f"{organisation!r} is not the name of an organisation")
     return run("reindex", organisation or "-a", timeout=timeout)
 
@@ -223,7 +222,7 @@ def wait_for_leader(timeout=60):
     """
 
     def trouble():
-        return "; ".join(str(reason) for reason in frontend.one_up(frontend.parse_show_stat(haproxy())))
+        return "; ".join(str(reason) for reason in proxies.one_up(proxies.parse_show_stat(haproxy())))
 
     return _until_none(trouble, timeout, "HAProxy has no single leader")
 
@@ -294,7 +293,7 @@ def _until_none(trouble, timeout, what):
     while True:
         try:
             said = trouble()
-        except (CommandExecutionError, parse.ParseError) as err:
+        except (CommandExecutionError, ParseError) as err:
             said = str(err)
         waited = time.monotonic() - began
         if not said:

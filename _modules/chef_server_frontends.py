@@ -2,12 +2,12 @@
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_version as versions
-    from saltext.chef_backend import chef_server_plan as plans
-except ImportError:
-    import chef_backend_version as versions
-    import chef_server_plan as plans
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend.judge import server
+from saltext.chef_backend.product.version import Version
 
 
 def __virtual__():
@@ -30,8 +30,8 @@ def look(cluster):
     found, nodes = [], __salt__["chef_backend_nodes.frontends"](cluster)
     for node, said in _all_do(cluster, nodes, "chef_server_upgrade.state").items():
         try:
-            version = versions.Version.from_text(said["version"])
-            found.append(plans.Frontend(node, version, said["begun"] is not None, said["drained"]))
+            version = Version.from_text(said["version"])
+            found.append(server.Frontend(node, version, said["begun"] is not None, said["drained"]))
         except ValueError as err:
             raise CommandExecutionError(f"{node}: {err}") from err
     return found
@@ -50,10 +50,10 @@ def due(cluster, first=False):
         salt-run salt.cmd chef_server_frontends.due prod with_pillar=True
     """
     target, found = _target(cluster), look(cluster)
-    late = plans.due(found, target)
+    late = server.due(found, target)
     if not first:
         return late
-    return late[:1] if plans.source(found, target) is None else []
+    return late[:1] if server.source(found, target) is None else []
 
 
 def unfinished(cluster):
@@ -65,7 +65,7 @@ def unfinished(cluster):
 
         salt-run salt.cmd chef_server_frontends.unfinished prod with_pillar=True
     """
-    return plans.unfinished(look(cluster))
+    return server.unfinished(look(cluster))
 
 
 def await_service(cluster, nodes, timeout):
@@ -119,7 +119,7 @@ def level(cluster):
 
         salt-run salt.cmd chef_server_frontends.level prod with_pillar=True
     """
-    source = plans.source(look(cluster), _target(cluster))
+    source = server.source(look(cluster), _target(cluster))
     if source is None and __opts__["test"]:
         return {"text": "", "sha256": "that of the first frontend"}
     if source is None:

@@ -2,12 +2,12 @@
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_parse as parse
-    from saltext.chef_backend import chef_backend_parts as parts
-except ImportError:
-    import chef_backend_parse as parse
-    import chef_backend_parts as parts
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend.product import index as indexes
+from saltext.chef_backend.product.reading import ParseError
 
 URL = "http://127.0.0.1:9200"
 NOTE = "/var/lib/salt-chef-backend/reindexed"
@@ -34,7 +34,7 @@ def count(url=URL):
 
         salt fe1 chef_server_index.count
     """
-    return _read(f"{url}/chef/_count", parts.parse_count)
+    return _read(f"{url}/chef/_count", indexes.parse_count)
 
 
 def uuid(url=URL):
@@ -49,7 +49,7 @@ def uuid(url=URL):
 
         salt fe1 chef_server_index.uuid
     """
-    return _read(f"{url}/chef/_settings", parts.parse_index_uuid)
+    return _read(f"{url}/chef/_settings", indexes.parse_index_uuid)
 
 
 def noted():
@@ -96,5 +96,5 @@ def _read(url, reader):
         if "error" in answer:
             raise CommandExecutionError(answer["error"])
         return reader(answer.get("body") or "")
-    except (CommandExecutionError, parse.ParseError) as err:
+    except (CommandExecutionError, ParseError) as err:
         raise CommandExecutionError(f"{where}: {err}") from err

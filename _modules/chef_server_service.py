@@ -8,12 +8,12 @@ import os
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_frontend as frontend
-    from saltext.chef_backend import chef_backend_version as versions
-except ImportError:
-    import chef_backend_frontend as frontend
-    import chef_backend_version as versions
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend.product import maintenance, runit
+from saltext.chef_backend.product.version import Version
 
 NOTE = "/var/lib/salt-chef-backend/out-of-service"
 
@@ -47,10 +47,10 @@ def take_out(timeout=300):
 
         salt fe1 chef_server_service.take_out
     """
-    how = frontend.out_of_service_by(versions.Version.from_text(__salt__["chef_server.version"]()))
+    how = maintenance.out_of_service_by(Version.from_text(__salt__["chef_server.version"]()))
     # before it is done: what dies in between is brought back all the same
     __salt__["chef_backend_note.write"](NOTE, f"{how}\n")
-    if how == frontend.MAINTENANCE:
+    if how == maintenance.MAINTENANCE:
         __salt__["chef_server.maintenance"]("on", timeout=timeout)
         return how
     stop(timeout=timeout)
@@ -71,7 +71,7 @@ def stop(timeout=300):
         salt fe1 chef_server_service.stop
     """
     __salt__["chef_server.stop"](timeout=timeout)
-    still = frontend.running(__salt__["chef_server.status"]())
+    still = runit.running(__salt__["chef_server.status"]())
     if still:
         raise CommandExecutionError(f"{__grains__['id']}: stop ended with status 0, but {', '.join(still)} runs")
     return True
@@ -93,7 +93,7 @@ def bring_back(timeout=300):
     how = out()
     if how is None:
         return False
-    if how == frontend.MAINTENANCE:
+    if how == maintenance.MAINTENANCE:
         __salt__["chef_server.maintenance"]("off", timeout=timeout)
     __salt__["chef_server.start"](timeout=timeout)
     os.unlink(NOTE)

@@ -6,10 +6,11 @@ import time
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_frontend as frontend
-except ImportError:
-    import chef_backend_frontend as frontend
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend.product import runit
 
 MANIFEST = "/opt/opscode/version-manifest.json"
 LEVEL = "/var/opt/opscode/upgrades/migration-level"
@@ -63,7 +64,7 @@ def outdated_services():
         salt fe1 chef_server_upgrade.outdated_services
     """
     unpacked = time.time() - os.stat(MANIFEST).st_ctime  # mtime is the build's; ctime is when dpkg or rpm put it there
-    older = frontend.running_longer(__salt__["chef_server.status"](), unpacked)
+    older = runit.running_longer(__salt__["chef_server.status"](), unpacked)
     return f"{', '.join(older)} started before {__salt__['chef_server.version']()} was installed" if older else None
 
 

@@ -11,16 +11,17 @@ import time
 
 from salt.exceptions import CommandExecutionError, SaltException
 
-try:
-    from saltext.chef_backend import chef_backend_health as health
-    from saltext.chef_backend import chef_backend_parse as parse
-    from saltext.chef_backend import chef_backend_result as outcome
-    from saltext.chef_backend import chef_backend_version as versions
-except ImportError:
-    import chef_backend_health as health
-    import chef_backend_parse as parse
-    import chef_backend_result as outcome
-    import chef_backend_version as versions
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import outcome
+from saltext.chef_backend.judge import health
+from saltext.chef_backend.product import version as versions
+from saltext.chef_backend.product.cluster_status import ClusterStatus
+from saltext.chef_backend.product.reading import ParseError
+from saltext.chef_backend.product.status import Status
+from saltext.chef_backend.product.version import Version
 
 _would, _done = outcome.would, outcome.done
 
@@ -90,7 +91,7 @@ def installed(name, source, sha256):
         before = __salt__["chef_backend.version"]()
         if before == name and versions.of_package(_packaged()) == name:
             return _done(ret, f"chef-backend {name} is installed")
-        if versions.Version.from_text(before) > versions.Version.from_text(name):
+        if Version.from_text(before) > Version.from_text(name):
             # asked here: apt may, and dnf does replace a package by an older one
             raise CommandExecutionError(
                 f"{__grains__['id']}: chef-backend {before} is installed, and {name} is older: there is no way back. "
@@ -297,7 +298,7 @@ def _packaged():
 
 def _running():
     """Return the names of this node's services that run."""
-    return parse.Status.from_text(__salt__["chef_backend.status"]()).running
+    return Status.from_text(__salt__["chef_backend.status"]()).running
 
 
 def _new_leader(timeout):
@@ -321,9 +322,9 @@ def _new_leader(timeout):
 def _look(search):
     """Judge the cluster as this node sees it now. What cannot be read is unknown, and not healthy."""
     try:
-        cluster = parse.ClusterStatus.from_table(__salt__["chef_backend.cluster_status"]())
-        status = parse.Status.from_text(__salt__["chef_backend.status"]())
-    except (CommandExecutionError, parse.ParseError) as err:
+        cluster = ClusterStatus.from_table(__salt__["chef_backend.cluster_status"]())
+        status = Status.from_text(__salt__["chef_backend.status"]())
+    except (CommandExecutionError, ParseError) as err:
         return health.Verdict(healthy=False, reasons=(str(err),))
     return health.judge(cluster, status, search=search)
 

@@ -4,10 +4,11 @@ import time
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_result as outcome
-except ImportError:
-    import chef_backend_result as outcome
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import outcome
 
 
 def __virtual__():

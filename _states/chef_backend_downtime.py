@@ -2,14 +2,12 @@
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_downtime as downtime
-    from saltext.chef_backend import chef_backend_gates as checks
-    from saltext.chef_backend import chef_backend_result as outcome
-except ImportError:
-    import chef_backend_downtime as downtime
-    import chef_backend_gates as checks
-    import chef_backend_result as outcome
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import outcome
+from saltext.chef_backend.judge import downtime, gates
 
 # what the table of the cluster shows is not asked for: with no quorum it takes long, and shows nothing
 WHILE_DOWN = ("record", "version", "busy", "status")
@@ -58,14 +56,14 @@ def _gate(name, cluster, node, check, would, before):
 def _may_go_down(settings, node):
     turn = {"step": f"take {node} down", "turn": node}
     views, record = _look(settings.name)
-    checks.everybody_answers(views)
-    checks.nobody_at_work(views)
+    gates.everybody_answers(views)
+    gates.nobody_at_work(views)
     if record.down:
         downtime.may_go_next(views, record, node)
         _, record = _look(settings.name, turn, ["record"])
         return record
     views, record = _look(settings.name, turn, None)
-    checks.healthy(views, settings.gates.max_lag_bytes)
+    gates.healthy(views, settings.gates.max_lag_bytes)
     downtime.may_go_first(views, node)
     _frontends_are_out(record.frontends, settings.timeouts.ask)
     views, record = _look(settings.name, {"leader": node}, ["record"])
@@ -75,8 +73,8 @@ def _may_go_down(settings, node):
 
 def _may_come_up(settings, node):
     views, record = _look(settings.name)
-    checks.everybody_answers(views)
-    checks.nobody_at_work(views)
+    gates.everybody_answers(views)
+    gates.nobody_at_work(views)
     downtime.may_come_up(views, record, str(settings.version), node)
     _, record = _look(settings.name, {"step": f"upgrade {node}", "turn": node}, ["record"])
     return record

@@ -4,12 +4,12 @@ import time
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_fleet as fleets
-    from saltext.chef_backend import chef_backend_result as outcome
-except ImportError:
-    import chef_backend_fleet as fleets
-    import chef_backend_result as outcome
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import outcome
+from saltext.chef_backend.judge import fleet as fleets
 
 UPGRADE = "orch.chef_backend_upgrade"
 LOOK_AGAIN = 15  # seconds without the end of a run, after which the clusters are looked at

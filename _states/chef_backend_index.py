@@ -8,14 +8,14 @@ import time
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_parse as parse
-    from saltext.chef_backend import chef_backend_result as outcome
-    from saltext.chef_backend import chef_backend_version as versions
-except ImportError:
-    import chef_backend_parse as parse
-    import chef_backend_result as outcome
-    import chef_backend_version as versions
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import outcome
+from saltext.chef_backend.product import version as versions
+from saltext.chef_backend.product.status import Status
+from saltext.chef_backend.product.version import Version
 
 SERVICE = "elasticsearch"
 
@@ -106,10 +106,10 @@ def readable(name, timeout=120):
     :param timeout: bound in seconds for the index to be there.
     """
     with _result(name) as ret:
-        installed = versions.Version.from_text(__salt__["chef_backend.version"]())
+        installed = Version.from_text(__salt__["chef_backend.version"]())
 
         def trouble():
-            created = versions.Version.from_text(__salt__["chef_backend.index_created"]())
+            created = Version.from_text(__salt__["chef_backend.index_created"]())
             if versions.reads_index(installed, created):
                 return None
             return f"the index was created by Elasticsearch {created}, which {installed} cannot read"
@@ -132,7 +132,7 @@ def _is_stopped():
 
 def _trouble():
     """Say what keeps Elasticsearch here from being healthy, by its row in ``status``; None if nothing does."""
-    row = parse.Status.from_text(__salt__["chef_backend.status"](SERVICE)).service(SERVICE)
+    row = Status.from_text(__salt__["chef_backend.status"](SERVICE)).service(SERVICE)
     if row.state != "running" or row.error is not None:
         return f"{row.state}{f', {row.error}' if row.error is not None else ''}"
     online, _, members = (row.value("nodes online") or "").partition("/")

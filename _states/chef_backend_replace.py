@@ -5,18 +5,14 @@ What is to be done is decided from what the other two show, so the same command 
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_answers as answers
-    from saltext.chef_backend import chef_backend_gates as checks
-    from saltext.chef_backend import chef_backend_record as records
-    from saltext.chef_backend import chef_backend_replace as replacing
-    from saltext.chef_backend import chef_backend_result as outcome
-except ImportError:
-    import chef_backend_answers as answers
-    import chef_backend_gates as checks
-    import chef_backend_record as records
-    import chef_backend_replace as replacing
-    import chef_backend_result as outcome
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import outcome
+from saltext.chef_backend import record as records
+from saltext.chef_backend.judge import answers, gates
+from saltext.chef_backend.judge import replace as replacing
 
 
 def __virtual__():
@@ -39,11 +35,11 @@ def opened(name, cluster, node, secrets, confirm):
         settings = _settings(cluster)
         replacing.confirmed(node, __salt__["chef_backend_nodes.backends"](cluster), confirm)
         views = __salt__["chef_backend_nodes.views"](cluster)
-        checks.everybody_answers(views)
+        gates.everybody_answers(views)
         found = answers.record(views)
         gone = __salt__["chef_backend_hold.gone"](found) if found else None
         resumed = replacing.resumed(found, gone, node, views)
-        checks.nobody_at_work(views)
+        gates.nobody_at_work(views)
         stage = _stage(settings, views, node)
         if stage != replacing.BACK:
             bound = settings.timeouts.ask
@@ -157,8 +153,8 @@ def _look(settings, node, step):
     """Hold what must be true before anything is done to the node; return views, record and stage."""
     jid = None if __opts__["test"] else str(__orchestration_jid__)
     views, record = __salt__["chef_backend_step.look"](settings.name, jid, {"step": step})
-    checks.everybody_answers(views)
-    checks.nobody_at_work(views)
+    gates.everybody_answers(views)
+    gates.nobody_at_work(views)
     return views, record, _stage(settings, views, node)
 
 
@@ -180,8 +176,8 @@ def _is_removed(settings, node):
 
 def _all_are_well(settings):
     views, record = __salt__["chef_backend_step.look"](settings.name, str(__orchestration_jid__), {"step": "verify"})
-    checks.healthy(views, settings.gates.max_lag_bytes)
-    checks.settled(views, settings.gates.settle_seconds)
+    gates.healthy(views, settings.gates.max_lag_bytes)
+    gates.settled(views, settings.gates.settle_seconds)
     return views, record
 
 

@@ -7,21 +7,15 @@ import time
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_answers as answers
-    from saltext.chef_backend import chef_backend_downtime as downtime
-    from saltext.chef_backend import chef_backend_gates as checks
-    from saltext.chef_backend import chef_backend_record as records
-    from saltext.chef_backend import chef_backend_result as outcome
-    from saltext.chef_backend import chef_backend_version as versions
-except ImportError:
-    import chef_backend_answers as answers
-    import chef_backend_downtime as downtime
-    import chef_backend_gates as checks
-    import chef_backend_record as records
-    import chef_backend_result as outcome
-    import chef_backend_version as versions
+import saltext.chef_backend
 
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import outcome
+from saltext.chef_backend import record as records
+from saltext.chef_backend.judge import answers, downtime
+from saltext.chef_backend.judge import gates as checks
+from saltext.chef_backend.product.version import Version
 
 BEGINS = ("followers", "leader", "down", "reindex")  # what is due where a way touches its first node, or the next
 
@@ -345,4 +339,4 @@ def _views_at_rest(cluster):
 
 def _index_created(cluster, views):
     created = __salt__["chef_backend_way.index_created"](cluster, views)
-    return versions.Version.from_text(created) if created else None
+    return Version.from_text(created) if created else None

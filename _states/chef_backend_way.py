@@ -2,16 +2,13 @@
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_answers as answers
-    from saltext.chef_backend import chef_backend_gates as checks
-    from saltext.chef_backend import chef_backend_hops as hops
-    from saltext.chef_backend import chef_backend_result as outcome
-except ImportError:
-    import chef_backend_answers as answers
-    import chef_backend_gates as checks
-    import chef_backend_hops as hops
-    import chef_backend_result as outcome
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import outcome
+from saltext.chef_backend.judge import answers, gates
+from saltext.chef_backend.judge import way as ways
 
 
 def __virtual__():
@@ -27,7 +24,7 @@ def chosen(name, cluster):
     with _result(name) as ret:
         settings = __salt__["chef_backend_nodes.cluster"](cluster)
         unfinished, chain = _look(settings)
-        refused = hops.refusals(chain)
+        refused = ways.refusals(chain)
         if refused:
             raise CommandExecutionError("\n".join(refused))
         shown = [str(hop) for hop in chain] or [f"{settings.version} is installed"]
@@ -73,7 +70,7 @@ def _look(settings):
     While a run has the cluster or its search down, what a choice depends on cannot be asked: the run goes on.
     """
     views = __salt__["chef_backend_nodes.views"](settings.name)
-    checks.everybody_answers(views)
+    gates.everybody_answers(views)
     found = answers.record(views)
     unfinished = found if found and found.target in map(str, settings.stops) else None
     if unfinished and (unfinished.down or unfinished.reindex):

@@ -4,18 +4,14 @@ import time
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_answers as answers
-    from saltext.chef_backend import chef_backend_gates as checks
-    from saltext.chef_backend import chef_backend_record as records
-    from saltext.chef_backend import chef_backend_result as outcome
-    from saltext.chef_backend import chef_server_plan as plans
-except ImportError:
-    import chef_backend_answers as answers
-    import chef_backend_gates as checks
-    import chef_backend_record as records
-    import chef_backend_result as outcome
-    import chef_server_plan as plans
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import outcome
+from saltext.chef_backend import record as records
+from saltext.chef_backend.judge import answers, server
+from saltext.chef_backend.judge import gates as checks
 
 HOOKS = ("drain", "undrain")
 
@@ -54,12 +50,12 @@ def opened(name, cluster):
         if resumed:
             __salt__["chef_server_frontends.await_rest"](cluster, resumed.frontends, settings.timeouts.upgrade)
         frontends = __salt__["chef_server_frontends.look"](cluster)
-        plans.refuse(frontends, settings.server)
-        checks.in_window(settings, time.time(), resumed, plans.unfinished(frontends))
-        serving = plans.who_serves(frontends, settings.server.version)
+        server.refuse(frontends, settings.server)
+        checks.in_window(settings, time.time(), resumed, server.unfinished(frontends))
+        serving = server.who_serves(frontends, settings.server.version)
         __salt__["chef_server_frontends.await_service"](cluster, serving, settings.timeouts.gate)
         failover_found = checks.failover_found(views, resumed)
-        due = plans.due(frontends, settings.server.version)
+        due = server.due(frontends, settings.server.version)
         plan = f"chef-server-core {target}; due: {', '.join(due) or 'no frontend'}"
         if __opts__["test"]:
             ret.update(result=None, comment=f"would open a run: {plan}")
@@ -96,16 +92,16 @@ def gates(name, cluster, frontends):
     with _result(name) as ret:
         settings = __salt__["chef_backend_nodes.cluster"](cluster)
         found = __salt__["chef_server_frontends.look"](cluster)
-        going_on = [node for node in plans.unfinished(found) if node in frontends]
+        going_on = [node for node in server.unfinished(found) if node in frontends]
         record = __salt__["chef_backend_step.until_holds"](
             lambda: _may_be_touched(cluster, settings, ", ".join(frontends), going_on), settings.timeouts.gate
         )
-        serving = [node for node in plans.who_serves(found, settings.server.version) if node not in frontends]
+        serving = [node for node in server.who_serves(found, settings.server.version) if node not in frontends]
         __salt__["chef_server_frontends.await_service"](cluster, serving, settings.timeouts.gate)
         if __opts__["test"]:
             ret.update(result=None, comment=f"the gates hold; {', '.join(frontends)} would be upgraded")
             return ret
-        before = len(found) - len(plans.due(found, settings.server.version))
+        before = len(found) - len(server.due(found, settings.server.version))
         for number, node in enumerate(frontends, before + 1):
             turn = {"number": number, "count": len(found)}
             __salt__["chef_backend_progress.tell"](

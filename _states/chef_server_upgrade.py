@@ -4,14 +4,14 @@ import time
 
 from salt.exceptions import CommandExecutionError
 
-try:
-    from saltext.chef_backend import chef_backend_command as command
-    from saltext.chef_backend import chef_backend_result as outcome
-    from saltext.chef_backend import chef_backend_version as versions
-except ImportError:
-    import chef_backend_command as command
-    import chef_backend_result as outcome
-    import chef_backend_version as versions
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import outcome
+from saltext.chef_backend.product import command
+from saltext.chef_backend.product import version as versions
+from saltext.chef_backend.product.version import Version
 
 PACKAGE = "chef-server-core"
 
@@ -59,7 +59,7 @@ def upgraded(name, source, sha256, api, accept_license=False, leader_timeout=60,
         if before["version"] == name and not before["begun"]:
             _await_service(api, leader_timeout, api_timeout)
             return outcome.done(ret, f"this frontend runs {PACKAGE} {name}; its API answers")
-        if versions.Version.from_text(before["version"]) > versions.Version.from_text(name):
+        if Version.from_text(before["version"]) > Version.from_text(name):
             raise CommandExecutionError(f"{__grains__['id']}: {before['version']} is newer than {name}: no way back")
         if __opts__["test"]:
             return outcome.would(ret, "would stop, install, upgrade and start", PACKAGE, before["version"], name)

@@ -4,7 +4,7 @@ import datetime
 
 import yaml
 
-from saltext.chef_backend import chef_backend_config as config
+from saltext.chef_backend import pillar as pillars
 from tests.functional.minion import REPO
 
 YESTERDAY = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
@@ -22,7 +22,7 @@ def example(**settings):
 def cluster_with(**settings):
     """Return a function like ``chef_backend_nodes.cluster`` which knows the example with these settings of prod."""
     pillar = example(**settings)
-    return lambda name: config.cluster_from_pillar(pillar, name)
+    return lambda name: pillars.cluster_from_pillar(pillar, name)
 
 
 def write_for_masters(folder, pillar):

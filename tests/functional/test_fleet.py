@@ -9,8 +9,8 @@ import contextlib
 
 import pytest
 
-from saltext.chef_backend import chef_backend_config as config
-from saltext.chef_backend import chef_backend_fleet as fleet
+from saltext.chef_backend import pillar as pillars
+from saltext.chef_backend.judge import fleet as fleets
 from tests.functional.minion import own_functions
 from tests.functional.pillars import CLOSED, cluster_with, example
 from tests.unit.answered import RECORD, everywhere, views
@@ -35,12 +35,12 @@ class World:
 
     def __init__(self, opts, **ends):
         self.ends, self.journal, self.running, self.jobs = ends, [], {}, 0
-        self.states = dict.fromkeys(CLUSTERS, fleet.DUE)
+        self.states = dict.fromkeys(CLUSTERS, fleets.DUE)
         self.opts, self.die_after, self.deaf = opts, None, False
 
     def load(self, test=False):
         """The fleet's states, as a new process has them."""
-        groups = fleet.from_pillar(pillar())
+        groups = fleets.from_pillar(pillar())
         loaded = own_functions({**self.opts, "test": test}, "_states", "states")
         loaded.pack["__salt__"].update(
             {
@@ -49,16 +49,16 @@ class World:
                 "chef_backend_progress.listen": contextlib.nullcontext,
                 "chef_backend_fleet.ended": self.ended,
                 "chef_backend_launch.orchestration": self.launch,
-                "chef_backend_nodes.cluster": lambda name: config.cluster_from_pillar(pillar(), name),
+                "chef_backend_nodes.cluster": lambda name: pillars.cluster_from_pillar(pillar(), name),
             }
         )
         return loaded
 
     def launch(self, mods, cluster):
         assert mods == "orch.chef_backend_upgrade"
-        assert self.states[cluster] == fleet.DUE, "never begun twice"
+        assert self.states[cluster] == fleets.DUE, "never begun twice"
         self.jobs += 1
-        self.states[cluster] = fleet.RUNNING
+        self.states[cluster] = fleets.RUNNING
         # ends after one to three rounds; one more if that must be seen, as nobody tells it
         self.running[cluster] = (str(self.jobs), 1 + self.jobs * 7 % 3 + self.deaf)
         self.journal.append(("begins", cluster))
@@ -72,10 +72,10 @@ class World:
         for cluster, (job, left) in sorted(self.running.items(), key=lambda one: one[1][1]):
             if left <= 0:
                 del self.running[cluster]
-                end = self.ends.get(cluster, fleet.DONE)
-                self.states[cluster] = fleet.DUE if end == fleet.FAILED else end
+                end = self.ends.get(cluster, fleets.DONE)
+                self.states[cluster] = fleets.DUE if end == fleets.FAILED else end
                 self.journal.append(("ends", cluster))
-                return (job, end == fleet.DONE) if job in jobs and not self.deaf else None
+                return (job, end == fleets.DONE) if job in jobs and not self.deaf else None
         return None
 
     def upgrade(self, test=False):
@@ -124,15 +124,15 @@ def fixture_look(shared):
 @pytest.mark.parametrize(
     ("record", "options", "state", "said"),
     [
-        (None, {}, fleet.DONE, "runs 2.3.16"),
-        (None, {"due": ["be2"]}, fleet.DUE, "is to go to 2.3.16"),
-        (None, {"due": ["be2"], "window": CLOSED}, fleet.WAITING, "the next opens"),
-        ({}, {"gone": None}, fleet.RUNNING, "run r1 is under way, at 'open'"),
-        ({}, {}, fleet.DUE, "is to go to"),
-        ({"state": "failed"}, {}, fleet.DUE, "is to go to"),
-        ({"state": "paused"}, {}, fleet.WAITING, "was paused by a person"),
-        ({"state": "paused", "waits": "the window closes"}, {}, fleet.DUE, "is to go to"),
-        ({"state": "paused", "waits": "the window closes"}, {"window": CLOSED}, fleet.WAITING, "the next opens"),
+        (None, {}, fleets.DONE, "runs 2.3.16"),
+        (None, {"due": ["be2"]}, fleets.DUE, "is to go to 2.3.16"),
+        (None, {"due": ["be2"], "window": CLOSED}, fleets.WAITING, "the next opens"),
+        ({}, {"gone": None}, fleets.RUNNING, "run r1 is under way, at 'open'"),
+        ({}, {}, fleets.DUE, "is to go to"),
+        ({"state": "failed"}, {}, fleets.DUE, "is to go to"),
+        ({"state": "paused"}, {}, fleets.WAITING, "was paused by a person"),
+        ({"state": "paused", "waits": "the window closes"}, {}, fleets.DUE, "is to go to"),
+        ({"state": "paused", "waits": "the window closes"}, {"window": CLOSED}, fleets.WAITING, "the next opens"),
     ],
 )
 def test_how_a_cluster_stands(look, record, options, state, said):
@@ -144,7 +144,7 @@ def test_how_a_cluster_stands(look, record, options, state, said):
 def test_a_cluster_that_cannot_be_judged_has_failed(look):
     broken = everywhere({"record": {"run": "half a record"}})
     state, text = look(views(**broken))
-    assert state == fleet.FAILED and "not a record" in text
+    assert state == fleets.FAILED and "not a record" in text
 
 
 @pytest.fixture(name="world")
@@ -168,7 +168,7 @@ def test_group_by_group_the_canary_first_and_so_many_at_once(world):
 
 
 def test_a_canary_that_fails_stops_all(world):
-    fleet_of_20 = world(c01=fleet.FAILED)
+    fleet_of_20 = world(c01=fleets.FAILED)
     results = fleet_of_20.upgrade()
     assert fleet_of_20.begun() == ["c01"]
     assert results["canary"]["comment"].startswith("c01 failed: nothing more is begun")
@@ -177,7 +177,7 @@ def test_a_canary_that_fails_stops_all(world):
 
 
 def test_one_that_fails_stops_the_rest_and_the_same_command_goes_on(world):
-    fleet_of_20 = world(c03=fleet.FAILED)
+    fleet_of_20 = world(c03=fleets.FAILED)
     results = fleet_of_20.upgrade()
     assert results["small"]["result"] is False and "c03 failed" in results["small"]["comment"]
     assert "large" not in results
@@ -192,7 +192,7 @@ def test_one_that_fails_stops_the_rest_and_the_same_command_goes_on(world):
 
 
 def test_a_share_may_fail_and_is_told_in_the_end(world):
-    fleet_of_20 = world(c12=fleet.FAILED)
+    fleet_of_20 = world(c12=fleets.FAILED)
     results = fleet_of_20.upgrade()
     assert results["large"]["result"] is True
     assert sorted(fleet_of_20.begun()) == CLUSTERS
@@ -201,7 +201,7 @@ def test_a_share_may_fail_and_is_told_in_the_end(world):
 
 
 def test_one_that_waits_for_its_window_holds_back_the_next_group(world):
-    fleet_of_20 = world(c05=fleet.WAITING)
+    fleet_of_20 = world(c05=fleets.WAITING)
     results = fleet_of_20.upgrade()
     assert results["small"]["result"] is False
     assert results["small"]["comment"].startswith("c05 waits: the same command goes on")
@@ -224,7 +224,7 @@ def test_the_fleet_dies_its_runs_go_on_and_the_same_command_waits_for_them(world
 
 def test_an_end_that_is_not_told_is_seen(world):
     """The master was restarted: its event bus lost what was on it."""
-    fleet_of_20 = world(c04=fleet.FAILED)
+    fleet_of_20 = world(c04=fleets.FAILED)
     fleet_of_20.deaf = True
     results = fleet_of_20.upgrade()
     assert results["canary"]["result"] is True

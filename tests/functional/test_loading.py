@@ -15,7 +15,6 @@ KINDS = {"_modules": "modules", "_states": "states", "_runners": "runners", "_gr
 LOAD = """
 import json, sys
 
-sys.modules["saltext"] = None  # what pip may have installed must not be what is loaded
 import salt.config, salt.loader
 
 conf, found = json.loads(sys.argv[1]), {}

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from saltext.chef_backend import chef_backend_request as requests
+from saltext.chef_backend.judge import request as requests
 from tests.functional.minion import REPO
 from tests.functional.pillars import CLOSED, example, write_for_masters
 from tests.functional.test_master_and_minion import QUICK, fixture_salt_factories_config  # noqa: F401

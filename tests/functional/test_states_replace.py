@@ -2,11 +2,11 @@
 
 import pytest
 
-from saltext.chef_backend import chef_backend_replace as replacing
+from saltext.chef_backend.judge import replace as replacing
 from tests.functional.minion import own_functions
 from tests.functional.pillars import cluster_with
 from tests.unit.answered import RECORD, views
-from tests.unit.test_chef_backend_replace import LAG, MINE, removed, seen
+from tests.unit.judge.test_replace import LAG, MINE, removed, seen
 
 CONFIRM = "delete all data of be3"
 ASKED = ("be1", "chef_backend_cluster.remove_node", "be3", True)

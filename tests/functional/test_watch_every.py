@@ -7,7 +7,7 @@ from salt.exceptions import CommandExecutionError
 
 from tests.functional.minion import own_functions
 from tests.unit.answered import RECORD, everywhere, silent, views
-from tests.unit.test_chef_backend_journal import entry
+from tests.unit.test_journal import entry
 
 OPEN = views(**everywhere({"record": RECORD.to_dict()}))
 FAILED = views(**everywhere({"record": {**RECORD.to_dict(), "state": "failed"}}))

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from saltext.chef_backend import chef_backend_parse as parse
+from saltext.chef_backend.product.cluster_status import ClusterStatus
 from tests.integration.operator import NEW, assert_finished
 
 LEASE = 8  # seconds; the backends look every quarter of it
@@ -30,7 +30,7 @@ def begins_and_loses_the_master(operator, moment):
 
 def shown_failover(operator, node="be1"):
     """Read cluster-status on a node: there is no master to ask."""
-    return parse.ClusterStatus.from_table(operator.lab.exec(node, "chef-backend-ctl", "cluster-status").stdout).failover
+    return ClusterStatus.from_table(operator.lab.exec(node, "chef-backend-ctl", "cluster-status").stdout).failover
 
 
 def test_i3_between_two_followers_failover_comes_on_by_itself(operator):

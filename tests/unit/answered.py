@@ -2,7 +2,7 @@
 
 import json
 
-from saltext.chef_backend.chef_backend_record import Owner, Record
+from saltext.chef_backend.record import Owner, Record
 from tests.unit import printed
 
 RECORD = Record(

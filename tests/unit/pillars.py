@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from saltext.chef_backend import chef_backend_config as config
+from saltext.chef_backend import pillar as pillars
 
 PROD = "chef_backend:clusters:prod"
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -52,7 +52,7 @@ def changed(where, value):
 
 
 def problems(whole, name="prod"):
-    with pytest.raises(config.ConfigError) as caught:
-        config.cluster_from_pillar(whole, name)
+    with pytest.raises(pillars.ConfigError) as caught:
+        pillars.cluster_from_pillar(whole, name)
     assert str(caught.value) == "\n".join(caught.value.problems)
     return caught.value.problems

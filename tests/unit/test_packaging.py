@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-KINDS = ("grains", "modules", "runners", "states", "utils")
+KINDS = ("grains", "modules", "runners", "states")
+PACKAGE = Path("_utils/saltext/chef_backend")
 
 # Run in a process of its own: asks Salt's loader, as a minion and a master do, what it finds, and loads one of each.
 ASK_THE_LOADER = """
@@ -28,14 +29,14 @@ loaders = {
 }
 loads = {"modules": "chef_backend.run", "states": "chef_backend.upgraded", "runners": "chef_backend.status"}
 from saltext import chef_backend
-from saltext.chef_backend import chef_backend_parse
+from saltext.chef_backend.judge import health
 print(json.dumps({
     "found": {
         kind: {name: paths[0] for name, paths in loader.file_mapping.items()} for kind, loader in loaders.items()
     },
     "not_loaded": [name for kind, name in loads.items() if name not in loaders[kind]],
     "file_root": chef_backend.file_root(),
-    "parse": chef_backend_parse.__file__,
+    "package": health.__file__,
 }))
 """
 
@@ -69,12 +70,17 @@ def test_every_folder_that_salt_reads_is_a_package(setup_cfg):
     named = dict(line.split(" = ") for line in setup_cfg["options"]["package_dir"].strip().splitlines())
     listed = set(setup_cfg["options"]["packages"].split())
     wanted = {f"saltext.chef_backend.{kind}": f"_{kind}" for kind in KINDS}
+    for path in (CHECKOUT / PACKAGE).rglob("__init__.py"):
+        room = path.parent.relative_to(CHECKOUT / PACKAGE)
+        wanted[".".join(("saltext.chef_backend", *room.parts))] = str(PACKAGE / room)
     runbooks = [path.parent for path in (CHECKOUT / "orch").rglob("*.sls")]
     for folder in sorted({path.relative_to(CHECKOUT) for path in runbooks}):
         wanted[".".join(("saltext.chef_backend", *folder.parts))] = str(folder)
     assert wanted.items() <= named.items()
     assert listed == set(named)
     assert {str(path.parent) for path in CHECKOUT.glob("_*/*.py") if path.parent.name[1:] not in KINDS} == set()
+    without = {path.parent for path in (CHECKOUT / PACKAGE).rglob("*.py") if not (path.parent / "__init__.py").exists()}
+    assert without == set(), "a room is a package"
 
 
 @pytest.mark.parametrize("how", [(), ("-e",)], ids=["wheel", "editable"])
@@ -86,7 +92,7 @@ def test_salts_loader_finds_what_pip_installed(tmp_path, how):
         ours = {path.stem for path in (CHECKOUT / f"_{kind}").glob("*.py")}
         assert ours == {name for name, path in found.items() if Path(path).is_relative_to(home)}, kind
     assert answer["not_loaded"] == []
-    assert Path(answer["parse"]).is_relative_to(home)
+    assert Path(answer["package"]).is_relative_to(home)
     runbooks = {path.name for path in copy.glob("orch/*.sls")}
     assert runbooks and runbooks == {path.name for path in Path(answer["file_root"]).glob("orch/*.sls")}
 
@@ -94,11 +100,12 @@ def test_salts_loader_finds_what_pip_installed(tmp_path, how):
 def test_no_file_of_the_tree_is_missing_in_the_wheel(tmp_path):
     target, copy = _installed(tmp_path)
     packaged = target / "saltext" / "chef_backend"
+    laid = {PACKAGE: packaged, Path("orch"): packaged / "orch", Path("reactor"): packaged / "reactor"}
+    laid |= {Path(f"_{kind}"): packaged / kind for kind in KINDS}
     missing = [
         str(path.relative_to(copy))
-        for folder in (*(f"_{kind}" for kind in KINDS), "orch")
+        for folder, place in laid.items()
         for path in (copy / folder).rglob("*.*")
-        if path.suffix in (".py", ".sls")
-        and not (packaged / folder.lstrip("_") / path.relative_to(copy / folder)).is_file()
+        if path.suffix in (".py", ".sls") and not (place / path.relative_to(copy / folder)).is_file()
     ]
     assert missing == []

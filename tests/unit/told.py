@@ -1,7 +1,7 @@
 """A run as it is told: its record, and entries of its journal (synthetic)."""
 
-from saltext.chef_backend.chef_backend_journal import Entry
-from saltext.chef_backend.chef_backend_record import Owner, Record
+from saltext.chef_backend.journal import Entry
+from saltext.chef_backend.record import Owner, Record
 
 OPENED = 1795348800.0
 RUN = "20261122120000000000"

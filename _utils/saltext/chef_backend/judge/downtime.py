@@ -1,0 +1,127 @@
+"""The way with full downtime: whose turn is next, from what the backends answer and what the run has noted.
+
+With the cluster down nobody can tell who led, and the leader holds the newest data: it goes down first and comes up
+last, and who it is stands in the record alone.
+"""
+
+from saltext.chef_backend.judge import answers
+from saltext.chef_backend.product.reading import ParseError
+from saltext.chef_backend.product.status import Status
+
+
+def is_down(view):
+    """Whether no service of a backend runs. Raises ValueError, naming the node, if its ``status`` cannot be read."""
+    return not running(view)
+
+
+def running(view):
+    """Return the names of a backend's services that run. Raises ValueError if its ``status`` cannot be read."""
+    why = view["errors"].get("answer") or view["errors"].get("status")
+    if why:
+        raise ValueError(f"{view['node']}: {why}")
+    try:
+        return Status.from_text(view.get("status") or "").running
+    except ParseError as err:
+        raise ValueError(f"{view['node']}: {err}") from err
+
+
+def to_install(views, target):
+    """Return the backends on which the target is not installed yet, by name."""
+    return sorted(node for node, view in views.items() if view.get("version") != target)
+
+
+def to_take_down(views, record, leader):
+    """Return the backends that have to go down, the leader of record first.
+
+    A node that went down and runs again, because it was switched off and on, goes down once more; not so if it is
+    inside its upgrade already.
+
+    :param record: ``chef_backend_record.Record`` of the run, or None before it is opened.
+    :param leader: who led when the cluster was last whole.
+    """
+    gone = record.down if record else ()
+    inside = record.node if record else None
+    order = [leader, *sorted(node for node in views if node != leader)]
+    return [
+        node
+        for node in order
+        if not _finished(node, record) and (node not in gone or (node != inside and not is_down(views[node])))
+    ]
+
+
+def to_upgrade(views, record, leader):
+    """Return the backends whose upgrade has not ended in this run, the leader of record last."""
+    order = [*sorted(node for node in views if node != leader), leader]
+    return [node for node in order if not _finished(node, record)]
+
+
+def may_go_first(views, node):
+    """The node leads now, as every backend sees it: it is the first to go down. Raises ValueError."""
+    leads = answers.leader(views)
+    if leads != node:
+        raise ValueError(
+            f"{node} was to go down first, but {leads} leads now. Nothing was taken down; the same command goes on"
+        )
+
+
+def leader_is_known(views, leader):
+    """Every backend has noted who led, before the first goes down. Raises ValueError naming those that have not."""
+    without = [node for node, view in sorted(views.items()) if ((view.get("record") or {}).get("leader")) != leader]
+    if without:
+        raise ValueError(f"{', '.join(without)} has not noted that {leader} leads: nothing is taken down")
+
+
+def may_go_next(views, record, node):
+    """The leader of record is down already: now its followers may go, and it has the newest data. Raises ValueError."""
+    if node != record.leader and not is_down(views[record.leader]):
+        raise ValueError(f"{record.leader} led and is not down ({_shown(views[record.leader])}): it goes down first")
+
+
+def may_come_up(views, record, target, node):
+    """Every backend has the target installed and is down or upgraded, and the leader of record comes last.
+
+    :raises ValueError: which node is not so far.
+    """
+    late = to_install(views, target)
+    if late:
+        raise ValueError(f"{', '.join(late)} has not got {target} installed yet")
+    for other, view in sorted(views.items()):
+        if other != node and not _finished(other, record) and not is_down(view):
+            raise ValueError(f"{other} is not down ({_shown(view)}): the upgrade needs the whole cluster down")
+    if node == record.leader and (behind := [n for n in to_upgrade(views, record, record.leader) if n != node]):
+        raise ValueError(f"{node} led, it comes up last, but {', '.join(behind)} is not upgraded yet")
+
+
+def advice(views, record):
+    """Say what to do about a cluster that a run has taken down; empty if this run has not.
+
+    :param views: ``{node: view}`` with ``status`` and ``cluster_status``.
+    :param record: ``chef_backend_record.Record``, or None.
+    """
+    if record is None or not record.down:
+        return ""
+    try:
+        waiting = to_upgrade(views, record, record.leader)
+        down = [node for node in waiting if is_down(views[node])]
+    except (ValueError, KeyError) as err:
+        return f"run {record.run} has the cluster down, and {err}: look there, then the same command goes on"
+    if down:
+        return f"run {record.run} has the cluster down ({', '.join(down)}): the same command goes on from there"
+    try:
+        answers.leader(views)
+    except ValueError as err:
+        name = answers.node_name(record.leader)
+        return (
+            f"all backends were brought up again, and {err}. {name} led and holds the newest data. The documented way "
+            f"out is 'chef-backend-ctl promote {name}', and if that fails for want of a leader, 'chef-backend-ctl "
+            f"force-leader' on {name}; neither was run. Then the same command goes on"
+        )
+    return f"run {record.run} is not verified yet: the same command goes on from there"
+
+
+def _finished(node, record):
+    return bool(record) and node in record.finished
+
+
+def _shown(view):
+    return f"{', '.join(running(view))} runs"

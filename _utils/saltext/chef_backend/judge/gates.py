@@ -1,0 +1,260 @@
+"""Gates: what must hold before something is touched, judged from what the backends answered.
+
+Each function raises ValueError if its gate does not hold: which node, which value, which bound, what to do.
+"""
+
+from saltext.chef_backend import record as records
+from saltext.chef_backend.judge import answers, window
+from saltext.chef_backend.judge import way as ways
+from saltext.chef_backend.product.version import Version
+
+
+class Unsettled(ValueError):
+    """A service has not been up for the settle time: ``left`` seconds are missing."""
+
+    def __init__(self, text, left):
+        super().__init__(text)
+        self.left = left
+
+
+class Wished(ValueError):
+    """The operator wants the run to end at this safe point: there is nothing to wait for."""
+
+
+def not_ended_by_wish(record):
+    """Nobody has asked for a pause or for the end of the run. While it has the cluster down there is no safe point."""
+    if record.wish and not record.down:
+        raise Wished(f"{record.wish} was asked for: nothing more is begun")
+
+
+def everybody_answers(views):
+    """Every backend has answered."""
+    silent = [view["errors"]["answer"] for view in views.values() if "answer" in view["errors"]]
+    if silent:
+        raise ValueError("\n".join(silent))
+
+
+def healthy(views, max_lag_bytes, half_done=None, search=True):
+    """The cluster is wholly healthy, but for what concerns the node whose half-done upgrade is resumed.
+
+    :param search: whether Elasticsearch has to be well.
+    """
+    verdict = answers.verdict(views, max_lag_bytes, half_done, search)
+    if not verdict.healthy:
+        raise ValueError("\n".join(str(reason) for reason in verdict.reasons))
+
+
+def nobody_at_work(views):
+    """No command is changing a backend now."""
+    busy = answers.busy(views)
+    if busy:
+        raise ValueError(f"the cluster is being changed: {'; '.join(busy)}: wait until that has ended")
+
+
+def in_window(settings, now, resumed, half_done):
+    """A window is open; or the run that is resumed left the cluster as it must not stay until the next one.
+
+    With failover off, a node half-upgraded or down, or clients refused, to wait is the greater risk.
+
+    :param settings: ``chef_backend_settings.Cluster``.
+    :param now: epoch seconds.
+    :param resumed: the record of the run that is resumed, or None.
+    :param half_done: names of nodes whose upgrade has begun and not ended.
+    """
+    if resumed and (half_done or resumed.failover == "off" or not records.may_be_left(resumed)):
+        return
+    outside = window.closed(settings.window, now)
+    if outside:
+        raise ValueError(outside)
+
+
+def fits_window(settings, now, record, views):
+    """What is begun now is done before the windows close, as far as earlier nodes tell.
+
+    :param settings: ``chef_backend_settings.Cluster``.
+    :param now: epoch seconds.
+    :param record: the run's.
+    :param views: ``{node: view}``; ``earlier`` of each holds what nodes took in the run before.
+    :raises Wished: it does not fit, and when the next window opens.
+    """
+    why = window.too_short(settings.window, now, window.expected(settings, record.way, record, views))
+    if why:
+        raise Wished(why)
+
+
+def one_hop(settings):
+    """The target is one hop away, or this is one of several.
+
+    :param settings: ``chef_backend_settings.Cluster``.
+    """
+    if settings.hops:
+        shown = " -> ".join(map(str, settings.stops))
+        path = f"chef_backend:clusters:{settings.name}:hops"
+        raise ValueError(f"{path}: {shown} is more than one hop: use orch.chef_backend_upgrade")
+
+
+def same_kind(found, way):
+    """No unfinished run of the other kind: one upgrades backends, the other frontends.
+
+    :param found: the record that the backends hold, or None.
+    :param way: the way that the orchestration goes.
+    """
+    if found and (found.way == records.FRONTENDS) != (way == records.FRONTENDS):
+        kind = "the frontends" if found.way == records.FRONTENDS else "the backends"
+        raise ValueError(
+            f"run {found.run} of {kind} to {found.target} is unfinished ({found.state}): go on with it, or end it by "
+            f"'salt-run chef_backend.abort {found.cluster}'"
+        )
+
+
+def same_way(resumed, way):
+    """A run is resumed by the orchestration of its own way.
+
+    :param resumed: the record of the run that is resumed.
+    :param way: the way that the orchestration goes.
+    """
+    if resumed.way != way:
+        raise ValueError(
+            f"run {resumed.run} to {resumed.target} is unfinished, on the way {resumed.way}: go on with "
+            f"orch.chef_backend_{resumed.way}, not with {way}"
+        )
+
+
+def right_way(views, target, index, way):
+    """The backends run one version, or that and the target, and may go this way; otherwise the right one is named.
+
+    :param target: ``Version``.
+    :param index: ``Version`` of the Elasticsearch that created the index, or None where it does not matter.
+    :param way: the way that the orchestration goes.
+    """
+    found = answers.installed(views)
+    ways.start(found, (target,))
+    for node, installed in sorted(found.items()):
+        chosen = ways.choose_way(installed, target, index)
+        if chosen.name not in (way, "none"):
+            right = f"; use orch.chef_backend_{chosen.name}" if chosen.name != "refused" else ""
+            via = f": go to {chosen.via} first" if chosen.via else ""
+            raise ValueError(
+                f"{node} runs {installed}; to {target} the way is {chosen.name}, not {way}: {chosen.reason}{via}{right}"
+            )
+
+
+def reindex_is_prepared(way, settings, frontends):
+    """There is a frontend to re-index on, and an organisation to begin with, where the way needs them.
+
+    :param settings: ``chef_backend_settings.Cluster``.
+    :param frontends: list of minion ids.
+    """
+    path = f"chef_backend:clusters:{settings.name}"
+    if way == "reindex" and not frontends:
+        raise ValueError(f"{path}:frontends: found none, expected at least one: the index is built again from there")
+    if way == "reindex" and not settings.reindex_organisation:
+        raise ValueError(
+            f"{path}:reindex_organisation: found nothing, expected an organisation's short name: it is re-indexed and "
+            "searched before all others are"
+        )
+
+
+def frontends_new_enough(installed, settings):
+    """No frontend is older than the site says that it must be to talk to the target.
+
+    :param installed: ``{node: version as text}``.
+    :param settings: ``chef_backend_settings.Cluster``.
+    """
+    least = settings.frontend_least_version
+    late = [node for node, text in sorted(installed.items()) if least and Version.from_text(text) < least]
+    if late:
+        shown = ", ".join(f"{node} runs {installed[node]}" for node in late)
+        raise ValueError(
+            f"{shown}, and {settings.version} needs {least} on the frontends (frontend_least_version): upgrade them "
+            "first, with orch.chef_server_upgrade"
+        )
+
+
+def failover_found(views, resumed):
+    """Failover is on, or a run that died explains why it is not. Returns what is shown.
+
+    :param resumed: the record of the run that is resumed, or None.
+    """
+    found = answers.failover(views)
+    if found in ("off", "mixed") and not (resumed and resumed.failover == "off"):
+        raise ValueError(
+            f"failover is {found} and no unfinished run of this target explains it: find out who switched it off, "
+            "then run 'chef-backend-ctl set-cluster-failover on' on a backend"
+        )
+    return found
+
+
+def turn_of(views, target, node, role, last=True):
+    """It is this node's turn: it has the role that it is to be upgraded in, and a leader comes last.
+
+    :param target: version to go to, as text.
+    :param role: ``follower`` or ``leader``.
+    :param last: whether a leader has to come last already; in test mode no follower was upgraded before it.
+    """
+    leads = answers.leader(views)
+    if (node == leads) != (role == "leader"):
+        raise ValueError(
+            f"{node} is not the {role}: {leads} leads now. Nothing was done; the same command goes on from here"
+        )
+    late = [other for other in answers.due(views, target) if other != node]
+    if role == "leader" and last and late:
+        raise ValueError(f"the leader is upgraded last, but {', '.join(late)} is still due")
+
+
+def failover_is(views, wanted):
+    """Failover is as the step needs it, where the version shows it: off for a follower, on for a hand-over."""
+    found = answers.failover(views)
+    if found not in (wanted, "unknown"):
+        raise ValueError(f"failover is {found}, expected {wanted}: find out who else switches it")
+
+
+def measured(views, settings, search=True):
+    """Return what the gates that hold have measured, for the report: node, what, value and bound of each.
+
+    :param settings: ``chef_backend_settings.Cluster``.
+    :param search: whether Elasticsearch had to have settled.
+    """
+    lags = {}
+    for view in views.values():
+        lags |= answers.lag(view.get("replication"))
+    bound = f"at most {settings.gates.max_lag_bytes} bytes"
+    values = [
+        {"node": node, "what": "behind the leader", "value": f"{lag} bytes", "bound": bound}
+        for node, lag in sorted(lags.items())
+    ]
+    found = answers.youngest(views, search)
+    if found:
+        node, service, up = found
+        bound = f"at least {settings.gates.settle_seconds} s"
+        values.append({"node": node, "what": f"{service}, the youngest, up for", "value": f"{up} s", "bound": bound})
+    return values
+
+
+def settled(views, settle, search=True):
+    """Every service of every backend has been up for the settle time (seconds).
+
+    A service that is restarted begins its time anew: one that comes up again and again never settles.
+
+    :param search: whether Elasticsearch has to have settled.
+    :raises Unsettled: how long is left.
+    """
+    found = answers.youngest(views, search)
+    if found and found[2] < settle:
+        node, service, up = found
+        raise Unsettled(f"{service} on {node} has been up for {up} s only (settle time {settle} s)", settle - up)
+
+
+def upgraded(views, target):
+    """Every backend runs the target."""
+    late = answers.due(views, target)
+    if late:
+        raise ValueError(f"{', '.join(late)} does not run {target} yet")
+
+
+def safe_to_fail_over(views):
+    """No command is at work, and a follower could take the lead unharmed."""
+    nobody_at_work(views)
+    leads = answers.leader(views)
+    if not answers.synced_followers(views[leads]):
+        raise ValueError(f"{leads} leads and no follower is in sync: a failover now would lose writes")

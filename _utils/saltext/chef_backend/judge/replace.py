@@ -1,0 +1,135 @@
+"""A backend that is down for good is replaced: whether it may be, and how far it is, from what the others show.
+
+A node counts as a member as long as etcd of the others counts it: ``healthy nodes: 2/3``. Whether cluster-status
+lists a node that is down is not documented.
+"""
+
+import re
+
+from saltext.chef_backend import record as records
+from saltext.chef_backend.judge import answers, health
+from saltext.chef_backend.product.status import Status
+
+MEMBER = "a member that is down"
+REMOVED = "no member"
+BACK = "a healthy member"
+
+
+def target(node):
+    """Return what stands in the record as such a run's target."""
+    return f"replace {node}"
+
+
+def confirmed(node, backends, said):
+    """The node is one of the cluster's, and somebody has said in so many words what becomes of it.
+
+    :param node: minion id.
+    :param backends: minion ids of the cluster.
+    :param said: what the pillar holds as ``confirm``.
+    """
+    if node not in backends:
+        raise ValueError(f"node: {node!r} is no backend of this cluster, expected one of {', '.join(sorted(backends))}")
+    wanted = f"delete all data of {node}"
+    if said != wanted:
+        raise ValueError(
+            f"confirm: found {said!r}, expected {wanted!r}: only then is {node} replaced. Nothing was done"
+        )
+
+
+def resumed(found, gone, node, views):
+    """Return the record of an unfinished run that replaces this node, or None for a new run.
+
+    :param found: the record that the backends hold, or None.
+    :param gone: why nobody drives it any more, or None while somebody does.
+    :param views: ``{node: view}``.
+    :raises ValueError: another run is under way, or has left something that is not this node's alone.
+    """
+    if found is None or (found.target == target(node) and gone):
+        return found
+    if gone is None:
+        raise ValueError(f"run {found.run} to {found.target} is under way, at step {found.step!r}: wait for its end")
+    half_done = [other for other in answers.half_done(views) if other != node]
+    if half_done or found.down or found.failover == "off" or not records.may_be_left(found):
+        raise ValueError(
+            f"run {found.run} to {found.target} is unfinished ({gone}), and what it has left is not {node}'s alone: "
+            "finish it first, by the same command"
+        )
+    if found.way == records.FRONTENDS:
+        raise ValueError(
+            f"run {found.run} of the frontends to {found.target} is unfinished: go on with it, or abort it"
+        )
+    return None
+
+
+def stage(views, node, max_lag_bytes):
+    """Return how far the node is: ``MEMBER``, ``REMOVED`` or ``BACK``.
+
+    :raises ValueError: it cannot be told, the others do not agree, or the node is not down.
+    """
+    counted = {other: _members(view) for other, view in sorted(views.items()) if other != node}
+    if len(set(counted.values())) > 1:
+        shown = ", ".join(f"{other} {count}" for other, count in counted.items())
+        raise ValueError(f"the nodes count different numbers of members ({shown}): wait until they agree")
+    if answers.verdict(views, max_lag_bytes).healthy:
+        return BACK
+    return MEMBER if set(counted.values()) == {health.MEMBERS} else REMOVED
+
+
+def not_at_work(views, node):
+    """No other node shows it as leader or follower."""
+    for other, view in sorted(views.items()):
+        if other == node:
+            continue
+        try:
+            shown = answers.node_of(answers.cluster_of(view), node)
+        except KeyError:
+            continue
+        if shown.role in ("leader", "follower") or shown.pg in ("leader", "follower"):
+            raise ValueError(
+                f"{node} is not down: {other} shows it as {shown.role}, PostgreSQL {shown.pg}. Stop it, by "
+                f"'chef-backend-ctl stop' on {node}, if it is to be replaced, and wait until the others see it"
+            )
+
+
+def others_are_well(views, node, max_lag_bytes):
+    """The other two are a leader and a follower in sync; else the node's data may be all that is left."""
+    verdict = answers.verdict(views, max_lag_bytes, node)
+    if not verdict.healthy:
+        said = "\n".join(str(reason) for reason in verdict.reasons)
+        raise ValueError(f"{said}\n{node} is replaced only while the other two are well: they have all the data then")
+    if answers.failover(views) == "off":
+        raise ValueError("failover is off: find out who switched it off, then switch it on")
+
+
+def same_package(views, node):
+    """The package of the version that the others run is installed on the node; it brings the commands, and no data."""
+    found = answers.installed(views)
+    others = {str(version) for other, version in found.items() if other != node}
+    if others != {str(found[node])}:
+        raise ValueError(
+            f"{node} has chef-backend {found[node]} installed, the others run {', '.join(sorted(others))}: install "
+            "theirs there first"
+        )
+
+
+def leader_of_others(views, node):
+    """Return the minion id of the leader that the other two see, which is one of them. Raises ValueError."""
+    return answers.leader({other: view for other, view in views.items() if other != node})
+
+
+def address_of_leader(views, node):
+    """Return that leader's address. Raises ValueError."""
+    leads = leader_of_others(views, node)
+    return answers.node_of(answers.cluster_of(views[leads]), leads).ip
+
+
+def _members(view):
+    """How many members etcd counts, in a node's ``status``."""
+    try:
+        shown = Status.from_text(view.get("status") or "").service("etcd").value("healthy nodes")
+    except (ValueError, KeyError) as err:
+        raise ValueError(f"{view['node']}: no status of etcd that can be read: {err}") from err
+    numbers = re.fullmatch(r"[0-9]{1,3}/([0-9]{1,3})", shown or "")
+    if not numbers or not health.MEMBERS - 1 <= int(numbers[1]) <= health.MEMBERS:
+        raise ValueError(f"{view['node']}: etcd has healthy nodes: {shown or 'nothing'}, expected 2/2, 2/3 or 3/3")
+    return int(numbers[1])

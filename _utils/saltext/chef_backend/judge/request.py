@@ -1,0 +1,97 @@
+"""Whether an event may start an upgrade. Any minion can forge any event, so what it says is believed to the letter.
+
+A request is a mapping of cluster, version and token, and nothing else. The token's checksum is in the pillar of the
+master: a minion sees neither that nor the events of others.
+"""
+
+import dataclasses
+import hashlib
+import hmac
+import re
+
+from saltext.chef_backend import pillar as pillars
+from saltext.chef_backend import printable
+
+HOOK = "salt/netapi/hook/chef_backend/upgrade"  # what salt-api fires for POST /hook/chef_backend/upgrade
+FIRED = "chef_backend/request/upgrade"  # what an administrator fires on the master
+KEYS = ("cluster", "token", "version")
+STAMP = "_stamp"  # Salt adds it to every event
+VERSION = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What an event asks for: an upgrade of a cluster to a version; or why it is refused, then these are empty."""
+
+    cluster: str = ""
+    version: str = ""
+    refused: str = ""
+
+
+def read(tag, data):
+    """Read an event, and nothing but what a request holds.
+
+    :param tag: the event's tag.
+    :param data: what it carries, anything at all.
+    :returns: ``{"cluster": text, "token": text, "version": text}``.
+    :raises ValueError: why it is no request.
+    """
+    if not isinstance(data, dict):
+        raise ValueError("it carries no mapping")
+    if "cmd" in data or "id" in data:
+        raise ValueError(f"it comes from the minion {printable.shown(data.get('id'))}: minions start nothing")
+    if tag == HOOK:
+        asked = data.get("post")
+    elif tag == FIRED:
+        asked = {key: value for key, value in data.items() if key != STAMP}
+    else:
+        raise ValueError(f"its tag is neither {HOOK} nor {FIRED}")
+    if not isinstance(asked, dict) or sorted(map(str, asked)) != list(KEYS):
+        found = ", ".join(sorted(printable.shown(key) for key in asked)) if isinstance(asked, dict) else "no mapping"
+        raise ValueError(f"it holds {found or 'nothing'}, expected {', '.join(KEYS)} and nothing else")
+    for key in KEYS:
+        if not isinstance(asked[key], str):
+            raise ValueError(f"{key} is {printable.shown(asked[key])}, expected text")
+    return asked
+
+
+def judge(tag, data, reactor, targets):
+    """Accept or refuse an event.
+
+    :param tag: the event's tag.
+    :param data: what it carries.
+    :param reactor: ``chef_backend_settings.Reactor`` of the pillar, or None.
+    :param targets: function of a cluster's name, one of ``reactor.clusters``; its target as text.
+    :returns: Request.
+    """
+    try:
+        asked = read(tag, data)
+    except ValueError as err:
+        return Request(refused=str(err))
+    if reactor is None:
+        return Request(refused="the pillar allows no events: chef_backend:reactor is not there")
+    # compared in a time that tells nothing
+    given = hashlib.sha256(asked["token"].encode("utf-8", "surrogatepass")).hexdigest()
+    if not hmac.compare_digest(given, reactor.token_sha256):
+        return Request(refused="its token is wrong")
+    cluster, version = asked["cluster"], asked["version"]
+    if not pillars.NAME.fullmatch(cluster) or cluster not in reactor.clusters:
+        return Request(refused=f"cluster {printable.shown(cluster)} is not in chef_backend:reactor:clusters")
+    target = targets(cluster)
+    if not VERSION.fullmatch(version) or version != target:
+        return Request(refused=f"version {printable.shown(version)} is not the target of {cluster}, which is {target}")
+    return Request(cluster, version)
+
+
+def too_soon(accepted, now, seconds):
+    """Say that a request for the same cluster was accepted just before; None if none was.
+
+    From then on until its run is on the backends nothing but this tells that one is about to begin.
+
+    :param accepted: epoch seconds of the last one, or None.
+    :param now: epoch seconds.
+    :param seconds: for which the next ones are refused.
+    """
+    if accepted is None or not 0 <= now - accepted < seconds:
+        return None
+    return f"a request for it was accepted {now - accepted:.0f} s ago"

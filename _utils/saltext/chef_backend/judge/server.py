@@ -1,0 +1,75 @@
+"""The frontends' own upgrade: which frontend is first, which are due, and what refuses it.
+
+The first migrates the database, which must happen once and only once: its migration-level tells the others.
+"""
+
+import dataclasses
+
+from saltext.chef_backend.product.version import Version
+
+LICENSED = Version(13, 0, 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Frontend:
+    """One frontend: what is installed, whether its upgrade has begun and not ended, and who takes its clients."""
+
+    node: str
+    version: Version
+    begun: bool = False
+    drained: bool = False  # the site's load balancer was told to send it none, and not yet to send them again
+
+    def runs(self, target):
+        """Whether it is wholly on the target (Version)."""
+        return self.version == target and not self.begun
+
+
+def due(frontends, target):
+    """Return the frontends that are not wholly on the target, or do not get their clients yet, in the order of turns.
+
+    First those that lack nothing but their clients, then those whose upgrade has begun, then by name.
+    """
+    late = [one for one in frontends if one.drained or not one.runs(target)]
+    return [one.node for one in sorted(late, key=lambda one: (not one.runs(target), not one.begun, one.node))]
+
+
+def unfinished(frontends):
+    """Return the frontends that a run has taken from their clients or left half-upgraded, in the order given."""
+    return [one.node for one in frontends if one.begun or one.drained]
+
+
+def who_serves(frontends, target):
+    """Return the frontends that must answer their clients before another one is touched, in the order given.
+
+    Those on the target; before the first upgrade has begun, all. What runs the version before when the database may
+    have been migrated need not answer: its own upgrade is what helps it.
+    """
+    there = [one.node for one in frontends if one.runs(target)]
+    untouched = not any(one.begun for one in frontends)
+    return [one.node for one in frontends] if untouched and not there else there
+
+
+def source(frontends, target):
+    """Return the frontend whose migration-level the others get: one that is on the target; None if none is yet."""
+    return next((one.node for one in sorted(frontends, key=lambda one: one.node) if one.runs(target)), None)
+
+
+def refuse(frontends, settings):
+    """Raise ValueError if the frontends cannot go to the target, in words that say what to do.
+
+    :param frontends: list of Frontend.
+    :param settings: ``chef_backend_settings.Server``.
+    """
+    target = settings.version
+    newer = [f"{one.node} runs {one.version}" for one in frontends if one.version > target]
+    if newer:
+        raise ValueError(f"{', '.join(newer)}, which is newer than {target}: there is no way back")
+    old = {one.version for one in frontends if one.version != target}
+    if len(old) > 1:
+        shown = ", ".join(f"{one.node} {one.version}" for one in sorted(frontends, key=lambda one: one.node))
+        raise ValueError(f"the frontends run different versions ({shown}): bring them to one of these by hand")
+    if target >= LICENSED and not settings.accept_license:
+        raise ValueError(
+            f"chef-server-core {target} asks for its licence to be accepted: read it, and say so in the pillar with "
+            "server:accept_license: true"
+        )

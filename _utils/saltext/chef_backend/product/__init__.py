@@ -1,0 +1,1 @@
+"""What Chef prints and how it behaves, read: pure functions from text to frozen values."""

@@ -1,0 +1,47 @@
+"""Read what Elasticsearch says of the search index ``chef``."""
+
+import re
+
+from saltext.chef_backend.product.reading import ParseError, read_json
+
+
+def parse_index_created(text):
+    """Read which Elasticsearch created the index: ``GET /chef/_settings/index.version.created*?human``.
+
+    :returns: such as ``5.6.16``.
+    :raises ParseError: no index ``chef``, or it does not say.
+    """
+    try:
+        return read_json(text, "index settings")["chef"]["settings"]["index"]["version"]["created_string"]
+    except (KeyError, TypeError) as err:
+        raise ParseError("no created_string of index chef", str(text)[:80]) from err
+
+
+def parse_index_uuid(text):
+    """Read the UUID of the index, which a new index never shares with the one before: ``GET /chef/_settings``.
+
+    :raises ParseError: no index ``chef``, or it does not say.
+    """
+    try:
+        uuid = read_json(text, "index settings")["chef"]["settings"]["index"]["uuid"]
+    except (KeyError, TypeError) as err:
+        raise ParseError("no uuid of index chef", str(text)[:80]) from err
+    if not isinstance(uuid, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", uuid):
+        raise ParseError("a uuid of index chef that is none", str(uuid)[:80])
+    return uuid
+
+
+def parse_count(text):
+    """Read how many documents an index holds: ``GET /chef/_count``.
+
+    :returns: int.
+    :raises ParseError: no count, or some shards of the index did not answer: then it is not the whole one.
+    """
+    data = read_json(text, "count of documents")
+    count = data.get("count") if isinstance(data, dict) else None
+    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+        raise ParseError("no count of documents of index chef", str(text)[:80])
+    failed = data["_shards"].get("failed") if isinstance(data.get("_shards"), dict) else 0
+    if failed != 0:
+        raise ParseError(f"{failed} shards of index chef did not answer", str(text)[:80])
+    return count

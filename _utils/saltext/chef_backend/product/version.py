@@ -1,0 +1,59 @@
+"""Versions of Chef Backend and of Chef Infra Server, and which search index a release can read."""
+
+import dataclasses
+import functools
+import re
+
+NUMBER = r"(0|[1-9][0-9]{0,3})"  # [0-9], not \d: that would let digits of other scripts pass
+PATTERN = re.compile(rf"{NUMBER}\.{NUMBER}\.{NUMBER}")
+
+
+@functools.total_ordering
+@dataclasses.dataclass(frozen=True)
+class Version:
+    """A release such as 2.3.16."""
+
+    major: int
+    minor: int
+    patch: int
+
+    @classmethod
+    def from_text(cls, text):
+        """Read ``2.3.16``, nothing more and nothing less. Raises ValueError."""
+        match = PATTERN.fullmatch(text) if isinstance(text, str) else None
+        if not match:
+            raise ValueError(f"{text!r} is not a version: expected three numbers such as 2.3.16")
+        return cls(*(int(number) for number in match.groups()))
+
+    def __lt__(self, other):
+        if not isinstance(other, Version):
+            return NotImplemented
+        return dataclasses.astuple(self) < dataclasses.astuple(other)
+
+    def __str__(self):
+        return f"{self.major}.{self.minor}.{self.patch}"
+
+
+def of_package(text):
+    """Return the release within a package's version, without epoch and revision: ``1:2.3.16-1.el8`` holds 2.3.16.
+
+    :param text: as dpkg or rpm tell it; the revision is what follows the last dash in both.
+    """
+    without_epoch = text.partition(":")[2] or text
+    return without_epoch.rpartition("-")[0] or without_epoch
+
+
+LAST_OLD_INDEX = Version(5, 4, 1)  # 3.x cannot read an index that this Elasticsearch or an earlier one made
+FIRST_INDEX_FOR_3 = Version(5, 6, 0)
+
+
+def reads_index(installed, index_created):
+    """Whether a release of Chef Backend can read an index that this version of Elasticsearch created.
+
+    One row of the matrix calls everything below 5.6.16 automatic, the text wants a re-index up to 5.4.1 and says
+    nothing of what lies between: the stricter reading re-indexes all that 5.6 did not make.
+
+    :param installed: Version.
+    :param index_created: Version.
+    """
+    return installed.major < 3 or index_created >= FIRST_INDEX_FOR_3

@@ -1,0 +1,1 @@
+"""What people see: tables, plan, watch, journal, timeline, page, report."""

@@ -1,0 +1,353 @@
+"""What backends answered, made ready for judging: who leads, what is due, who holds the run, how far followers are."""
+
+import dataclasses
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from saltext.chef_backend.judge import answers
+from saltext.chef_backend.product.cluster_status import ClusterStatus, Node
+from tests.unit import printed
+from tests.unit.answered import RECORD, REPLICATION, everywhere, moved, replicated, silent, view, views
+
+# who leads
+
+
+@pytest.mark.parametrize("leads", printed.NODES)
+def test_the_leader_is_the_one_that_all_see(leads):
+    seen = {node: view(node, cluster_status=moved(leads)) for node in printed.NODES}
+    assert answers.leader(seen) == leads
+
+
+def test_a_silent_backend_does_not_hide_the_leader():
+    assert answers.leader(views() | {"be3": silent("be3")}) == "be1"
+
+
+def test_the_leader_is_given_as_minion_id():
+    seen = {f"{node}.prod.example.com": view(f"{node}.prod.example.com") for node in printed.NODES}
+    assert answers.leader(seen) == "be1.prod.example.com"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"be2": {"cluster_status": moved("be2")}}, "no single leader: be1; be2"),
+        (
+            everywhere(
+                {"cluster_status": printed.cluster_status(printed.changed("be1", role="follower", pg="follower"))}
+            ),
+            "no single leader: no leader",
+        ),
+        (
+            everywhere({"cluster_status": printed.cluster_status(printed.changed("be2", pg="leader"))}),
+            "no single leader: be1 and be2",
+        ),
+        (
+            everywhere({"cluster_status": None, "errors": {"cluster_status": "no cluster here"}}),
+            "no single leader: be1: no cluster here; be2: no cluster here; be3: no cluster here",
+        ),
+    ],
+)
+def test_without_a_single_leader_every_view_is_told(changes, told):
+    with pytest.raises(ValueError) as caught:
+        answers.leader(views(**changes))
+    assert str(caught.value) == told
+
+
+def test_a_leader_that_is_no_minion_is_refused():
+    seen = {node: view(node) for node in ("be2", "be3")}
+    with pytest.raises(ValueError, match="be1 leads, but none of the minions be2, be3 is that node"):
+        answers.leader(seen)
+
+
+def test_nobody_leads_where_nobody_is():
+    with pytest.raises(ValueError, match="no single leader"):
+        answers.leader({})
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (silent("be2"), "be2: Minion did not return"),
+        (view("be2", cluster_status=None, errors={"cluster_status": "status 1: not configured"}), "be2: status 1: not"),
+        (view("be2", cluster_status=""), "be2: no cluster-status"),
+        (view("be2", cluster_status="Traceback"), "be2: no header of cluster-status"),
+    ],
+)
+def test_a_cluster_status_that_is_missing_names_the_node(answer, told):
+    with pytest.raises(ValueError) as caught:
+        answers.cluster_of(answer)
+    assert str(caught.value).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("name", "minion", "found"),
+    [
+        ("be1", "be1", True),
+        ("be1", "be1.example.com", True),
+        ("be1.example.com", "be1.example.com", True),
+        ("be1.example.com", "be1", False),
+        ("be10", "be1", False),
+    ],
+)
+def test_a_minion_is_its_nodes_name_or_that_with_a_domain(name, minion, found):
+    cluster = ClusterStatus((Node(name, "10.0.0.1", "a1", "leader", "leader", "master"),))
+    if found:
+        assert answers.node_of(cluster, minion) == cluster.nodes[0]
+    else:
+        with pytest.raises(KeyError):
+            answers.node_of(cluster, minion)
+
+
+# failover
+
+
+@pytest.mark.parametrize(
+    ("shown", "failover"),
+    [
+        (["not_blocked"] * 3, "on"),
+        (["blocked"] * 3, "off"),
+        (["blocked", "not_blocked", "blocked"], "mixed"),
+        (["-"] * 3, "unknown"),
+    ],
+)
+def test_failover_as_all_show_it(shown, failover):
+    members = tuple(
+        printed.Member(name, blocked=cell, role="leader" if name == "be1" else "follower")
+        for name, cell in zip(printed.NODES, shown, strict=True)
+    )
+    text = printed.cluster_status(members)
+    assert answers.failover({node: view(node, cluster_status=text) for node in printed.NODES}) == failover
+
+
+def test_failover_that_backends_see_differently_is_mixed():
+    off = printed.cluster_status(tuple(printed.Member(name, blocked="blocked") for name in printed.NODES))
+    assert answers.failover(views(be2={"cluster_status": off})) == "mixed"
+
+
+def test_failover_that_nobody_shows_is_unknown():
+    assert answers.failover({"be1": silent("be1")}) == "unknown"
+    assert answers.failover({}) == "unknown"
+
+
+# what is due, who works, who holds the run
+
+
+def test_half_done_nodes_are_due_first_and_nothing_is_due_twice():
+    seen = views(be1={"version": "2.3.16"}, be3={"version": "2.3.16", "due": "postgresql started before"})
+    assert answers.due(seen, "2.3.16") == ["be3", "be2"]
+    assert answers.due(views(), "2.2.0") == []
+    assert answers.due(views() | {"be2": silent("be2")}, "2.2.0") == ["be2"]
+
+
+def test_who_is_at_work():
+    seen = views(be3={"busy": ["chef-backend-ctl upgrade"]}, be1={"busy": None}) | {"be2": silent("be2")}
+    assert answers.busy(seen) == ["be3: chef-backend-ctl upgrade"]
+
+
+def test_the_newest_record_counts():
+    late = RECORD.at(9000.0, step="upgrade be2")
+    seen = views(be1={"record": RECORD.to_dict()}, be2={"record": late.to_dict()})
+    assert answers.record(seen) == late
+    assert answers.record(views()) is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"record": None, "errors": {"record": "cannot be read"}}, {"record": {"run": "r1"}}, {"record": ["r1"]}],
+)
+def test_a_record_that_cannot_be_read_is_not_a_free_cluster(answer):
+    with pytest.raises(ValueError, match=r"^be2: "):
+        answers.record(views(be1={"record": RECORD.to_dict()}, be2=answer))
+
+
+@pytest.mark.parametrize(
+    ("status", "synced"),
+    [
+        (printed.status(), 2),
+        (printed.status(printed.cells(postgresql="leader: 1; offline: 0; syncing: 1; synced: 1")), 1),
+        (printed.status(printed.cells(postgresql="error: could not reach pgsql leader")), 0),
+        (printed.status(printed.cells(postgresql=None)), 0),
+        (printed.status(printed.cells(postgresql="synced: two")), 0),
+        ("", 0),
+        (None, 0),
+        ("Traceback", 0),
+    ],
+)
+def test_followers_in_sync(status, synced):
+    assert answers.synced_followers({"status": status}) == synced
+
+
+# how far followers are behind
+
+
+def test_a_node_whose_sync_failed_is_not_well():
+    assert answers.verdict(views(), 1000).healthy
+    (reason,) = answers.verdict(views(be3={"unsynced": True}), 1000).reasons
+    assert str(reason).startswith("be3 is partially synced: its sync failed and left leaderl/data/unsynced")
+
+
+def test_lag_is_bytes_by_follower():
+    assert answers.lag(REPLICATION) == {"be2": 0, "be3": 96}
+    assert answers.lag("") == answers.lag(None) == {}
+
+
+def test_lag_crosses_a_log_file_and_is_never_negative():
+    assert answers.lag(replicated("be2", replay_lsn="0/FFFFFFFF")) == {"be2": 0x3000061}
+    assert answers.lag(replicated("be2", replay_lsn="2/0")) == {"be2": 0}
+
+
+def test_lag_before_postgresql_10():
+    peer = {"replay_location": "0/3000000", "client_addr": "10.0.0.2"}
+    line = json.dumps({"application_name": "be2", "peer": peer, "current": "0/3000060"})
+    assert answers.lag(line) == {"be2": 0x60}
+
+
+def test_followers_of_one_name_are_told_apart_by_address():
+    """PostgreSQL calls a follower walreceiver unless it is told a name: the one far behind must not be lost."""
+    lines = [replicated("walreceiver", 4096, "10.0.0.2"), replicated("walreceiver", 0, "10.0.0.3")]
+    assert answers.lag("\n".join(lines)) == {"10.0.0.2": 4096, "10.0.0.3": 0}
+
+
+@pytest.mark.parametrize("address", ["10.0.0.2", None])
+def test_followers_that_cannot_be_told_apart_are_refused(address):
+    lines = [replicated("walreceiver", 4096, client_addr=address), replicated("walreceiver", 0, client_addr=address)]
+    with pytest.raises(ValueError, match="2 followers call themselves 'walreceiver'"):
+        answers.lag("\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "psql: could not connect",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        replicated("be2", replay_lsn=None),  # a base backup that runs
+        replicated("be2", replay_lsn="3000060"),
+        replicated("be2", replay_lsn="x/y"),
+        json.dumps({"application_name": "be2", "peer": {"replay_lsn": "0/1"}, "current": None}),  # asked of a follower
+    ],
+)
+def test_replication_that_cannot_be_read_is_quoted(line):
+    with pytest.raises(ValueError) as caught:
+        answers.lag(f"{replicated('be3')}\n{line}")
+    assert repr(line) in str(caught.value)
+
+
+# the verdict
+
+
+def test_three_healthy_backends():
+    assert answers.verdict(views(), 1024).healthy
+
+
+def test_three_healthy_backends_with_a_domain():
+    assert answers.verdict({f"{node}.example.com": view(f"{node}.example.com") for node in printed.NODES}, 1024).healthy
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"be1": {"status": None, "errors": {"status": "timed out after 60 s"}}},
+            "be1 could not be judged: status: timed",
+        ),
+        ({"be2": {"cluster_status": "garbage"}}, "be2 could not be judged: no header of cluster-status"),
+        ({"be2": {"status": printed.status(down=["etcd"])}}, "be2 has etcd down"),
+        ({"be3": {"cluster_status": moved("be3")}}, "the cluster is seen with different leaders"),
+        ({"be1": {"replication": replicated("be2")}}, "the cluster shows replication to 1 followers"),
+        ({"be1": {"replication": "garbage"}}, "be1 could not be judged: not a follower's replication: 'garbage'"),
+        (
+            {"be1": {"replication": f"{replicated('be2')}\n{replicated('be3', 1025)}"}},
+            "be3 is 1025 bytes behind the leader (limit 1024): wait until it has caught up",
+        ),
+    ],
+)
+def test_what_is_not_well_is_a_reason(changes, told):
+    verdict = answers.verdict(views(**changes), 1024)
+    assert not verdict.healthy
+    assert told in "\n".join(map(str, verdict.reasons))
+
+
+def test_a_silent_backend_is_a_reason():
+    verdict = answers.verdict(views() | {"be3": silent("be3")}, 1024)
+    assert not verdict.healthy
+    assert "be3 could not be judged: answer: Minion did not return" in "\n".join(map(str, verdict.reasons))
+
+
+def test_two_minions_of_one_name_are_not_two_backends():
+    seen = {"be1": view("be1"), "be2": view("be2"), "be2.example.com": view("be2.example.com")}
+    assert not answers.verdict(seen, 1024).healthy
+
+
+def test_a_resumed_node_is_excused_but_nobody_else_is():
+    down = printed.status(
+        printed.cells(
+            leaderl="leader: 1; waiting: 0; follower: 1; total: 2",
+            etcd="health: yellow; healthy nodes: 2/3",
+            postgresql="leader: 1; offline: 1; syncing: 0; synced: 1",
+            elasticsearch="state: yellow; nodes online: 2/3",
+        ),
+        disks=None,
+    )
+    table = printed.cluster_status(printed.changed("be3", role="", pg="", es=""))
+    others = {"status": down, "cluster_status": table}
+    seen = views(be1=others | {"replication": replicated("be2")}, be2=others) | {"be3": silent("be3")}
+    assert not answers.verdict(seen, 1024).healthy
+    resumed = answers.verdict(seen, 1024, "be3")
+    assert resumed.healthy, "\n".join(map(str, resumed.reasons))
+    assert resumed.tolerated
+    assert not answers.verdict(seen, 1024, "be2").healthy
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    node=st.sampled_from(printed.NODES),
+    what=st.sampled_from(["cluster_status", "status", "replication"]),
+    text=st.text(max_size=40),
+    resumed=st.none() | st.sampled_from(printed.NODES),
+)
+def test_free_text_in_place_of_an_answer_is_never_healthy(node, what, text, resumed):
+    """Only a follower may have nothing to say of replication; a resumed node is excused, nobody else."""
+    verdict = answers.verdict(views(**{node: {what: text}}), 1024, resumed)
+    harmless = what == "replication" and node != "be1" and not text.splitlines()
+    leads_and_says_nothing = (node, what) == ("be1", "replication")
+    assert verdict.healthy == (harmless or (node == resumed and not leads_and_says_nothing))
+    assert verdict.healthy or verdict.reasons
+
+
+# whose run it is, and since when services run
+
+
+def owned(**copies):
+    return answers.owned(views(**{node: {"record": copy} for node, copy in copies.items()}), RECORD.owner.jid, 2200.0)
+
+
+def test_a_run_is_owned_while_every_copy_says_so():
+    late = RECORD.at(2300.0)
+    assert owned(be1=RECORD.to_dict(), be2=late.to_dict(), be3=None) == late
+
+
+def test_a_run_that_one_node_gave_to_another_is_not_owned_any_more():
+    other = dataclasses.replace(RECORD, run="r2", owner=dataclasses.replace(RECORD.owner, jid="2", master="hub2"))
+    with pytest.raises(ValueError, match=r"run r2 to 2\.3\.16 holds prod: started by master hub2"):
+        owned(be1=RECORD.at(2400.0).to_dict(), be2=other.to_dict())
+
+
+def test_a_run_that_no_node_knows_is_not_owned():
+    with pytest.raises(ValueError, match="no backend has its record"):
+        owned()
+    with pytest.raises(ValueError, match="Minion did not return"):
+        answers.owned({node: silent(node) for node in printed.NODES}, RECORD.owner.jid, 2200.0)
+
+
+def test_the_youngest_service_of_all_nodes():
+    restarted = printed.status().replace("1d 5h 0m 41s", "0d 0h 0m 4s ")
+    assert restarted != printed.status(), "the printed times have changed: change this test, too"
+    assert answers.youngest(views(be2={"status": restarted})) == ("be2", "leaderl", 4)
+    assert answers.youngest({}) is None
+    with pytest.raises(ValueError):
+        answers.youngest(views(be2={"status": "Traceback"}))

@@ -1,0 +1,111 @@
+"""When a backend that was left alone switches failover on again (I3), and when it keeps it off and says why."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from saltext.chef_backend import record as records
+from saltext.chef_backend.judge import deadman
+from tests.unit import printed
+from tests.unit.answered import RECORD, view
+
+SILENT = RECORD.at(2100.0, failover="off")  # its lease is 60 s
+LATE = 2161.0
+BLOCKED = printed.cluster_status(tuple(printed.Member(**{**vars(node), "blocked": "yes"}) for node in printed.MEMBERS))
+
+
+def left(**changes):
+    """What a node sees after its run has gone: failover off, all healthy."""
+    return view("be2", cluster_status=BLOCKED, **changes)
+
+
+@pytest.mark.parametrize(
+    ("record", "now", "action", "said"),
+    [
+        (None, LATE, deadman.OVER, "no run is open"),
+        (dataclasses.replace(SILENT, state=records.FAILED), LATE, deadman.OVER, "ended as failed"),
+        (dataclasses.replace(SILENT, state=records.ABANDONED), LATE, deadman.OVER, "ended as abandoned"),
+        (SILENT, 2160.0, deadman.REST, "was heard of 60 s ago"),
+        (SILENT, 2000.0, deadman.REST, "was heard of -100 s ago"),  # the clock was put back
+        (dataclasses.replace(SILENT, way="frontends"), LATE, deadman.OVER, "it does not switch failover"),
+        (dataclasses.replace(SILENT, way="replace_node"), LATE, deadman.OVER, "it does not switch failover"),
+    ],
+)
+def test_the_record_alone_may_tell(record, now, action, said):
+    decision = deadman.first_look(record, now)
+    assert decision.action == action
+    assert said in decision.reason
+
+
+@pytest.mark.parametrize("turn", [None, "be2", "be3"])
+def test_a_silent_run_has_the_cluster_looked_at(turn):
+    assert deadman.first_look(dataclasses.replace(SILENT, turn=turn), LATE) is None
+
+
+def test_i3_failover_comes_on_where_all_is_healthy():
+    assert deadman.decide(SILENT, left()).action == deadman.ON
+    assert deadman.decide(SILENT, view("be2")) == deadman.Decision(deadman.ON, "failover is on already")
+
+
+@pytest.mark.parametrize(
+    ("changes", "action", "said"),
+    [
+        ({"busy": ["chef-backend-ctl upgrade"]}, deadman.REST, "at work here: chef-backend-ctl upgrade"),
+        ({"due": "leaderl started before"}, deadman.OFF, "half-upgraded (leaderl started before): run the same"),
+        ({"status": printed.status(printed.cells(postgresql="leader: 1; synced: 1"))}, deadman.OFF, "synced: 1"),
+        ({"status": printed.status(down=("etcd",))}, deadman.OFF, "etcd down"),
+        ({"status": "Traceback"}, deadman.OFF, "Traceback"),
+        ({"status": None, "errors": {"status": "status 1: no"}}, deadman.OFF, "status: status 1: no"),
+        ({"cluster_status": None, "errors": {"cluster_status": "status 1"}}, deadman.OFF, "cluster_status: status 1"),
+    ],
+)
+def test_i3_otherwise_it_stays_off_and_the_reason_is_told(changes, action, said):
+    decision = deadman.decide(SILENT, left() | changes)
+    assert decision.action == action
+    assert said in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "action", "said"),
+    [
+        ({}, deadman.OFF, "be3 was in its upgrade when run r1 fell silent: it has to decide"),
+        ({"cluster_status": printed.cluster_status()}, deadman.ON, "failover is on already"),
+        (
+            {"cluster_status": printed.cluster_status(), "status": printed.status(down=("etcd",))},
+            deadman.REST,
+            "failover is on already; be3 was in its upgrade",
+        ),
+        ({"cluster_status": None, "errors": {"cluster_status": "status 1"}}, deadman.OFF, "cluster_status: status 1"),
+    ],
+)
+def test_i3_the_node_that_was_in_its_upgrade_decides_for_the_others(changes, action, said):
+    decision = deadman.decide(dataclasses.replace(SILENT, turn="be3"), left() | changes)
+    assert decision.action == action
+    assert said in decision.reason
+
+
+def test_a_cluster_that_its_run_took_down_is_said_to_be_down_and_left_so():
+    down = dataclasses.replace(SILENT, down=("be1",))
+    decision = deadman.first_look(down, LATE)
+    assert decision.action == deadman.DOWN
+    assert "fell silent with the cluster down: run the same command again" in decision.reason
+
+
+def test_in_a_reindex_elasticsearch_does_not_keep_failover_off():
+    no_search = left(status=printed.status(down=("elasticsearch",)))
+    assert deadman.decide(SILENT, no_search).action == deadman.OFF
+    assert deadman.decide(dataclasses.replace(SILENT, reindex=True), no_search).action == deadman.ON
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    status=st.text(max_size=200) | st.just(printed.status()),
+    table=st.text(max_size=200) | st.just(BLOCKED),
+    due=st.none() | st.just("half-done"),
+)
+def test_nothing_but_a_readable_healthy_cluster_switches_it_on(status, table, due):
+    decision = deadman.decide(SILENT, left(status=status, due=due) | {"cluster_status": table})
+    if decision.action == deadman.ON:
+        assert (status, table, due) == (printed.status(), BLOCKED, None)

@@ -1,0 +1,92 @@
+"""The frontends' own upgrade: who is first, who is due, whose migration-level counts, and what is refused."""
+
+import pytest
+
+from saltext.chef_backend import pillar as pillars
+from saltext.chef_backend.judge import server
+from saltext.chef_backend.product.version import Version
+
+OLD, NEW = Version(14, 16, 19), Version(15, 10, 12)
+SERVER = pillars.Server(NEW, pillars.Package("/x.deb", "0"), accept_license=True)
+
+
+def drained(node, version):
+    return server.Frontend(node, version, drained=True)
+
+
+def frontends(**versions):
+    """Frontends by name; a version in a list has an upgrade that begun and did not end."""
+    return [
+        server.Frontend(node, v[0] if isinstance(v, list) else v, isinstance(v, list)) for node, v in versions.items()
+    ]
+
+
+def test_the_first_by_name_migrates_the_others_follow():
+    seen = frontends(fe2=OLD, fe1=OLD, fe3=OLD)
+    assert server.due(seen, NEW) == ["fe1", "fe2", "fe3"]
+    assert server.source(seen, NEW) is None
+
+
+def test_who_runs_the_target_is_left_alone_and_gives_its_migration_level():
+    seen = frontends(fe1=OLD, fe2=NEW)
+    assert server.due(seen, NEW) == ["fe1"]
+    assert server.source(seen, NEW) == "fe2"
+
+
+@pytest.mark.parametrize("version", [OLD, NEW])
+def test_an_upgrade_that_died_half_way_goes_on_first_and_is_no_source(version):
+    seen = frontends(fe1=OLD, fe2=[version])
+    assert server.due(seen, NEW) == ["fe2", "fe1"]
+    assert server.source(seen, NEW) is None
+
+
+def test_who_lacks_nothing_but_its_clients_comes_before_all_others_and_is_a_source():
+    seen = [*frontends(fe1=OLD, fe3=[NEW]), drained("fe2", NEW)]
+    assert server.due(seen, NEW) == ["fe2", "fe3", "fe1"]
+    assert server.source(seen, NEW) == "fe2"
+
+
+def test_a_frontend_that_is_drained_or_half_upgraded_is_unfinished():
+    seen = [*frontends(fe1=OLD, fe2=NEW, fe3=[OLD]), drained("fe4", NEW), drained("fe5", OLD)]
+    assert server.unfinished(seen) == ["fe3", "fe4", "fe5"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "serving"),
+    [
+        (frontends(fe1=OLD, fe2=OLD), ["fe1", "fe2"]),  # nothing has been touched: all must be well
+        (frontends(fe1=[NEW], fe2=OLD), []),  # the database may be migrated already
+        (frontends(fe1=NEW, fe2=OLD, fe3=OLD), ["fe1"]),
+        (frontends(fe1=NEW, fe2=[NEW], fe3=NEW), ["fe1", "fe3"]),
+        ([drained("fe1", NEW), *frontends(fe2=OLD)], ["fe1"]),
+    ],
+)
+def test_who_must_serve_before_another_is_touched(seen, serving):
+    assert server.who_serves(seen, NEW) == serving
+
+
+def test_all_done():
+    assert server.due(frontends(fe1=NEW, fe2=NEW), NEW) == []
+    server.refuse(frontends(fe1=NEW, fe2=NEW), SERVER)
+
+
+def test_a_run_that_ended_half_way_is_no_mixture():
+    server.refuse(frontends(fe1=NEW, fe2=OLD), SERVER)
+
+
+@pytest.mark.parametrize(
+    ("seen", "wanted", "said"),
+    [
+        (frontends(fe1=Version(15, 11, 0), fe2=OLD), SERVER, "fe1 runs 15.11.0, which is newer than 15.10.12"),
+        (frontends(fe1=OLD, fe2=Version(12, 17, 5)), SERVER, "run different versions (fe1 14.16.19, fe2 12.17.5)"),
+        (frontends(fe1=OLD), pillars.Server(NEW, SERVER.package), "server:accept_license: true"),
+    ],
+)
+def test_refused_in_words(seen, wanted, said):
+    with pytest.raises(ValueError) as caught:
+        server.refuse(seen, wanted)
+    assert said in str(caught.value)
+
+
+def test_before_13_no_licence_is_asked_for():
+    server.refuse(frontends(fe1=Version(12, 3, 0)), pillars.Server(Version(12, 17, 5), SERVER.package))
