@@ -61,13 +61,13 @@ def abort(cluster):
         salt-run salt.cmd chef_backend_control.abort prod with_pillar=True
     """
     record, gone, views = _found(cluster, "record", "status", "due")
-    half_done = answers.half_done(views)
+    half_upgraded = answers.half_upgraded(views)
     if record and record.way == records.REPLACE:
-        half_done = []  # the node that is replaced may have broken in its upgrade
+        half_upgraded = []  # the node that is replaced may have broken in its upgrade
     if record and record.way == records.FRONTENDS:
-        half_done = __salt__["chef_server_frontends.unfinished"](cluster)
+        half_upgraded = __salt__["chef_server_frontends.unfinished"](cluster)
     ended = _ended(cluster) if record is None else None
-    return _do(cluster, record, steering.abort(record, gone, half_done, ended))
+    return _do(cluster, record, steering.abort(record, gone, half_upgraded, ended))
 
 
 def scheduled(cluster):

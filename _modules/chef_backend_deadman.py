@@ -14,6 +14,7 @@ saltext.chef_backend.attach(__file__)
 
 from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import deadman
+from saltext.chef_backend.judge.view import View
 
 JOB = "chef_backend_deadman"
 LOUD = {deadman.OFF: "FAILOVER OF {} STAYS OFF", deadman.DOWN: "{} IS DOWN"}
@@ -79,8 +80,8 @@ def check():
     record = records.Record.from_dict(found) if found else None
     decision = deadman.first_look(record, time.time())
     if decision is None:
-        view = __salt__["chef_backend_node.view"](["busy", "cluster_status", "status", "due"])
-        decision = deadman.decide(record, view)
+        view = __salt__["chef_backend_node.view"](["busy", "cluster_status", "status", "half_upgraded"])
+        decision = deadman.decide(record, View.of_answer(view))
     if decision.action == deadman.OVER:
         disarm()
     elif decision.action in LOUD:

@@ -74,10 +74,10 @@ def may_take(found, target, views):
         raise CommandExecutionError(f"{records.held_by(found, time.time())}: wait for its end")
     if found.target == target:
         return found
-    half_done = answers.half_done(views)
-    if half_done:
+    half_upgraded = answers.half_upgraded(views)
+    if half_upgraded:
         raise CommandExecutionError(
-            f"run {found.run} to {found.target} left {', '.join(half_done)} half-upgraded ({why}): "
+            f"run {found.run} to {found.target} left {', '.join(half_upgraded)} half-upgraded ({why}): "
             f"finish it first, with version {found.target} in the pillar"
         )
     return None

@@ -86,8 +86,8 @@ def view(only=None, jid=None, changes=None):
     :param only: names of the parts to ask for; all if not given.
     :param jid: orchestration that asks; if it owns the record, this is a sign of life of it.
     :param changes: fields of that record to change before anything is asked, as of ``chef_backend_record.amend``.
-    :returns: ``{"node", "record", "version", "busy", "cluster_status", "status", "due", "earlier", "unsynced",
-        "replication", "errors"}``; ``earlier``: what each node took in the run before, ``{node: seconds}``.
+    :returns: ``{"node", "record", "version", "busy", "cluster_status", "status", "half_upgraded", "earlier",
+        "unsynced", "replication", "errors"}``; ``earlier``: what each node took in the run before, ``{node: seconds}``.
 
     CLI Example:
 
@@ -103,7 +103,9 @@ def view(only=None, jid=None, changes=None):
         "busy": busy,
         "cluster_status": __salt__["chef_backend.cluster_status"],
         "status": __salt__["chef_backend.status"],
-        "due": lambda: _unfinished() or (outdated_services(answer["status"]) if answer.get("status") else None),
+        "half_upgraded": lambda: (
+            _unfinished() or (outdated_services(answer["status"]) if answer.get("status") else None)
+        ),
         "earlier": _took_before,
         "unsynced": lambda: os.path.exists(UNSYNCED),
         "replication": lambda: __salt__["chef_backend.replication"]() if _pg_leads(answer["cluster_status"]) else "",

@@ -16,6 +16,7 @@ saltext.chef_backend.attach(__file__)
 
 from saltext.chef_backend import pillar as pillars
 from saltext.chef_backend.judge import answers, downtime
+from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.product import version as versions
 from saltext.chef_backend.product.version import Version
 
@@ -229,7 +230,7 @@ def due(name, among="all", seen=None):
         return __salt__["chef_server_frontends.due"](name, first=among == "first_frontend")
     seen = seen or views(name)
     nodes = answers.due(seen, str(cluster(name).version))
-    unknown = [text for node in nodes if not seen[node].get("version") for text in seen[node]["errors"].values()]
+    unknown = [text for node in nodes if not seen[node].version for text in seen[node].errors.values()]
     if unknown:
         raise CommandExecutionError("; ".join(unknown))
     if among == "install":
@@ -309,7 +310,7 @@ def _server_pillar(server):
 
 def _views(said):
     return {
-        node: answer["value"] if answer["ok"] else {"node": node, "errors": {"answer": answer["error"]}}
+        node: View.of_answer(answer["value"]) if answer["ok"] else View.of_silence(node, answer["error"])
         for node, answer in said.items()
     }
 

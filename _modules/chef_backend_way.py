@@ -31,7 +31,7 @@ def index_created(name, seen):
         salt-run salt.cmd chef_backend_way.index_created prod '{}' with_pillar=True
     """
     settings = __salt__["chef_backend_nodes.cluster"](name)
-    if not any(ways.asks_for_index(view.get("version"), settings.version) for view in seen.values()):
+    if not any(ways.asks_for_index(view.version, settings.version) for view in seen.values()):
         return None
     try:
         node = answers.leader(seen)

@@ -53,7 +53,7 @@ def opened(name, cluster, way):
             bound = settings.timeouts.reindex if resumed.reindex else settings.timeouts.reconfigure
             __salt__["chef_server_frontends.await_rest"](cluster, resumed.frontends, bound)
         checks.nobody_at_work(views)
-        checks.in_window(settings, time.time(), resumed, answers.half_done(views))
+        checks.in_window(settings, time.time(), resumed, answers.half_upgraded(views))
         if resumed and resumed.down:  # by this run: nobody leads, and health cannot be asked for
             failover_found = resumed.failover
         else:
@@ -87,7 +87,7 @@ def opened(name, cluster, way):
         )
         ret["changes"]["run"] = {"old": None, "new": record.run}
         comment = f"resumed run {record.run}" if resumed else f"opened run {record.run}"
-        if record.failover == "off" and not record.down and not answers.half_done(views):
+        if record.failover == "off" and not record.down and not answers.half_upgraded(views):
             # the dead run's: what it had switched off for may be done, and then nothing else here switches it on
             ret["changes"].update(__salt__["chef_backend_control.restore_failover"](cluster))
             _note(cluster, failover="on")
@@ -116,7 +116,7 @@ def phase(name, cluster, mods, needed=None):
             _keep(cluster, views, record)
             ret.update(result=True, comment="nothing is due")
             return ret
-        if needed in BEGINS and not answers.half_done(views):
+        if needed in BEGINS and not answers.half_upgraded(views):
             _fits(cluster, views, record)
         leads = answers.leader_of_record(views)
         followers = [node for node in sorted(views) if node != leads]
@@ -303,13 +303,13 @@ def _node_gates(cluster, settings, node, role, turn):
     """Hold all that must be true before a node is touched; return views and record, which says whose turn it is."""
     views, record = _look(cluster, **turn)
     search = not (record and record.reindex)
-    checks.healthy(views, settings.gates.max_lag_bytes, node if views[node].get("due") else None, search)
+    checks.healthy(views, settings.gates.max_lag_bytes, node if views[node].half_upgraded else None, search)
     checks.nobody_at_work(views)
     checks.turn_of(views, str(settings.version), node, role, last=not __opts__["test"])
     if not __opts__["test"]:
         checks.failover_is(views, "off" if role == "follower" else "on")
     checks.settled(views, settings.gates.settle_seconds, search)
-    if search and not views[node].get("due"):
+    if search and not views[node].half_upgraded:
         _fits(cluster, views, record)
     return views, record
 

@@ -134,7 +134,7 @@ class TestView:
         recorded.say("psql", "130011\n")
         view = backend.call("chef_backend_node.view")
         assert view["errors"] == {}
-        assert (view["node"], view["version"], view["due"], view["record"]) == ("be1", "2.3.16", None, None)
+        assert (view["node"], view["version"], view["half_upgraded"], view["record"]) == ("be1", "2.3.16", None, None)
         assert view["cluster_status"] == recording("synthetic-be1-leads.txt").strip()
         assert view["status"] == recording("synthetic-status-just-started.txt").strip()
         assert recorded.changing == []

@@ -23,7 +23,7 @@ def fixture_left_alone(backend, recorded, recording, record):
 
 
 def test_i3_failover_is_switched_on_and_the_run_given_up(backend, recorded, left_alone):
-    assert left_alone() == {"action": "switch on", "reason": "the cluster is healthy, nothing is half-done"}
+    assert left_alone() == {"action": "switch on", "reason": "the cluster is healthy, nothing is half-upgraded"}
     assert recorded.changing == [SWITCH_ON]
     record = backend.call("chef_backend_record.read")
     assert (record["state"], record["failover"]) == ("abandoned", "on")

@@ -70,8 +70,8 @@ def test_failover_that_a_dead_run_left_off_is_switched_on_at_once(shared):
 
 
 def test_beside_a_node_that_is_half_upgraded_it_stays_off(shared):
-    half_done = {"version": DIED.target, "due": "run r1 did not finish on this node"}
-    master = Master(shared.opts, dataclasses.replace(DIED, node="be2"), half_done)
+    half_upgraded = {"version": DIED.target, "half_upgraded": "run r1 did not finish on this node"}
+    master = Master(shared.opts, dataclasses.replace(DIED, node="be2"), half_upgraded)
     done = master.opens()
     assert done["result"] is True, done["comment"]
     assert master.calls == ["await_rest", "keep", "tell"]

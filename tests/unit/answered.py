@@ -1,7 +1,8 @@
-"""What healthy backends answer to ``chef_backend_node.view``, to be changed by a test."""
+"""What healthy backends answer when they are asked for their view, to be changed by a test."""
 
 import json
 
+from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.record import Owner, Record
 from tests.unit import printed
 
@@ -30,8 +31,8 @@ def replicated(name, behind=0, address=None, **peer):
 REPLICATION = "\n".join([replicated("be2"), replicated("be3", behind=96)])
 
 
-def view(node, **changes):
-    """What a healthy backend answers."""
+def answer(node, **changes):
+    """What a healthy backend answers, before it is read."""
     short = node.partition(".")[0]
     return {
         "node": node,
@@ -40,10 +41,15 @@ def view(node, **changes):
         "record": None,
         "cluster_status": printed.cluster_status(),
         "status": printed.status(),
-        "due": None,
+        "half_upgraded": None,
         "replication": REPLICATION if short == "be1" else "",
         "errors": {},
     } | changes
+
+
+def view(node, **changes):
+    """A healthy backend's view, some of its answer changed."""
+    return View.of_answer(answer(node, **changes))
 
 
 def views(**changes):
@@ -58,7 +64,7 @@ def everywhere(answer):
 
 def silent(node):
     """What stands for a minion that did not answer."""
-    return {"node": node, "errors": {"answer": "Minion did not return"}}
+    return View.of_silence(node, "Minion did not return")
 
 
 def moved(leader):

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from saltext.chef_backend import printable
 
@@ -25,10 +27,10 @@ class Entry:
     how: str
     seconds: float | None = None  # how long it took
     comment: str | None = None  # for a person
-    data: dict = dataclasses.field(default_factory=dict)
+    data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def from_dict(cls, given):
+    def from_dict(cls, given: Any) -> "Entry":
         """Build an entry from what JSON gave back. Raises ValueError, quoting what is no entry."""
         names = {field.name for field in dataclasses.fields(cls)}
         if not isinstance(given, dict) or not set(given) <= names:
@@ -46,12 +48,12 @@ class Entry:
             raise ValueError(f"no entry of a journal: {printable.shown(given)}")
         return cls(**given)
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Return the entry as a mapping."""
         return dataclasses.asdict(self)
 
 
-def read(text):
+def read(text: str) -> tuple[list[Entry], list[str]]:
     """Read a journal's file, one entry a line.
 
     :returns: list of Entry, and list of what could not be read, one sentence each.
@@ -65,12 +67,12 @@ def read(text):
     return entries, troubles
 
 
-def changes(argv):
+def changes(argv: Sequence[str]) -> bool:
     """Whether a command of the product changes something."""
     return len(argv) > 1 and argv[1] not in READING
 
 
-def line(entry, clock):
+def line(entry: Entry, clock: Callable[[float], str]) -> str:
     """Return an entry as one line for a terminal.
 
     :param clock: function of epoch seconds that returns what a clock shows, as text.
@@ -86,6 +88,6 @@ def line(entry, clock):
     return f"{clock(entry.time)}  {entry.node:<8} {words} {WORDS[entry.how]}{seconds}{comment}"
 
 
-def order(entries):
+def order(entries: Iterable[Entry]) -> list[Entry]:
     """Sort entries by time; those of one moment stay as they were told."""
     return sorted(entries, key=lambda entry: entry.time)

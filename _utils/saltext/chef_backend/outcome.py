@@ -1,36 +1,40 @@
 """The result of a state, and the telling of a step; what all states on the nodes do alike."""
 
 import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+Result = dict[str, Any]  # of a state: name, result, changes and comment
 
 
 @contextlib.contextmanager
-def attempt(name, errors):
+def attempt(name: str, errors: tuple[type[Exception], ...]) -> Iterator[Result]:
     """Give a state its result, and make one clear failure of what its body raises; changes until then are kept.
 
     :param name: the state's name.
     :param errors: the exceptions, a tuple, whose text is the failure; any other is a mistake of ours.
     """
-    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
+    ret: Result = {"name": name, "result": False, "changes": {}, "comment": ""}
     try:
         yield ret
     except errors as err:
         ret.update(result=False, comment=str(err))
 
 
-def would(ret, comment, what, old, new):
+def would(ret: Result, comment: str, what: str, old: object, new: object) -> Result:
     """Test mode: what would be, as changes; returns the result."""
     ret.update(result=None, comment=comment, changes={what: {"old": old, "new": new}})
     return ret
 
 
-def done(ret, comment):
+def done(ret: Result, comment: str) -> Result:
     """As it is to be; returns the result."""
     ret.update(result=True, comment=comment)
     return ret
 
 
 @contextlib.contextmanager
-def told(step, tell, clock):
+def told(step: str, tell: Callable[..., object], clock: Callable[[], float]) -> Iterator[dict[str, Any]]:
     """Tell that a step begins, and how it ends and after how many seconds.
 
     The body is given a mapping, for what else is to be told at the end.
@@ -41,7 +45,7 @@ def told(step, tell, clock):
     """
     began = clock()
     tell(step, "begin")
-    how, data = "failed", {}
+    how, data = "failed", dict[str, Any]()
     try:
         yield data
         how = "end"

@@ -8,6 +8,8 @@ import itertools
 import math
 import re
 import zoneinfo
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeGuard, TypeVar
 
 from saltext.chef_backend.product.version import Version
 from saltext.chef_backend.settings import DAYS, Cluster, Gates, Hop, Package, Probe, Reactor, Server, Timeouts, Window
@@ -29,17 +31,19 @@ API = re.compile(r"https?://[A-Za-z0-9_.:\[\]-]+/[A-Za-z0-9_./-]*")
 ORGANISATION = re.compile(r"[a-z0-9][a-z0-9_-]{0,254}")
 FUNCTION = re.compile(r"[a-z][a-z0-9_]{0,63}\.[a-z][a-z0-9_]{0,63}")
 PERCENT = re.compile(r"([1-9][0-9]?|100)%")
+Fits = Callable[[object], bool]
+Numbers = TypeVar("Numbers", Gates, Timeouts)
 
 
 class ConfigError(ValueError):
     """Everything that is wrong with the pillar, one sentence each."""
 
-    def __init__(self, problems):
+    def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(self.problems))
 
 
-def at_hop(cluster, version):
+def at_hop(cluster: Cluster, version: str) -> Cluster:
     """Return a cluster's settings for one hop only: its version and package, and no hops.
 
     :param cluster: Cluster.
@@ -52,7 +56,7 @@ def at_hop(cluster, version):
     return dataclasses.replace(cluster, version=hops[version].version, package=hops[version].package, hops=())
 
 
-def cluster_names(pillar):
+def cluster_names(pillar: Any) -> list[str]:
     """Return the names of the clusters in a pillar, sorted. Raises ConfigError if there are none."""
     clusters, problems = _clusters(pillar)
     if problems:
@@ -60,7 +64,7 @@ def cluster_names(pillar):
     return sorted(clusters)
 
 
-def cluster_from_pillar(pillar, name):
+def cluster_from_pillar(pillar: Any, name: object) -> Cluster:
     """Read one cluster.
 
     :param pillar: the whole pillar, a mapping.
@@ -117,7 +121,7 @@ def cluster_from_pillar(pillar, name):
     return Cluster(name=name, **fields)
 
 
-def reactor_from_pillar(pillar):
+def reactor_from_pillar(pillar: Any) -> Reactor | None:
     """Read what events may start; None if the pillar allows none.
 
     :param pillar: the whole pillar, a mapping.
@@ -140,7 +144,7 @@ def reactor_from_pillar(pillar):
     return Reactor(tuple(names), token)
 
 
-def _clusters(pillar):
+def _clusters(pillar: Any) -> tuple[dict[str, Any], list[str]]:
     """Return the mapping of clusters and a list of what is wrong around it. Raises ConfigError if there is none."""
     root = pillar.get("chef_backend") if isinstance(pillar, dict) else None
     if not isinstance(root, dict):
@@ -168,58 +172,58 @@ def _clusters(pillar):
     return clusters, problems
 
 
-def _shown(value):
+def _shown(value: object) -> str:
     return "nothing" if value is None else repr(value)
 
 
-def _is_number(value):
+def _is_number(value: object) -> TypeGuard[int | float]:
     if isinstance(value, float):
         return math.isfinite(value)
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_batch(value):
+def _is_batch(value: object) -> bool:
     if isinstance(value, str):
         return bool(PERCENT.fullmatch(value))
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def _or_none(fits):
+def _or_none(fits: Fits) -> Fits:
     return lambda value: value is None or fits(value)
 
 
-def _fits(pattern):
+def _fits(pattern: re.Pattern[str]) -> Fits:
     return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 class _Reader:
     """Reads one mapping of the pillar and collects what is wrong with it."""
 
-    def __init__(self, data, path, problems=None):
+    def __init__(self, data: object, path: str, problems: list[str] | None = None) -> None:
         self.path = path
         self.problems = [] if problems is None else problems
         self.data = data if isinstance(data, dict) else {}
         if not isinstance(data, dict):
             self.problems.append(f"{path}: found {_shown(data)}, expected a mapping: see pillar/example.sls")
 
-    def problem(self, key, found, expected, advice):
+    def problem(self, key: str, found: Any, expected: str, advice: str) -> None:
         shown = list(found) if isinstance(found, tuple) else found
         self.problems.append(f"{self.path}:{key}: found {_shown(shown)}, expected {expected}: {advice}")
 
-    def only(self, known):
+    def only(self, known: Iterable[str]) -> None:
         for key in self.data:
             if key not in known:
                 expected = f"one of {', '.join(sorted(known))}"
                 self.problems.append(f"{self.path}:{key}: unknown key, expected {expected}: correct or remove it")
 
-    def value(self, key, default, fits, expected):
+    def value(self, key: str, default: Any, fits: Fits, expected: str) -> Any:
         found = self.data.get(key, default)
         if not fits(found):
             self.problem(key, found, expected, "correct it")
             return default
         return found
 
-    def target(self, key, required=False):
+    def target(self, key: str, required: bool = False) -> Any:
         found = self.data.get(key)
         if found is None and not required:
             return None
@@ -232,7 +236,7 @@ class _Reader:
             self.problem(key, found, "each minion once", "remove the double one")
         return tuple(found)
 
-    def version(self, key, required=True):
+    def version(self, key: str, required: bool = True) -> Any:
         found = self.data.get(key)
         if found is None and not required:
             return None
@@ -242,7 +246,7 @@ class _Reader:
             self.problem(key, found, "a version such as '2.3.16'", "give the target version, in quotes if need be")
             return None
 
-    def package(self, key):
+    def package(self, key: str) -> Any:
         found = self.data.get(key)
         if found is None:
             self.problem(key, found, "a mapping with source and sha256", "name the package and its checksum")
@@ -257,9 +261,9 @@ class _Reader:
         if sha256 != UNVERIFIED and not _fits(SHA256)(sha256):
             advice = f"run sha256sum on the package, or write {UNVERIFIED} if it is not to be checked"
             inner.problem("sha256", sha256, "64 digits of 0-9 and a-f, in quotes", advice)
-        return Package(source, sha256)
+        return Package(str(source), str(sha256))
 
-    def hops(self, key, target):
+    def hops(self, key: str, target: Version | None) -> tuple[Hop, ...]:
         found = self.data.get(key, [])
         if not isinstance(found, list):
             self.problem(key, found, "a list of mappings with version and package", "correct it, or leave it out")
@@ -276,7 +280,7 @@ class _Reader:
             self.problem(key, shown, "versions that rise, ending below the target", "put the hops in their order")
         return tuple(hops)
 
-    def server(self, key):
+    def server(self, key: str) -> Server | None:
         if self.data.get(key) is None:
             return None
         inner = _Reader(self.data[key], f"{self.path}:{key}", self.problems)
@@ -297,7 +301,7 @@ class _Reader:
             undrain=undrain,
         )
 
-    def probe(self, key, frontends):
+    def probe(self, key: str, frontends: tuple[str, ...] | str | None) -> Probe | None:
         if self.data.get(key) is None:
             return None
         inner = _Reader(self.data[key], f"{self.path}:{key}", self.problems)
@@ -317,7 +321,7 @@ class _Reader:
             inner.problem("frontend", probe.frontend, "one of the cluster's frontends", "the probe looks from there")
         return probe
 
-    def windows(self, key):
+    def windows(self, key: str) -> tuple[Window, ...]:
         found = self.data.get(key)
         if found is None:
             return ()
@@ -327,7 +331,7 @@ class _Reader:
             self.problem(key, found, "a window, or a list of windows", "name one, or leave the key out")
         return tuple(self.window(f"{key}:{number}", item) for number, item in enumerate(found))
 
-    def window(self, key, found):
+    def window(self, key: str, found: Any) -> Any:
         inner = _Reader(found, f"{self.path}:{key}", self.problems)
         if not isinstance(found, dict):
             return None
@@ -342,7 +346,7 @@ class _Reader:
         zone = inner.value("timezone", "UTC", _is_zone, "a time zone that this machine knows, such as Europe/Berlin")
         return Window(tuple(days or ()), start, end, zone)
 
-    def numbers(self, key, kind, units):
+    def numbers(self, key: str, kind: type[Numbers], units: Mapping[str, str]) -> Numbers:
         found = self.data.get(key, {})
         inner = _Reader(found, f"{self.path}:{key}", self.problems)
         names = [field.name for field in dataclasses.fields(kind)]
@@ -355,15 +359,15 @@ class _Reader:
         return kind(**values)
 
 
-def _are_names(value):
+def _are_names(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value)
 
 
-def _are_days(value):
+def _are_days(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(day in DAYS for day in value)
 
 
-def _is_zone(value):
+def _is_zone(value: object) -> bool:
     try:
         return isinstance(value, str) and bool(zoneinfo.ZoneInfo(value))
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):

@@ -6,6 +6,8 @@ file, and the same file is the cluster's lock: whoever creates it owns the run.
 
 import dataclasses
 import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 OPEN = "open"  # an orchestration owns the run
 FAILED = "failed"  # it ended before its target was reached; the same command goes on
@@ -42,8 +44,8 @@ class Record:
     target: str
     leader: str  # who led when the run was opened, or, in the way with downtime, before the first node went down
     failover_found: str
-    backends: tuple
-    frontends: tuple
+    backends: tuple[str, ...]
+    frontends: tuple[str, ...]
     owner: Owner
     opened: float
     heartbeat: float
@@ -54,15 +56,17 @@ class Record:
     turn: str | None = None  # the node whose turn it is, from before its gates until failover is switched again
     failover: str = "on"  # as this run last set it
     wish: str | None = None  # what the operator wants at the next safe point
-    finished: tuple = ()  # nodes this run upgraded, in order
+    finished: tuple[str, ...] = ()  # nodes this run upgraded, in order
     since: float | None = None  # when the turn began, by the clock of the node that this copy lies on
-    took: dict = dataclasses.field(default_factory=dict)  # {node: seconds from its gates to the next step}
+    took: Mapping[str, float] = dataclasses.field(
+        default_factory=dict
+    )  # {node: seconds from its gates to the next step}
     waits: str | None = None  # why a paused run goes on by itself: what its window said; None if a person paused it
     reindex: bool = False  # the index is too old for the target: Elasticsearch is not well before it has a new one
-    down: tuple = ()  # nodes that this run took down, in order; empty again when the cluster was seen whole
+    down: tuple[str, ...] = ()  # nodes that this run took down, in order; empty again when the cluster was seen whole
 
     @classmethod
-    def from_dict(cls, data):
+    def from_dict(cls, data: Any) -> "Record":
         """Build a record from what JSON gave back.
 
         :param data: mapping as made by :meth:`to_dict`.
@@ -84,7 +88,7 @@ class Record:
         return cls(**{**data, **lists, "owner": Owner(**data["owner"]), "lease": int(data["lease"])})
 
     @classmethod
-    def from_json(cls, text):
+    def from_json(cls, text: str) -> "Record":
         """Build a record from a file's text. Raises :class:`RecordError`, quoting what cannot be read."""
         try:
             data = json.loads(text)
@@ -92,11 +96,12 @@ class Record:
             raise RecordError(f"not JSON: {text[:80]!r}") from err
         return cls.from_dict(data)
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Return the record as plain lists, mappings, strings and numbers."""
-        return json.loads(json.dumps(dataclasses.asdict(self)))
+        plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        return plain
 
-    def amended(self, changes):
+    def amended(self, changes: Any) -> "Record":
         """Return the record with ``changes``, a mapping of fields. Raises :class:`RecordError`.
 
         When the turn passes on, what the node before took is measured, if this is its own copy and it has finished.
@@ -108,29 +113,29 @@ class Record:
             fields["since"] = fields["heartbeat"] if changes["turn"] else None
         return type(self).from_dict(fields)
 
-    def at(self, now, **changes):
+    def at(self, now: float, **changes: Any) -> "Record":
         """Return the record with ``changes`` and a heartbeat at ``now`` (epoch seconds)."""
         return dataclasses.replace(self, heartbeat=now, **changes)
 
 
-def _is_text(value):
+def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _is_time(value):
+def _is_time(value: Any) -> bool:
     # JSON knows NaN, infinity and numbers of any length; none of them is a time
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e12
 
 
-def _are_names(value):
+def _are_names(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and all(map(_is_text, value))
 
 
-def _are_durations(value):
+def _are_durations(value: Any) -> bool:
     return isinstance(value, dict) and all(map(_is_text, value)) and all(map(_is_time, value.values()))
 
 
-def _is_owner(value):
+def _is_owner(value: Any) -> bool:
     if not isinstance(value, dict) or set(value) != {field.name for field in dataclasses.fields(Owner)}:
         return False
     pid = value["pid"]
@@ -160,7 +165,7 @@ _FITS = {
 }
 
 
-def frontends_may_serve(record):
+def frontends_may_serve(record: Record) -> bool:
     """Whether no backend has been touched yet by a run that ends here, so that clients find all as it was."""
     if record.way == REPLACE:
         return False  # no frontend is taken out of service
@@ -169,17 +174,17 @@ def frontends_may_serve(record):
     return not record.down and not record.finished and (record.way == "downtime" or record.node is None)
 
 
-def may_be_left(record):
+def may_be_left(record: Record) -> bool:
     """Whether a run may be ended for good where it is: else frontends would stay out of service for ever."""
     return record.way in ("rolling", FRONTENDS, REPLACE) or frontends_may_serve(record)
 
 
-def switches_failover(record):
+def switches_failover(record: Record) -> bool:
     """Whether a run of this way switches failover; else it is left as it is found."""
     return record.way not in (FRONTENDS, REPLACE)
 
 
-def owner_is_gone(record, now, *, master, alive):
+def owner_is_gone(record: Record, now: float, *, master: str, alive: Callable[[int, float], bool]) -> str | None:
     """Tell why the owner of a record is gone, or None while it must be taken for alive.
 
     :param now: epoch seconds.
@@ -198,7 +203,7 @@ def owner_is_gone(record, now, *, master, alive):
     return None
 
 
-def held_by(record, now):
+def held_by(record: Record, now: float) -> str:
     """Say who holds a cluster: for the refusal of a second run."""
     return (
         f"run {record.run} to {record.target} holds {record.cluster}: started by master {record.owner.master} "
@@ -207,7 +212,7 @@ def held_by(record, now):
     )
 
 
-def advice(record, now):
+def advice(record: Record | None, now: float) -> str:
     """Say what to do about a run that is not under way any more; empty if it is, or if there is none.
 
     :param now: epoch seconds.
@@ -228,7 +233,7 @@ def advice(record, now):
     )
 
 
-def given_up(record):
+def given_up(record: Record) -> str:
     """Say that a run has been abandoned, and what to do."""
     return (
         f"run {record.run} was not heard of for its lease of {record.lease} s: the backends gave it up and switched "
@@ -236,7 +241,7 @@ def given_up(record):
     )
 
 
-def newest(records):
+def newest(records: Iterable[Record | None]) -> Record | None:
     """Return what several copies of a record say together, or None if there is none.
 
     The latest heartbeat counts. What may stand in one copy only counts from any copy of that run: what a node notes

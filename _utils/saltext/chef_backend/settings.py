@@ -38,7 +38,7 @@ class Hop:
 class Window:
     """When a run may be at work: by the clock on the wall of a time zone, within one day."""
 
-    days: tuple
+    days: tuple[str, ...]
     start: str
     end: str
     timezone: str
@@ -87,7 +87,7 @@ class Timeouts:
 class Reactor:
     """Which clusters an event may upgrade, to their target, and the checksum of the token that it must carry."""
 
-    clusters: tuple
+    clusters: tuple[str, ...]
     token_sha256: str
 
 
@@ -96,29 +96,29 @@ class Cluster:
     """The settings of one cluster."""
 
     name: str
-    backends: tuple | str  # minion ids, or a compound target
+    backends: tuple[str, ...] | str  # minion ids, or a compound target
     version: Version
     package: Package
-    frontends: tuple | str | None = None
+    frontends: tuple[str, ...] | str | None = None
     frontend_batch: int | str = 1
     frontend_api: str = "http://127.0.0.1/_status"
     frontend_least_version: Version | None = None  # which one a backend needs is not documented: the site says it
     server: Server | None = None
     reindex_organisation: str | None = None  # the first to be re-indexed, and searched, before all are
-    hops: tuple = ()
+    hops: tuple[Hop, ...] = ()
     backup: bool = True
-    window: tuple = ()  # of Window; at any time, if there is none
+    window: tuple[Window, ...] = ()  # at any time, if there is none
     estimate_seconds: int | float = 1800  # a node's upgrade, with its gates and its rejoin, until one was measured
     probe: Probe | None = None
     gates: Gates = Gates()
     timeouts: Timeouts = Timeouts()
 
     @property
-    def stops(self):
+    def stops(self) -> tuple[Version, ...]:
         """The versions on the way, in their order; the last is the target."""
         return (*(hop.version for hop in self.hops), self.version)
 
-    def batch_size(self, count):
+    def batch_size(self, count: int) -> int:
         """Return how many of ``count`` frontends are touched at once; at least one."""
         if isinstance(self.frontend_batch, str):
             return max(1, count * int(self.frontend_batch.rstrip("%")) // 100)

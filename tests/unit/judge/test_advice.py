@@ -6,7 +6,7 @@ import pytest
 
 from saltext.chef_backend.judge import advice
 from tests.unit import printed
-from tests.unit.answered import RECORD, everywhere, silent, view, views
+from tests.unit.answered import RECORD, REPLICATION, everywhere, silent, views
 
 NOBODY_LEADS = printed.cluster_status(
     tuple(printed.Member(name, role="waiting_for_leader", pg="down", following="-") for name in printed.NODES)
@@ -91,12 +91,12 @@ def test_a_sync_that_failed():
 def test_a_sync_that_failed_as_the_node_itself_tells():
     (said,) = advise(views(be3={"unsynced": True}))
     assert said.startswith("the sync of be3 failed and left leaderl/data/unsynced there.")
-    only_be2 = view("be1")["replication"].splitlines()[0]
+    only_be2 = REPLICATION.splitlines()[0]
     assert advise(views(be1={"replication": only_be2}, be3={"unsynced": True})) == [said], "said once"
 
 
 def test_a_follower_whose_wal_is_gone():
-    only_be2 = view("be1")["replication"].splitlines()[0]
+    only_be2 = REPLICATION.splitlines()[0]
     (said,) = advise(views(be1={"replication": only_be2}))
     assert said.startswith("be3 does not replicate from be1. If /var/log/chef-backend/postgresql/*/current there says")
     assert "requested WAL segment ... has already been removed" in said and "--force-basebackup 10.0.0.1" in said
@@ -104,7 +104,9 @@ def test_a_follower_whose_wal_is_gone():
 
 @pytest.mark.parametrize("record", [None, dataclasses.replace(RECORD, state="failed")])
 def test_a_node_that_is_half_upgraded(record):
-    seen = views(be3={"due": "etcd started before 2.3.16 was installed"}, **everywhere_but("be3", cluster_status=OFF))
+    seen = views(
+        be3={"half_upgraded": "etcd started before 2.3.16 was installed"}, **everywhere_but("be3", cluster_status=OFF)
+    )
     (said,) = advise(seen, record, "gone" if record else None)
     assert said.startswith("be3 is half-upgraded: the upgrade with ")
     assert ("version 2.3.16 in the pillar" if record else "the version that is installed there") in said

@@ -18,7 +18,7 @@ BLOCKED = printed.cluster_status(tuple(printed.Member(**{**vars(node), "blocked"
 
 def left(**changes):
     """What a node sees after its run has gone: failover off, all healthy."""
-    return view("be2", cluster_status=BLOCKED, **changes)
+    return view("be2", **{"cluster_status": BLOCKED, **changes})
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,11 @@ def test_i3_failover_comes_on_where_all_is_healthy():
     ("changes", "action", "said"),
     [
         ({"busy": ["chef-backend-ctl upgrade"]}, deadman.REST, "at work here: chef-backend-ctl upgrade"),
-        ({"due": "leaderl started before"}, deadman.OFF, "half-upgraded (leaderl started before): run the same"),
+        (
+            {"half_upgraded": "leaderl started before"},
+            deadman.OFF,
+            "half-upgraded (leaderl started before): run the same",
+        ),
         ({"status": printed.status(printed.cells(postgresql="leader: 1; synced: 1"))}, deadman.OFF, "synced: 1"),
         ({"status": printed.status(down=("etcd",))}, deadman.OFF, "etcd down"),
         ({"status": "Traceback"}, deadman.OFF, "Traceback"),
@@ -62,7 +66,7 @@ def test_i3_failover_comes_on_where_all_is_healthy():
     ],
 )
 def test_i3_otherwise_it_stays_off_and_the_reason_is_told(changes, action, said):
-    decision = deadman.decide(SILENT, left() | changes)
+    decision = deadman.decide(SILENT, left(**changes))
     assert decision.action == action
     assert said in decision.reason
 
@@ -81,7 +85,7 @@ def test_i3_otherwise_it_stays_off_and_the_reason_is_told(changes, action, said)
     ],
 )
 def test_i3_the_node_that_was_in_its_upgrade_decides_for_the_others(changes, action, said):
-    decision = deadman.decide(dataclasses.replace(SILENT, turn="be3"), left() | changes)
+    decision = deadman.decide(dataclasses.replace(SILENT, turn="be3"), left(**changes))
     assert decision.action == action
     assert said in decision.reason
 
@@ -103,9 +107,9 @@ def test_in_a_reindex_elasticsearch_does_not_keep_failover_off():
 @given(
     status=st.text(max_size=200) | st.just(printed.status()),
     table=st.text(max_size=200) | st.just(BLOCKED),
-    due=st.none() | st.just("half-done"),
+    half=st.none() | st.just("half-upgraded"),
 )
-def test_nothing_but_a_readable_healthy_cluster_switches_it_on(status, table, due):
-    decision = deadman.decide(SILENT, left(status=status, due=due) | {"cluster_status": table})
+def test_nothing_but_a_readable_healthy_cluster_switches_it_on(status, table, half):
+    decision = deadman.decide(SILENT, left(status=status, half_upgraded=half, cluster_status=table))
     if decision.action == deadman.ON:
-        assert (status, table, due) == (printed.status(), BLOCKED, None)
+        assert (status, table, half) == (printed.status(), BLOCKED, None)

@@ -56,7 +56,7 @@ def test_an_elasticsearch_that_refuses_its_index_need_not_settle_before_it_has_a
     gates.settled(seen, 10, search=False)
 
 
-def test_a_half_done_node_is_tolerated_where_it_is_resumed():
+def test_a_half_upgraded_node_is_tolerated_where_it_is_resumed():
     gates.healthy(views(be2={"status": printed.status(down=["etcd"])}), 1024, "be2")
 
 

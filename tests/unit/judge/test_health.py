@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from saltext.chef_backend.judge import health
+from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.product.cluster_status import ClusterStatus
 from saltext.chef_backend.product.reading import ParseError
 from saltext.chef_backend.product.status import Status
@@ -17,7 +18,7 @@ def view(node, members=printed.MEMBERS, lag=None, **services):
     """What one node answers; the leader knows how far its followers are behind."""
     led = any(member.name == node and member.pg == "leader" for member in members)
     followers = {member.name: 0 for member in members if member.name != node} if led else {}
-    return health.View(
+    return View(
         node=node,
         cluster=ClusterStatus.from_table(printed.cluster_status(members)),
         status=Status.from_text(printed.status(**services)),
@@ -245,7 +246,7 @@ def test_a_node_of_another_cluster():
 
 @pytest.mark.parametrize("missing", printed.NODES)
 def test_a_node_that_does_not_answer(missing):
-    silent = health.View(missing, error="the minion did not return within 15 s")
+    silent = View.of_silence(missing, "the minion did not return within 15 s")
     told = said(health.judge_cluster(views(**{missing: silent}), BOUNDS))
     assert f"{missing} could not be judged: the minion did not return within 15 s" in told
     left = {node: view(node) for node in printed.NODES if node != missing}
@@ -279,15 +280,15 @@ FEW = {
 }
 
 
-def half_done(node, role="waiting_for_leader", **changes):
+def half_upgraded(node, role="waiting_for_leader", **changes):
     """A follower is half-way through: what the others see, and what it says itself."""
     members = printed.changed(node, role=role, pg="", es="")
     seen = {other: view(other, members, cells=printed.cells(**FEW)) for other in printed.NODES if other != node}
-    return seen | {node: health.View(node, error="chef-backend-ctl status: exit status 1")} | changes
+    return seen | {node: View.of_silence(node, "chef-backend-ctl status: exit status 1")} | changes
 
 
-def test_a_half_done_follower_is_tolerated_and_told():
-    seen = half_done("be3")
+def test_a_half_upgraded_follower_is_tolerated_and_told():
+    seen = half_upgraded("be3")
     assert not health.judge_cluster(seen, BOUNDS).healthy
     verdict = health.judge_cluster(seen, BOUNDS, except_node="be3")
     assert verdict.healthy
@@ -298,21 +299,21 @@ def test_a_half_done_follower_is_tolerated_and_told():
     assert "be2 has elasticsearch with nodes online: 2/3 (expected 3/3)" in told
 
 
-def test_a_half_done_follower_that_nobody_lists():
+def test_a_half_upgraded_follower_that_nobody_lists():
     left = [member for member in printed.MEMBERS if member.name != "be3"]
     seen = {node: view(node, left, cells=printed.cells(**FEW)) for node in ("be1", "be2")}
-    assert health.judge_cluster(seen | {"be3": health.View("be3", error="x")}, BOUNDS, except_node="be3").healthy
+    assert health.judge_cluster(seen | {"be3": View.of_silence("be3", "x")}, BOUNDS, except_node="be3").healthy
 
 
 def test_only_the_named_node_is_tolerated():
-    assert not health.judge_cluster(half_done("be3"), BOUNDS, except_node="be2").healthy
-    assert not health.judge_cluster(half_done("be3"), BOUNDS, except_node="be9").healthy
+    assert not health.judge_cluster(half_upgraded("be3"), BOUNDS, except_node="be2").healthy
+    assert not health.judge_cluster(half_upgraded("be3"), BOUNDS, except_node="be9").healthy
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"be2": health.View("be2", error="no answer")}, "be2 could not be judged: no answer"),
+        ({"be2": View.of_silence("be2", "no answer")}, "be2 could not be judged: no answer"),
         ({"be2": view("be2", down=["leaderl"])}, "be2 has leaderl down"),
         ({"be1": view("be1", lag={"be2": 60_000_000})}, "be2 is 60000000 bytes behind the leader"),
         ({"be1": view("be1", lag={"be3": 0})}, "the cluster shows replication to 0 followers (expected 1)"),
@@ -328,18 +329,18 @@ def test_only_the_named_node_is_tolerated():
         ({"be1": view("be1", printed.changed("be2", role="promoting"))}, "be2 is promoting"),
     ],
 )
-def test_beside_a_half_done_node_the_others_must_be_well(changes, told):
-    assert told in said(health.judge_cluster(half_done("be3", **changes), BOUNDS, except_node="be3"))
+def test_beside_a_half_upgraded_node_the_others_must_be_well(changes, told):
+    assert told in said(health.judge_cluster(half_upgraded("be3", **changes), BOUNDS, except_node="be3"))
 
 
-def test_a_half_done_node_that_claims_to_lead_too_is_not_tolerated():
-    seen = half_done("be3", role="leader")
+def test_a_half_upgraded_node_that_claims_to_lead_too_is_not_tolerated():
+    seen = half_upgraded("be3", role="leader")
     assert "no single leader" in said(health.judge_cluster(seen, BOUNDS, except_node="be3"))
 
 
-def test_a_half_done_leader_that_still_leads_is_tolerated():
+def test_a_half_upgraded_leader_that_still_leads_is_tolerated():
     """Its package is installed, its `upgrade --failover` ended before it began: all others are well."""
-    ill = health.View("be1", view("be1").cluster, view("be1", down=["epmd"]).status, "2.3.16", view("be1").lag)
+    ill = dataclasses.replace(view("be1", down=["epmd"]), version="2.3.16")
     seen = views(be1=ill)
     assert not health.judge_cluster(seen, BOUNDS).healthy
     verdict = health.judge_cluster(seen, BOUNDS, except_node="be1")
@@ -347,7 +348,7 @@ def test_a_half_done_leader_that_still_leads_is_tolerated():
     assert [reason.node for reason in verdict.tolerated] == ["be1"]
 
 
-def test_a_half_done_leader_excuses_no_missing_follower():
+def test_a_half_upgraded_leader_excuses_no_missing_follower():
     seen = views(be2=view("be2", cells=printed.cells(postgresql="leader: 1; offline: 1; syncing: 0; synced: 1")))
     told = said(health.judge_cluster(seen, BOUNDS, except_node="be1"))
     assert "be2 has postgresql with synced: 1 (expected 2)" in told
@@ -366,7 +367,7 @@ def test_elasticsearch_need_not_be_well_between_an_upgrade_and_its_reindex():
     assert health.judge(cluster, status, search=False).healthy
     worse = Status.from_text(printed.status(down=["elasticsearch", "etcd"]))
     assert [reason.service for reason in health.judge(cluster, worse, search=False).reasons] == ["etcd"]
-    views = {node: health.View(node, cluster, status, "3.1.1", {}) for node in printed.NODES}
+    views = {node: View(node, cluster=cluster, status=status, version="3.1.1") for node in printed.NODES}
     views["be1"] = dataclasses.replace(views["be1"], lag={"be2": 0, "be3": 0})
     assert not health.judge_cluster(views, health.Bounds()).healthy
     assert health.judge_cluster(views, health.Bounds(search=False)).healthy

@@ -97,7 +97,7 @@ def test_scheduled(record, gone, outside, due, ended, action, ok, said):
 
 
 @pytest.mark.parametrize(
-    ("record", "gone", "half_done", "action", "ok", "said"),
+    ("record", "gone", "half_upgraded", "action", "ok", "said"),
     [
         (run(way="replace_node", target="replace be3"), GONE, [], steering.CLOSE, True, "is aborted"),
         (None, None, [], steering.NOTHING, False, "no run is open: nothing to abort"),
@@ -121,8 +121,8 @@ def test_scheduled(record, gone, outside, due, ended, action, ok, said):
         (run(state=records.PAUSED), "the run ended as paused", [], steering.CLOSE, True, "is aborted"),
     ],
 )
-def test_abort(record, gone, half_done, action, ok, said):
-    answer = steering.abort(record, gone, half_done)
+def test_abort(record, gone, half_upgraded, action, ok, said):
+    answer = steering.abort(record, gone, half_upgraded)
     assert (answer.action, answer.ok) == (action, ok)
     assert said in answer.text
     assert answer.wish == (records.ABORT if action == steering.WISH else None)

@@ -15,6 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from saltext.chef_backend.judge import health
+from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.product import etcd, haproxy, runit
 from saltext.chef_backend.product.cluster_status import ClusterStatus
 from saltext.chef_backend.product.manifest import parse_manifest, parse_manifest_txt
@@ -238,12 +239,10 @@ def test_any_json_is_read_or_refused(data):
 # the three views together
 
 ILLS = {
-    "no answer": lambda view: health.View(view.node, error="no answer"),
+    "no answer": lambda view: View.of_silence(view.node, "no answer"),
     "no cluster-status": lambda view: dataclasses.replace(view, cluster=None),
     "no status": lambda view: dataclasses.replace(view, status=None),
-    "service down": lambda view: dataclasses.replace(
-        view, status=Status.from_text(printed.status(down=["etcd"]))
-    ),
+    "service down": lambda view: dataclasses.replace(view, status=Status.from_text(printed.status(down=["etcd"]))),
     "other leader": lambda view: dataclasses.replace(
         view,
         cluster=ClusterStatus.from_table(
@@ -268,7 +267,7 @@ def healthy_views():
     cluster = ClusterStatus.from_table(printed.cluster_status())
     status = Status.from_text(printed.status())
     lags = {"be1": {"be2": 0, "be3": 0}, "be2": {}, "be3": {}}
-    return {node: health.View(node, cluster, status, "2.2.0", lags[node]) for node in printed.NODES}
+    return {node: View(node, cluster=cluster, status=status, version="2.2.0", lag=lags[node]) for node in printed.NODES}
 
 
 @given(

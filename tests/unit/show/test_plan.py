@@ -66,7 +66,7 @@ def test_nodes_are_found_whether_their_minions_have_a_domain_or_not():
 
 
 def test_a_half_done_upgrade_is_due_although_the_version_is_the_target():
-    rows = plans.node_rows(views(be2={"version": "2.3.16", "due": "etcd started before"}), "2.3.16")
+    rows = plans.node_rows(views(be2={"version": "2.3.16", "half_upgraded": "etcd started before"}), "2.3.16")
     assert rows[1]["due"] == "etcd started before"
 
 
@@ -287,7 +287,7 @@ def test_failover_is_on_at_the_end_the_leader_is_last_and_no_refused_way_is_call
         len(switches) // 2
     )
     assert leads not in planned["order"][:-1]
-    assert set(planned["order"]) == {node for node in printed.NODES if seen[node]["version"] != target}
+    assert set(planned["order"]) == {node for node in printed.NODES if seen[node].version != target}
     upgraded = [node for node, command in planned["commands"] if command.startswith("chef-backend-ctl upgrade")]
     assert upgraded == ([] if planned["way"] == "refused" else planned["order"])
     goal = Version.from_text(target)

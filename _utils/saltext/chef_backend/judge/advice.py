@@ -5,21 +5,24 @@ Nothing here is done by this extension. The situations are those of the product'
 """
 
 from saltext.chef_backend.judge import answers, health
-from saltext.chef_backend.product.status import Status
+from saltext.chef_backend.judge.answers import Views
+from saltext.chef_backend.judge.view import View
+from saltext.chef_backend.product.cluster_status import ClusterStatus, Node
+from saltext.chef_backend.record import Record
 
 MAJORITY = health.MEMBERS // 2 + 1  # of etcd: with fewer nodes nobody can lead
 
 
-def advise(views, record, gone):
+def advise(views: Views, record: Record | None, gone: str | None) -> list[str]:
     """Return what to do about what is seen, one sentence each; an empty list for a cluster that needs nobody.
 
-    :param views: ``{minion: view}`` of all backends.
-    :param record: ``chef_backend_record.Record`` that they hold, or None.
+    :param views: of all backends.
+    :param record: that they hold, or None.
     :param gone: why nobody drives its run any more, or None while somebody does.
     """
     if record is not None and (record.down or gone is None):
         return []  # a run is at it, or its own advice says how it goes on
-    silent = sorted(node for node, view in views.items() if "answer" in view["errors"])
+    silent = sorted(node for node, view in views.items() if view.silent)
     if len(views) - len(silent) < MAJORITY:
         return [*_without_quorum(views, silent), *_half_upgraded(views, record)]
     return [
@@ -33,7 +36,7 @@ def advise(views, record, gone):
     ]
 
 
-def _without_quorum(views, silent):
+def _without_quorum(views: Views, silent: list[str]) -> list[str]:
     alive = sorted(set(views) - set(silent))
     gone = " and ".join(map(answers.node_name, silent))
     said = f"{gone} do not answer: if they are down, etcd has no quorum and nobody leads. Bring one of them back"
@@ -48,7 +51,7 @@ def _without_quorum(views, silent):
     ]
 
 
-def _one_is_silent(views, node):
+def _one_is_silent(views: Views, node: str) -> str:
     name, leads = answers.node_name(node), _leader(views)
     said = f"{name} does not answer: look at its host and its minion"
     if leads is None or leads.name == name:
@@ -61,7 +64,7 @@ def _one_is_silent(views, node):
     )
 
 
-def _without_leaderl(views):
+def _without_leaderl(views: Views) -> list[str]:
     names = [answers.node_name(node) for node, view in sorted(views.items()) if _leaderl_is_down(view)]
     if not names:
         return []
@@ -71,19 +74,19 @@ def _without_leaderl(views):
     ]
 
 
-def _leaderl_is_down(view):
+def _leaderl_is_down(view: View) -> bool:
     try:
-        return Status.from_text(view.get("status") or "").service("leaderl").state != "running"
-    except (ValueError, KeyError):
-        return False  # the verdict says what cannot be read
+        return view.status is not None and view.status.service("leaderl").state != "running"
+    except KeyError:
+        return False  # the verdict says what is missing
 
 
-def _without_leader(views, record, silent):
+def _without_leader(views: Views, record: Record | None, silent: list[str]) -> list[str]:
     seen = _seen(views)
     if not seen or any(cluster.leaders for cluster in seen):
         return []
     led = [answers.node_name(record.leader)] if record and record.leader not in silent else []
-    if led:
+    if record and led:
         best = f"{led[0]} led when run {record.run} was opened"
     else:
         fit = sorted({node.name for cluster in seen for node in cluster.nodes if node.eligible})
@@ -95,29 +98,26 @@ def _without_leader(views, record, silent):
     ]
 
 
-def _unsynced(views):
+def _unsynced(views: Views) -> list[str]:
     return [
         f"the sync of {name} failed and left leaderl/data/unsynced there. {_base_backup(views, name)}"
         for name in sorted(_partially_synced(views))
     ]
 
 
-def _not_replicating(views):
+def _not_replicating(views: Views) -> list[str]:
     leads = _leader(views)
     if leads is None:
         return []
-    lags = {}
-    for view in views.values():
-        try:
-            lags |= answers.lag(view.get("replication"))
-        except ValueError:
-            return []  # the verdict says what cannot be read
-    silent = {answers.node_name(node) for node, view in views.items() if "answer" in view["errors"]}
+    if any("replication" in view.errors for view in views.values()):
+        return []  # the verdict says what cannot be read
+    lags = {follower for view in views.values() for follower in view.lag}
+    silent = {answers.node_name(node) for node, view in views.items() if view.silent}
     told_otherwise = {leads.name, *silent, *_partially_synced(views)}
     late = [
         node
         for node in _newest(views).nodes
-        if node.name not in told_otherwise and not {node.name, node.guid, node.ip} & set(lags)
+        if node.name not in told_otherwise and not {node.name, node.guid, node.ip} & lags
     ]
     return [
         f"{node.name} does not replicate from {leads.name}. If /var/log/chef-backend/postgresql/*/current there says "
@@ -126,22 +126,22 @@ def _not_replicating(views):
     ]
 
 
-def _partially_synced(views):
+def _partially_synced(views: Views) -> set[str]:
     """The nodes that say so themselves, or are shown so."""
     shown = {node.name for cluster in _seen(views) for node in cluster.nodes if node.partially_synced}
-    return shown | {answers.node_name(node) for node, view in views.items() if view.get("unsynced")}
+    return shown | {answers.node_name(node) for node, view in views.items() if view.unsynced}
 
 
-def _half_upgraded(views, record):
-    nodes = ", ".join(map(answers.node_name, answers.half_done(views)))
+def _half_upgraded(views: Views, record: Record | None) -> list[str]:
+    nodes = ", ".join(map(answers.node_name, answers.half_upgraded(views)))
     if not nodes:
         return []
     target = f"version {record.target} in the pillar" if record else "the version that is installed there"
     return [f"{nodes} is half-upgraded: the upgrade with {target} goes on with it; until then nothing else is begun"]
 
 
-def _failover(views, record):
-    if answers.failover(views) not in ("off", "mixed") or answers.half_done(views):
+def _failover(views: Views, record: Record | None) -> list[str]:
+    if answers.failover(views) not in ("off", "mixed") or answers.half_upgraded(views):
         return []
     if record is None:
         who = "no run explains it: find out who switched it off, then"
@@ -150,7 +150,7 @@ def _failover(views, record):
     return [f"failover is off and {who} 'chef-backend-ctl set-cluster-failover on' on a backend"]
 
 
-def _base_backup(views, name):
+def _base_backup(views: Views, name: str) -> str:
     leads = _leader(views)
     address = leads.ip if leads else "LEADER_IP"
     return (
@@ -160,33 +160,27 @@ def _base_backup(views, name):
     )
 
 
-def _seen(views):
+def _seen(views: Views) -> list[ClusterStatus]:
     """The cluster-status of every node that shows one."""
-    found = []
-    for view in views.values():
-        try:
-            found.append(answers.cluster_of(view))
-        except ValueError:
-            continue
-    return found
+    return [view.cluster for view in views.values() if view.cluster is not None]
 
 
-def _newest(views):
+def _newest(views: Views) -> ClusterStatus:
     """The cluster-status that shows the most nodes."""
     return max(_seen(views), key=lambda cluster: len(cluster.nodes))
 
 
-def _leader(views):
+def _leader(views: Views) -> Node | None:
     """The one node that leads in the eyes of all, or None."""
     found = {(node.name, node.ip): node for cluster in _seen(views) for node in cluster.leaders if node.leads}
     return next(iter(found.values())) if len(found) == 1 else None
 
 
-def _secrets(name):
+def _secrets(name: str) -> str:
     """What SECRETS is: a node that is empty, or was cleansed, has none of its own."""
     return f"SECRETS is a copy of {name}'s /etc/chef-backend/chef-backend-secrets.json, put elsewhere on that node"
 
 
-def _address(views, name):
+def _address(views: Views, name: str) -> str:
     shown = {node.name: node.ip for cluster in _seen(views) for node in cluster.nodes}
     return shown.get(name, f"{name}'s address")

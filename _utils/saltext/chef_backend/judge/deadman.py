@@ -2,14 +2,15 @@
 
 Failover that stays off is an outage at the next crash of the leader; failover that comes on beside a node in its
 upgrade may lose writes. So a node acts only when its run has been silent for its lease, when nothing is at work and
-nothing half-done, and when it sees a wholly healthy cluster. In doubt failover stays off, and the node says why.
+nothing half-upgraded, and when it sees a wholly healthy cluster. In doubt failover stays off, and the node says why.
 """
 
 import dataclasses
 
 from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import answers, health
-from saltext.chef_backend.product.status import Status
+from saltext.chef_backend.judge.view import View
+from saltext.chef_backend.record import Record
 
 REST = "rest"  # nothing to do now; look again later
 OVER = "over"  # nothing to do any more
@@ -26,10 +27,10 @@ class Decision:
     reason: str
 
 
-def first_look(record, now):
+def first_look(record: Record | None, now: float) -> Decision | None:
     """Decide from the record alone; None if the cluster has to be asked.
 
-    :param record: ``chef_backend_record.Record`` of this node, or None.
+    :param record: this node's copy, or None.
     :param now: epoch seconds, of the same clock that set the heartbeat.
     """
     if record is None:
@@ -46,31 +47,31 @@ def first_look(record, now):
     return None
 
 
-def decide(record, view):
+def decide(record: Record, view: View) -> Decision:
     """Decide from what this node sees.
 
-    :param record: ``chef_backend_record.Record`` for which :func:`first_look` returned None.
-    :param view: as of ``chef_backend_node.view``, with ``busy``, ``due``, ``cluster_status`` and ``status``.
+    :param record: one for which :func:`first_look` returned None.
+    :param view: of this node, with ``busy``, ``half_upgraded``, ``cluster`` and ``status``.
     """
-    if view.get("busy"):
-        return Decision(REST, f"at work here: {'; '.join(view['busy'])}")
-    if view["errors"]:
-        return Decision(OFF, "; ".join(f"{what}: {why}" for what, why in sorted(view["errors"].items())))
+    if view.busy:
+        return Decision(REST, f"at work here: {'; '.join(view.busy)}")
+    if view.errors:
+        return Decision(OFF, "; ".join(f"{what}: {why}" for what, why in sorted(view.errors.items())))
     try:
-        cluster, status = answers.cluster_of(view), Status.from_text(view["status"])
+        cluster = answers.cluster_of(view)
     except ValueError as err:
         return Decision(OFF, str(err))
-    verdict = health.judge(cluster, status, view["node"], search=not record.reindex)
+    verdict = health.judge(cluster, view.status, view.node, search=not record.reindex)
     others = f"{record.turn} was in its upgrade when run {record.run} fell silent: it has to decide"
-    another = record.turn not in (None, view["node"])
+    another = record.turn not in (None, view.node)
     if cluster.failover == "on":
         if another and not verdict.healthy:
             return Decision(REST, f"failover is on already; {others}")
         return Decision(ON, "failover is on already")
     if another:
         return Decision(OFF, others)
-    if view["due"]:
-        return Decision(OFF, f"this node is half-upgraded ({view['due']}): run the same command again")
+    if view.half_upgraded:
+        return Decision(OFF, f"this node is half-upgraded ({view.half_upgraded}): run the same command again")
     if not verdict.healthy:
         return Decision(OFF, "; ".join(str(reason) for reason in verdict.reasons))
-    return Decision(ON, "the cluster is healthy, nothing is half-done")
+    return Decision(ON, "the cluster is healthy, nothing is half-upgraded")

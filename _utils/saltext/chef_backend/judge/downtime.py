@@ -5,38 +5,33 @@ last, and who it is stands in the record alone.
 """
 
 from saltext.chef_backend.judge import answers
-from saltext.chef_backend.product.reading import ParseError
-from saltext.chef_backend.product.status import Status
+from saltext.chef_backend.judge.answers import Views
+from saltext.chef_backend.judge.view import View
+from saltext.chef_backend.record import Record
 
 
-def is_down(view):
+def is_down(view: View) -> bool:
     """Whether no service of a backend runs. Raises ValueError, naming the node, if its ``status`` cannot be read."""
     return not running(view)
 
 
-def running(view):
+def running(view: View) -> tuple[str, ...]:
     """Return the names of a backend's services that run. Raises ValueError if its ``status`` cannot be read."""
-    why = view["errors"].get("answer") or view["errors"].get("status")
-    if why:
-        raise ValueError(f"{view['node']}: {why}")
-    try:
-        return Status.from_text(view.get("status") or "").running
-    except ParseError as err:
-        raise ValueError(f"{view['node']}: {err}") from err
+    return answers.status_of(view).running
 
 
-def to_install(views, target):
+def to_install(views: Views, target: str) -> list[str]:
     """Return the backends on which the target is not installed yet, by name."""
-    return sorted(node for node, view in views.items() if view.get("version") != target)
+    return sorted(node for node, view in views.items() if view.version != target)
 
 
-def to_take_down(views, record, leader):
+def to_take_down(views: Views, record: Record | None, leader: str) -> list[str]:
     """Return the backends that have to go down, the leader of record first.
 
     A node that went down and runs again, because it was switched off and on, goes down once more; not so if it is
     inside its upgrade already.
 
-    :param record: ``chef_backend_record.Record`` of the run, or None before it is opened.
+    :param record: of the run, or None before it is opened.
     :param leader: who led when the cluster was last whole.
     """
     gone = record.down if record else ()
@@ -49,13 +44,13 @@ def to_take_down(views, record, leader):
     ]
 
 
-def to_upgrade(views, record, leader):
+def to_upgrade(views: Views, record: Record | None, leader: str) -> list[str]:
     """Return the backends whose upgrade has not ended in this run, the leader of record last."""
     order = [*sorted(node for node in views if node != leader), leader]
     return [node for node in order if not _finished(node, record)]
 
 
-def may_go_first(views, node):
+def may_go_first(views: Views, node: str) -> None:
     """The node leads now, as every backend sees it: it is the first to go down. Raises ValueError."""
     leads = answers.leader(views)
     if leads != node:
@@ -64,20 +59,20 @@ def may_go_first(views, node):
         )
 
 
-def leader_is_known(views, leader):
+def leader_is_known(views: Views, leader: str) -> None:
     """Every backend has noted who led, before the first goes down. Raises ValueError naming those that have not."""
-    without = [node for node, view in sorted(views.items()) if ((view.get("record") or {}).get("leader")) != leader]
+    without = [node for node, view in sorted(views.items()) if not view.record or view.record.leader != leader]
     if without:
         raise ValueError(f"{', '.join(without)} has not noted that {leader} leads: nothing is taken down")
 
 
-def may_go_next(views, record, node):
+def may_go_next(views: Views, record: Record, node: str) -> None:
     """The leader of record is down already: now its followers may go, and it has the newest data. Raises ValueError."""
     if node != record.leader and not is_down(views[record.leader]):
         raise ValueError(f"{record.leader} led and is not down ({_shown(views[record.leader])}): it goes down first")
 
 
-def may_come_up(views, record, target, node):
+def may_come_up(views: Views, record: Record, target: str, node: str) -> None:
     """Every backend has the target installed and is down or upgraded, and the leader of record comes last.
 
     :raises ValueError: which node is not so far.
@@ -92,11 +87,10 @@ def may_come_up(views, record, target, node):
         raise ValueError(f"{node} led, it comes up last, but {', '.join(behind)} is not upgraded yet")
 
 
-def advice(views, record):
+def advice(views: Views, record: Record | None) -> str:
     """Say what to do about a cluster that a run has taken down; empty if this run has not.
 
-    :param views: ``{node: view}`` with ``status`` and ``cluster_status``.
-    :param record: ``chef_backend_record.Record``, or None.
+    :param views: with ``status`` and ``cluster``.
     """
     if record is None or not record.down:
         return ""
@@ -119,9 +113,9 @@ def advice(views, record):
     return f"run {record.run} is not verified yet: the same command goes on from there"
 
 
-def _finished(node, record):
-    return bool(record) and node in record.finished
+def _finished(node: str, record: Record | None) -> bool:
+    return record is not None and node in record.finished
 
 
-def _shown(view):
+def _shown(view: View) -> str:
     return f"{', '.join(running(view))} runs"

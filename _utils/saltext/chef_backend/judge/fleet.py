@@ -5,6 +5,8 @@ have failed nothing more is begun anywhere.
 """
 
 import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from saltext.chef_backend import pillar as pillars
 
@@ -17,7 +19,7 @@ class Group:
     """Clusters that are upgraded together."""
 
     name: str
-    clusters: tuple
+    clusters: tuple[str, ...]
     at_once: int = 1
     may_fail: int = 0  # percent of its clusters
 
@@ -26,16 +28,16 @@ class Group:
 class Decision:
     """Which clusters begin now; whether there is nothing more to wait for, and why nothing more is begun."""
 
-    start: tuple = ()
+    start: tuple[str, ...] = ()
     over: bool = False
     stopped: str = ""
 
 
-def from_pillar(pillar):
+def from_pillar(pillar: Mapping[str, Any]) -> tuple[Group, ...]:
     """Read the groups.
 
-    :param pillar: the whole pillar, a mapping.
-    :returns: tuple of Group, in their order.
+    :param pillar: the whole pillar.
+    :returns: the groups in their order.
     :raises ConfigError: with every problem found.
     """
     known = pillars.cluster_names(pillar)
@@ -43,7 +45,8 @@ def from_pillar(pillar):
     if not isinstance(found, list) or not found:
         shown = "nothing" if found is None else repr(found)
         raise pillars.ConfigError([f"{ROOT}: found {shown}, expected a list of groups: see docs/fleet.md"])
-    problems, groups = [], []
+    problems: list[str] = []
+    groups: list[Group] = []
     for number, item in enumerate(found):
         group, troubles = _group(f"{ROOT}:{number}", item, known)
         problems += troubles
@@ -57,7 +60,7 @@ def from_pillar(pillar):
     return tuple(groups)
 
 
-def decide(group, states):
+def decide(group: Group, states: Mapping[str, str]) -> Decision:
     """Decide what of a group begins now.
 
     :param group: Group.
@@ -74,7 +77,7 @@ def decide(group, states):
     return Decision(start=start, over=not running and not due)
 
 
-def _group(path, item, known):
+def _group(path: str, item: object, known: Sequence[str]) -> tuple[Group | None, list[str]]:
     """Return the Group of an item of the pillar, or None, and what is wrong with it."""
     if not isinstance(item, dict):
         return None, [f"{path}: found {item!r}, expected a mapping: see docs/fleet.md"]
@@ -97,15 +100,15 @@ def _group(path, item, known):
     return Group(**{**given, "clusters": tuple(given["clusters"])}), []
 
 
-def _twice(names):
+def _twice(names: Sequence[str]) -> list[str]:
     return sorted({name for name in names if names.count(name) > 1})
 
 
-def _is_whole(least, most):
+def _is_whole(least: int, most: int) -> Callable[[object], bool]:
     return lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
-_FITS = {
+_FITS: dict[str, tuple[Callable[[object], bool], str]] = {
     "name": (lambda value: isinstance(value, str) and pillars.NAME.fullmatch(value) is not None, "a name"),
     "clusters": (
         lambda value: isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value),

@@ -3,16 +3,22 @@
 Each function raises ValueError if its gate does not hold: which node, which value, which bound, what to do.
 """
 
+from collections.abc import Mapping, Sequence
+
 from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import answers, window
 from saltext.chef_backend.judge import way as ways
+from saltext.chef_backend.judge.answers import Views
+from saltext.chef_backend.judge.view import SILENT
 from saltext.chef_backend.product.version import Version
+from saltext.chef_backend.record import Record
+from saltext.chef_backend.settings import Cluster
 
 
 class Unsettled(ValueError):
     """A service has not been up for the settle time: ``left`` seconds are missing."""
 
-    def __init__(self, text, left):
+    def __init__(self, text: str, left: float) -> None:
         super().__init__(text)
         self.left = left
 
@@ -21,60 +27,57 @@ class Wished(ValueError):
     """The operator wants the run to end at this safe point: there is nothing to wait for."""
 
 
-def not_ended_by_wish(record):
+def not_ended_by_wish(record: Record) -> None:
     """Nobody has asked for a pause or for the end of the run. While it has the cluster down there is no safe point."""
     if record.wish and not record.down:
         raise Wished(f"{record.wish} was asked for: nothing more is begun")
 
 
-def everybody_answers(views):
+def everybody_answers(views: Views) -> None:
     """Every backend has answered."""
-    silent = [view["errors"]["answer"] for view in views.values() if "answer" in view["errors"]]
+    silent = [view.errors[SILENT] for view in views.values() if view.silent]
     if silent:
         raise ValueError("\n".join(silent))
 
 
-def healthy(views, max_lag_bytes, half_done=None, search=True):
-    """The cluster is wholly healthy, but for what concerns the node whose half-done upgrade is resumed.
+def healthy(views: Views, max_lag_bytes: int, half_upgraded: str | None = None, search: bool = True) -> None:
+    """The cluster is wholly healthy, but for what concerns the half-upgraded node that is resumed.
 
     :param search: whether Elasticsearch has to be well.
     """
-    verdict = answers.verdict(views, max_lag_bytes, half_done, search)
+    verdict = answers.verdict(views, max_lag_bytes, half_upgraded, search)
     if not verdict.healthy:
         raise ValueError("\n".join(str(reason) for reason in verdict.reasons))
 
 
-def nobody_at_work(views):
+def nobody_at_work(views: Views) -> None:
     """No command is changing a backend now."""
     busy = answers.busy(views)
     if busy:
         raise ValueError(f"the cluster is being changed: {'; '.join(busy)}: wait until that has ended")
 
 
-def in_window(settings, now, resumed, half_done):
+def in_window(settings: Cluster, now: float, resumed: Record | None, half_upgraded: list[str]) -> None:
     """A window is open; or the run that is resumed left the cluster as it must not stay until the next one.
 
     With failover off, a node half-upgraded or down, or clients refused, to wait is the greater risk.
 
-    :param settings: ``chef_backend_settings.Cluster``.
     :param now: epoch seconds.
     :param resumed: the record of the run that is resumed, or None.
-    :param half_done: names of nodes whose upgrade has begun and not ended.
+    :param half_upgraded: names of nodes whose upgrade has begun and not ended.
     """
-    if resumed and (half_done or resumed.failover == "off" or not records.may_be_left(resumed)):
+    if resumed and (half_upgraded or resumed.failover == "off" or not records.may_be_left(resumed)):
         return
     outside = window.closed(settings.window, now)
     if outside:
         raise ValueError(outside)
 
 
-def fits_window(settings, now, record, views):
+def fits_window(settings: Cluster, now: float, record: Record, views: Views) -> None:
     """What is begun now is done before the windows close, as far as earlier nodes tell.
 
-    :param settings: ``chef_backend_settings.Cluster``.
     :param now: epoch seconds.
     :param record: the run's.
-    :param views: ``{node: view}``; ``earlier`` of each holds what nodes took in the run before.
     :raises Wished: it does not fit, and when the next window opens.
     """
     why = window.too_short(settings.window, now, window.expected(settings, record.way, record, views))
@@ -82,18 +85,15 @@ def fits_window(settings, now, record, views):
         raise Wished(why)
 
 
-def one_hop(settings):
-    """The target is one hop away, or this is one of several.
-
-    :param settings: ``chef_backend_settings.Cluster``.
-    """
+def one_hop(settings: Cluster) -> None:
+    """The target is one hop away, or this is one of several."""
     if settings.hops:
         shown = " -> ".join(map(str, settings.stops))
         path = f"chef_backend:clusters:{settings.name}:hops"
         raise ValueError(f"{path}: {shown} is more than one hop: use orch.chef_backend_upgrade")
 
 
-def same_kind(found, way):
+def same_kind(found: Record | None, way: str) -> None:
     """No unfinished run of the other kind: one upgrades backends, the other frontends.
 
     :param found: the record that the backends hold, or None.
@@ -107,7 +107,7 @@ def same_kind(found, way):
         )
 
 
-def same_way(resumed, way):
+def same_way(resumed: Record, way: str) -> None:
     """A run is resumed by the orchestration of its own way.
 
     :param resumed: the record of the run that is resumed.
@@ -120,7 +120,7 @@ def same_way(resumed, way):
         )
 
 
-def right_way(views, target, index, way):
+def right_way(views: Views, target: Version, index: Version | None, way: str) -> None:
     """The backends run one version, or that and the target, and may go this way; otherwise the right one is named.
 
     :param target: ``Version``.
@@ -139,10 +139,9 @@ def right_way(views, target, index, way):
             )
 
 
-def reindex_is_prepared(way, settings, frontends):
+def reindex_is_prepared(way: str, settings: Cluster, frontends: Sequence[str]) -> None:
     """There is a frontend to re-index on, and an organisation to begin with, where the way needs them.
 
-    :param settings: ``chef_backend_settings.Cluster``.
     :param frontends: list of minion ids.
     """
     path = f"chef_backend:clusters:{settings.name}"
@@ -155,11 +154,10 @@ def reindex_is_prepared(way, settings, frontends):
         )
 
 
-def frontends_new_enough(installed, settings):
+def frontends_new_enough(installed: Mapping[str, str], settings: Cluster) -> None:
     """No frontend is older than the site says that it must be to talk to the target.
 
     :param installed: ``{node: version as text}``.
-    :param settings: ``chef_backend_settings.Cluster``.
     """
     least = settings.frontend_least_version
     late = [node for node, text in sorted(installed.items()) if least and Version.from_text(text) < least]
@@ -171,7 +169,7 @@ def frontends_new_enough(installed, settings):
         )
 
 
-def failover_found(views, resumed):
+def failover_found(views: Views, resumed: Record | None) -> str:
     """Failover is on, or a run that died explains why it is not. Returns what is shown.
 
     :param resumed: the record of the run that is resumed, or None.
@@ -185,7 +183,7 @@ def failover_found(views, resumed):
     return found
 
 
-def turn_of(views, target, node, role, last=True):
+def turn_of(views: Views, target: str, node: str, role: str, last: bool = True) -> None:
     """It is this node's turn: it has the role that it is to be upgraded in, and a leader comes last.
 
     :param target: version to go to, as text.
@@ -202,22 +200,19 @@ def turn_of(views, target, node, role, last=True):
         raise ValueError(f"the leader is upgraded last, but {', '.join(late)} is still due")
 
 
-def failover_is(views, wanted):
+def failover_is(views: Views, wanted: str) -> None:
     """Failover is as the step needs it, where the version shows it: off for a follower, on for a hand-over."""
     found = answers.failover(views)
     if found not in (wanted, "unknown"):
         raise ValueError(f"failover is {found}, expected {wanted}: find out who else switches it")
 
 
-def measured(views, settings, search=True):
+def measured(views: Views, settings: Cluster, search: bool = True) -> list[dict[str, str]]:
     """Return what the gates that hold have measured, for the report: node, what, value and bound of each.
 
-    :param settings: ``chef_backend_settings.Cluster``.
     :param search: whether Elasticsearch had to have settled.
     """
-    lags = {}
-    for view in views.values():
-        lags |= answers.lag(view.get("replication"))
+    lags = {follower: lag for view in views.values() for follower, lag in view.lag.items()}
     bound = f"at most {settings.gates.max_lag_bytes} bytes"
     values = [
         {"node": node, "what": "behind the leader", "value": f"{lag} bytes", "bound": bound}
@@ -231,7 +226,7 @@ def measured(views, settings, search=True):
     return values
 
 
-def settled(views, settle, search=True):
+def settled(views: Views, settle: float, search: bool = True) -> None:
     """Every service of every backend has been up for the settle time (seconds).
 
     A service that is restarted begins its time anew: one that comes up again and again never settles.
@@ -245,14 +240,14 @@ def settled(views, settle, search=True):
         raise Unsettled(f"{service} on {node} has been up for {up} s only (settle time {settle} s)", settle - up)
 
 
-def upgraded(views, target):
+def upgraded(views: Views, target: str) -> None:
     """Every backend runs the target."""
     late = answers.due(views, target)
     if late:
         raise ValueError(f"{', '.join(late)} does not run {target} yet")
 
 
-def safe_to_fail_over(views):
+def safe_to_fail_over(views: Views) -> None:
     """No command is at work, and a follower could take the lead unharmed."""
     nobody_at_work(views)
     leads = answers.leader(views)

@@ -5,6 +5,12 @@ Whatever is missing, cannot be read or contradicts itself is a reason. There is 
 
 import dataclasses
 import re
+from collections.abc import Iterable, Mapping
+
+from saltext.chef_backend.judge.view import SILENT, View
+from saltext.chef_backend.product.cluster_status import ClusterStatus, Node
+from saltext.chef_backend.product.reading import ParseError
+from saltext.chef_backend.product.status import Service, Status, SystemCheck
 
 MEMBERS = 3  # no other number of backends is supported
 SERVICES = ("leaderl", "etcd", "postgresql", "elasticsearch")  # epmd is a fifth since 1.4.6
@@ -35,7 +41,7 @@ class Reason:
     advice: str = ""
     service: str = ""
 
-    def __str__(self):
+    def __str__(self) -> str:
         value = f" {self.value}" if self.value else ""
         bound = f" ({self.bound})" if self.bound else ""
         advice = f": {self.advice}" if self.advice else ""
@@ -47,49 +53,38 @@ class Verdict:
     """Healthy only if there is no reason. ``tolerated`` holds the reasons that concern only a resumed node."""
 
     healthy: bool
-    reasons: tuple
-    tolerated: tuple = ()
+    reasons: tuple[Reason, ...]
+    tolerated: tuple[Reason, ...] = ()
 
 
-@dataclasses.dataclass(frozen=True)
-class View:
-    """What one node answered; ``error`` says what could not be asked or read."""
-
-    node: str
-    cluster: object = None  # ClusterStatus, or the ParseError of reading it
-    status: object = None  # Status, or the ParseError of reading it
-    version: str | None = None
-    lag: dict | None = None  # bytes behind, by follower; only the leader has any
-    error: str | None = None
-    unsynced: bool = False  # its sync failed, and left a file that says so
-
-
-def judge(cluster, status, node="this node", search=True):
+def judge(
+    cluster: ClusterStatus | ParseError | None,
+    status: Status | ParseError | None,
+    node: str = "this node",
+    search: bool = True,
+) -> Verdict:
     """Judge from one node's view.
 
     :param cluster: its ClusterStatus, or the ParseError of reading it, or None.
     :param status: its Status, or the ParseError of reading it, or None.
     :param node: its name, for the reasons.
     :param search: whether Elasticsearch has to be well.
-    :returns: Verdict.
     """
     return _verdict(_but_search([*_judge_roles(cluster, node), *_judge_services(status, node)], search))
 
 
-def _but_search(reasons, search):
+def _but_search(reasons: Iterable[Reason], search: bool) -> list[Reason]:
     """Leave out what concerns Elasticsearch alone, where it need not be well."""
     return [reason for reason in reasons if search or reason.service != SEARCH]
 
 
-def judge_cluster(views, bounds, except_node=None):
+def judge_cluster(views: Mapping[str, View], bounds: Bounds, except_node: str | None = None) -> Verdict:
     """Judge from the views of all nodes; they must agree on the nodes and on who leads.
 
-    :param views: ``{node: View}``, one of each of the three nodes.
-    :param bounds: Bounds.
-    :param except_node: a node whose half-done upgrade is resumed. What concerns it alone is set aside in ``tolerated``:
+    :param views: by the node's name, one of each of the three nodes.
+    :param except_node: a half-upgraded node that is resumed. What concerns it alone is set aside in ``tolerated``:
         all that it says itself, and what the others miss for want of it. The other two must be a leader and a follower
         in sync, or, if the node itself leads, two followers in sync.
-    :returns: Verdict.
     """
     strict = _verdict(_judge_views(views, bounds, None))
     if except_node is None or strict.healthy:
@@ -99,24 +94,26 @@ def judge_cluster(views, bounds, except_node=None):
     return dataclasses.replace(left, tolerated=aside)
 
 
-def _verdict(reasons):
+def _verdict(reasons: Iterable[Reason]) -> Verdict:
     unique = tuple(dict.fromkeys(reasons))
     return Verdict(not unique, unique)
 
 
-def _judge_views(views, bounds, absent):
+def _judge_views(views: Mapping[str, View], bounds: Bounds, absent: str | None) -> list[Reason]:
     """Reasons from all views but that of ``absent``."""
-    reasons = []
+    reasons: list[Reason] = []
     if len(views) != MEMBERS:
         names = ", ".join(sorted(views)) or "none"
         advice = "all backends must answer: look at the minions that do not"
         reasons.append(Reason(CLUSTER, "is seen by", f"{len(views)} nodes, {names}", f"expected {MEMBERS}", advice))
     heard = {node: view for node, view in sorted(views.items()) if absent is None or not _same(node, absent)}
-    known = [view.cluster for view in heard.values() if hasattr(view.cluster, "nodes")]
+    known = [view.cluster for view in heard.values() if view.cluster is not None]
     absent_leads = any(_is(leader, absent) for cluster in known for leader in cluster.leaders)
     for node, view in heard.items():
-        if view.error:
-            reasons.append(Reason(node, "could not be judged:", view.error))
+        if view.errors:
+            parts = (f"{part}: {why}" for part, why in sorted(view.errors.items()))
+            said = view.errors[SILENT] if view.silent else "; ".join(parts)
+            reasons.append(Reason(node, "could not be judged:", said))
         if view.unsynced:
             reasons.append(Reason(node, "is partially synced", advice=SYNC_FAILED))
         reasons += _judge_roles(view.cluster, node, absent)
@@ -127,26 +124,26 @@ def _judge_views(views, bounds, absent):
     if len({frozenset((n.name, n.guid) for n in c.nodes if not _is(n, absent)) for c in known}) > 1:
         reasons.append(Reason(CLUSTER, "is seen with different nodes", advice="find out which node is of another one"))
     for node, view in heard.items():
-        if hasattr(view.cluster, "nodes") and not any(_is(other, node) for other in view.cluster.nodes):
+        if view.cluster is not None and not any(_is(other, node) for other in view.cluster.nodes):
             advice = "correct the backends in the pillar, or the minion's id"
             reasons.append(Reason(node, "is not in its own cluster-status", advice=advice))
     followers = MEMBERS - 2 if absent and not absent_leads else MEMBERS - 1
     return reasons + _judge_lag(views, known, bounds, absent, 0 if reasons else followers)
 
 
-def _same(name, other):
+def _same(name: str, other: str) -> bool:
     """Whether two names are one node's: one of them may have a domain."""
     return name == other or (name.partition(".")[0] == other.partition(".")[0] and not name[:1].isdigit())
 
 
-def _is(node, name):
+def _is(node: Node, name: str | None) -> bool:
     """Whether a name, GUID or address is that of a node of cluster-status."""
     return name is not None and (name in (node.guid, node.ip) or _same(node.name, name))
 
 
-def _judge_roles(cluster, node, absent=None):
+def _judge_roles(cluster: ClusterStatus | ParseError | None, node: str, absent: str | None = None) -> list[Reason]:
     """One leader by Role and PG on the same node, all others followers of it. ``absent`` may be anything else."""
-    if not hasattr(cluster, "nodes"):
+    if not isinstance(cluster, ClusterStatus):
         shown = f"that can be read: {cluster}" if cluster else ""
         return [Reason(node, "shows no cluster-status", shown, advice="run chef-backend-ctl cluster-status there")]
     reasons = []
@@ -170,8 +167,8 @@ def _judge_roles(cluster, node, absent=None):
     return reasons
 
 
-def _judge_role(other, cluster, leader):
-    reasons = []
+def _judge_role(other: Node, cluster: ClusterStatus, leader: Node | None) -> list[Reason]:
+    reasons: list[Reason] = []
     if other not in cluster.leaders and (other.role, other.pg) != ("follower", "follower"):
         shown = f"{other.role}, PostgreSQL {other.pg}"
         reasons.append(Reason(other.name, "is", shown, "expected follower", "wait until it follows, or repair it"))
@@ -193,15 +190,18 @@ def _judge_role(other, cluster, leader):
     return reasons
 
 
-def _judge_services(status, node, absent=None, absent_leads=False):
+def _judge_services(
+    status: Status | ParseError | None, node: str, absent: str | None = None, absent_leads: bool = False
+) -> list[Reason]:
     """All services run here, and each sees all nodes; one fewer, in whatever state, where a node is absent.
 
     An absent node that leads is missed by nobody as a follower: then both followers must be in sync.
     """
-    if not hasattr(status, "services"):
+    if not isinstance(status, Status):
         shown = f"that can be read: {status}" if status else ""
         return [Reason(node, "shows no status of its services", shown, advice="run chef-backend-ctl status there")]
-    reasons, few = [], MEMBERS - 1 if absent else MEMBERS
+    reasons: list[Reason] = []
+    few = MEMBERS - 1 if absent else MEMBERS
     listed = [service.name for service in status.services]
     for name in SERVICES:
         if name not in listed:
@@ -222,8 +222,8 @@ def _judge_services(status, node, absent=None, absent_leads=False):
             shown = f"has {service.name}"
             reasons.append(Reason(node, shown, f"error: {service.error}", advice=log, service=service.name))
         for key, (least, most) in expected.get(service.name, {}).items():
-            value = service.value(key)
-            if not re.fullmatch(r"[0-9]{1,3}", value or "") or not least <= int(value) <= most:
+            value = service.value(key) or ""
+            if not re.fullmatch(r"[0-9]{1,3}", value) or not least <= int(value) <= most:
                 bound = f"expected {least}" if least == most else f"expected {least} to {most}"
                 shown = f"{key}: {value or 'nothing'}"
                 reasons.append(Reason(node, f"has {service.name} with", shown, bound, f"wait, or {log}"))
@@ -241,9 +241,9 @@ def _judge_services(status, node, absent=None, absent_leads=False):
     return reasons
 
 
-def _judge_count(row, node, colour, count, few):
+def _judge_count(row: Service | SystemCheck, node: str, colour: str, count: str, few: int) -> list[Reason]:
     """``green`` and ``3/3``; with a node absent, ``few`` of three, of whatever colour, or of two if it was removed."""
-    reasons = []
+    reasons: list[Reason] = []
     if few == MEMBERS and row.value(colour) != "green":
         shown = f"{colour}: {row.value(colour) or 'nothing'}"
         what, advice = f"has {row.name} with", "wait, or look at its log"
@@ -257,12 +257,15 @@ def _judge_count(row, node, colour, count, few):
     return reasons
 
 
-def _judge_lag(views, known, bounds, absent, followers):
+def _judge_lag(
+    views: Mapping[str, View], known: list[ClusterStatus], bounds: Bounds, absent: str | None, followers: int
+) -> list[Reason]:
     """Every follower replicates from one node, and none is too far behind.
 
     :param followers: how many must replicate; 0 if other reasons are known, from which it would only follow.
     """
-    reasons, behind = [], {node: view.lag for node, view in sorted(views.items()) if view.lag}
+    reasons: list[Reason] = []
+    behind = {node: view.lag for node, view in sorted(views.items()) if view.lag}
     if len(behind) > 1:
         shown = ", ".join(behind)
         reasons.append(Reason(CLUSTER, "is replicated from several nodes,", shown, "expected the leader only"))
@@ -272,7 +275,7 @@ def _judge_lag(views, known, bounds, absent, followers):
         if leaders and not any(_is(leader, node) for leader in leaders):
             shown, bound = f"followers in replication, {', '.join(behind[node])}", f"{leaders[0].name} leads"
             reasons.append(Reason(node, "has", shown, bound, "wait until they follow the leader, or repair them"))
-    seen = {}
+    seen: dict[str, int] = {}
     for follower, lag in (pair for lags in behind.values() for pair in lags.items()):
         found = next((node for node in nodes if _is(node, follower)), None)
         if absent and (_is(found, absent) if found else _same(follower, absent)):

@@ -5,22 +5,25 @@ lists a node that is down is not documented.
 """
 
 import re
+from collections.abc import Iterable
 
 from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import answers, health
-from saltext.chef_backend.product.status import Status
+from saltext.chef_backend.judge.answers import Views
+from saltext.chef_backend.judge.view import View
+from saltext.chef_backend.record import Record
 
 MEMBER = "a member that is down"
 REMOVED = "no member"
 BACK = "a healthy member"
 
 
-def target(node):
+def target(node: str) -> str:
     """Return what stands in the record as such a run's target."""
     return f"replace {node}"
 
 
-def confirmed(node, backends, said):
+def confirmed(node: str, backends: Iterable[str], said: object) -> None:
     """The node is one of the cluster's, and somebody has said in so many words what becomes of it.
 
     :param node: minion id.
@@ -36,20 +39,19 @@ def confirmed(node, backends, said):
         )
 
 
-def resumed(found, gone, node, views):
+def resumed(found: Record | None, gone: str | None, node: str, views: Views) -> Record | None:
     """Return the record of an unfinished run that replaces this node, or None for a new run.
 
     :param found: the record that the backends hold, or None.
     :param gone: why nobody drives it any more, or None while somebody does.
-    :param views: ``{node: view}``.
     :raises ValueError: another run is under way, or has left something that is not this node's alone.
     """
     if found is None or (found.target == target(node) and gone):
         return found
     if gone is None:
         raise ValueError(f"run {found.run} to {found.target} is under way, at step {found.step!r}: wait for its end")
-    half_done = [other for other in answers.half_done(views) if other != node]
-    if half_done or found.down or found.failover == "off" or not records.may_be_left(found):
+    half_upgraded = [other for other in answers.half_upgraded(views) if other != node]
+    if half_upgraded or found.down or found.failover == "off" or not records.may_be_left(found):
         raise ValueError(
             f"run {found.run} to {found.target} is unfinished ({gone}), and what it has left is not {node}'s alone: "
             "finish it first, by the same command"
@@ -61,7 +63,7 @@ def resumed(found, gone, node, views):
     return None
 
 
-def stage(views, node, max_lag_bytes):
+def stage(views: Views, node: str, max_lag_bytes: int) -> str:
     """Return how far the node is: ``MEMBER``, ``REMOVED`` or ``BACK``.
 
     :raises ValueError: it cannot be told, the others do not agree, or the node is not down.
@@ -75,7 +77,7 @@ def stage(views, node, max_lag_bytes):
     return MEMBER if set(counted.values()) == {health.MEMBERS} else REMOVED
 
 
-def not_at_work(views, node):
+def not_at_work(views: Views, node: str) -> None:
     """No other node shows it as leader or follower."""
     for other, view in sorted(views.items()):
         if other == node:
@@ -91,7 +93,7 @@ def not_at_work(views, node):
             )
 
 
-def others_are_well(views, node, max_lag_bytes):
+def others_are_well(views: Views, node: str, max_lag_bytes: int) -> None:
     """The other two are a leader and a follower in sync; else the node's data may be all that is left."""
     verdict = answers.verdict(views, max_lag_bytes, node)
     if not verdict.healthy:
@@ -101,7 +103,7 @@ def others_are_well(views, node, max_lag_bytes):
         raise ValueError("failover is off: find out who switched it off, then switch it on")
 
 
-def same_package(views, node):
+def same_package(views: Views, node: str) -> None:
     """The package of the version that the others run is installed on the node; it brings the commands, and no data."""
     found = answers.installed(views)
     others = {str(version) for other, version in found.items() if other != node}
@@ -112,24 +114,24 @@ def same_package(views, node):
         )
 
 
-def leader_of_others(views, node):
+def leader_of_others(views: Views, node: str) -> str:
     """Return the minion id of the leader that the other two see, which is one of them. Raises ValueError."""
     return answers.leader({other: view for other, view in views.items() if other != node})
 
 
-def address_of_leader(views, node):
+def address_of_leader(views: Views, node: str) -> str:
     """Return that leader's address. Raises ValueError."""
     leads = leader_of_others(views, node)
     return answers.node_of(answers.cluster_of(views[leads]), leads).ip
 
 
-def _members(view):
+def _members(view: View) -> int:
     """How many members etcd counts, in a node's ``status``."""
     try:
-        shown = Status.from_text(view.get("status") or "").service("etcd").value("healthy nodes")
-    except (ValueError, KeyError) as err:
-        raise ValueError(f"{view['node']}: no status of etcd that can be read: {err}") from err
+        shown = answers.status_of(view).service("etcd").value("healthy nodes")
+    except KeyError as err:
+        raise ValueError(f"{view.node}: its status shows no etcd") from err
     numbers = re.fullmatch(r"[0-9]{1,3}/([0-9]{1,3})", shown or "")
     if not numbers or not health.MEMBERS - 1 <= int(numbers[1]) <= health.MEMBERS:
-        raise ValueError(f"{view['node']}: etcd has healthy nodes: {shown or 'nothing'}, expected 2/2, 2/3 or 3/3")
+        raise ValueError(f"{view.node}: etcd has healthy nodes: {shown or 'nothing'}, expected 2/2, 2/3 or 3/3")
     return int(numbers[1])

@@ -8,9 +8,11 @@ import dataclasses
 import hashlib
 import hmac
 import re
+from collections.abc import Callable
 
 from saltext.chef_backend import pillar as pillars
 from saltext.chef_backend import printable
+from saltext.chef_backend.settings import Reactor
 
 HOOK = "salt/netapi/hook/chef_backend/upgrade"  # what salt-api fires for POST /hook/chef_backend/upgrade
 FIRED = "chef_backend/request/upgrade"  # what an administrator fires on the master
@@ -28,7 +30,7 @@ class Request:
     refused: str = ""
 
 
-def read(tag, data):
+def read(tag: str, data: object) -> dict[str, str]:
     """Read an event, and nothing but what a request holds.
 
     :param tag: the event's tag.
@@ -55,7 +57,7 @@ def read(tag, data):
     return asked
 
 
-def judge(tag, data, reactor, targets):
+def judge(tag: str, data: object, reactor: Reactor | None, targets: Callable[[str], str]) -> Request:
     """Accept or refuse an event.
 
     :param tag: the event's tag.
@@ -83,7 +85,7 @@ def judge(tag, data, reactor, targets):
     return Request(cluster, version)
 
 
-def too_soon(accepted, now, seconds):
+def too_soon(accepted: float | None, now: float, seconds: float) -> str | None:
     """Say that a request for the same cluster was accepted just before; None if none was.
 
     From then on until its run is on the backends nothing but this tells that one is about to begin.

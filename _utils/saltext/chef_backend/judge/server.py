@@ -4,8 +4,10 @@ The first migrates the database, which must happen once and only once: its migra
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 from saltext.chef_backend.product.version import Version
+from saltext.chef_backend.settings import Server
 
 LICENSED = Version(13, 0, 0)
 
@@ -19,12 +21,12 @@ class Frontend:
     begun: bool = False
     drained: bool = False  # the site's load balancer was told to send it none, and not yet to send them again
 
-    def runs(self, target):
+    def runs(self, target: Version) -> bool:
         """Whether it is wholly on the target (Version)."""
         return self.version == target and not self.begun
 
 
-def due(frontends, target):
+def due(frontends: Sequence[Frontend], target: Version) -> list[str]:
     """Return the frontends that are not wholly on the target, or do not get their clients yet, in the order of turns.
 
     First those that lack nothing but their clients, then those whose upgrade has begun, then by name.
@@ -33,12 +35,12 @@ def due(frontends, target):
     return [one.node for one in sorted(late, key=lambda one: (not one.runs(target), not one.begun, one.node))]
 
 
-def unfinished(frontends):
+def unfinished(frontends: Sequence[Frontend]) -> list[str]:
     """Return the frontends that a run has taken from their clients or left half-upgraded, in the order given."""
     return [one.node for one in frontends if one.begun or one.drained]
 
 
-def who_serves(frontends, target):
+def who_serves(frontends: Sequence[Frontend], target: Version) -> list[str]:
     """Return the frontends that must answer their clients before another one is touched, in the order given.
 
     Those on the target; before the first upgrade has begun, all. What runs the version before when the database may
@@ -49,12 +51,12 @@ def who_serves(frontends, target):
     return [one.node for one in frontends] if untouched and not there else there
 
 
-def source(frontends, target):
+def source(frontends: Sequence[Frontend], target: Version) -> str | None:
     """Return the frontend whose migration-level the others get: one that is on the target; None if none is yet."""
     return next((one.node for one in sorted(frontends, key=lambda one: one.node) if one.runs(target)), None)
 
 
-def refuse(frontends, settings):
+def refuse(frontends: Sequence[Frontend], settings: Server) -> None:
     """Raise ValueError if the frontends cannot go to the target, in words that say what to do.
 
     :param frontends: list of Frontend.

@@ -1,8 +1,10 @@
 """What pause, resume and abort do to a run, decided from its record. Each says what it did, or why it did nothing."""
 
 import dataclasses
+from collections.abc import Iterable, Sequence
 
 from saltext.chef_backend import record as records
+from saltext.chef_backend.record import Record
 
 NOTHING = "nothing"
 WISH = "wish"  # the run that is under way is told, and heeds it at its next safe point
@@ -21,7 +23,7 @@ class Answer:
     wish: str | None = None
 
 
-def pause(record, gone):
+def pause(record: Record | None, gone: str | None) -> Answer:
     """Decide what ``pause`` does.
 
     :param record: the cluster's ``Record``, or None.
@@ -45,7 +47,7 @@ def pause(record, gone):
     return Answer(WISH, text, wish=records.PAUSE)
 
 
-def resume(record, gone, stops):
+def resume(record: Record | None, gone: str | None, stops: Sequence[str]) -> Answer:
     """Decide what ``resume`` does.
 
     :param stops: versions in the pillar, as text, hops and target: a run is resumed to its own target only.
@@ -71,7 +73,14 @@ def resume(record, gone, stops):
     return Answer(NOTHING, f"run {record.run} is under way already, at {record.step!r}")
 
 
-def scheduled(record, gone, outside, due, ended, stops):
+def scheduled(
+    record: Record | None,
+    gone: str | None,
+    outside: str | None,
+    due: Sequence[str],
+    ended: Record | None,
+    stops: Sequence[str],
+) -> Answer:
     """Decide what the master's schedule does, while nobody is looking: what failed is a person's business.
 
     :param outside: why nothing may be begun now: no window is open, or not for long enough; None if one is.
@@ -95,15 +104,15 @@ def scheduled(record, gone, outside, due, ended, stops):
     return Answer(NOTHING, text, ok=False)
 
 
-def orchestration(record):
+def orchestration(record: Record | None) -> str:
     """Return the orchestration that goes on with a run, whatever way it went, or begins one, if there is none."""
     return "orch.chef_server_upgrade" if record and record.way == records.FRONTENDS else "orch.chef_backend_upgrade"
 
 
-def abort(record, gone, half_done, ended=None):
+def abort(record: Record | None, gone: str | None, half_upgraded: Iterable[str], ended: Record | None = None) -> Answer:
     """Decide what ``abort`` does.
 
-    :param half_done: names of nodes whose upgrade has begun and not ended.
+    :param half_upgraded: names of nodes whose upgrade has begun and not ended.
     :param ended: the record of the last finished run, or None.
     """
     if record is None and ended and ended.state == records.ABORTED:
@@ -116,7 +125,7 @@ def abort(record, gone, half_done, ended=None):
     if not records.may_be_left(record):
         text = f"run {record.run} has upgraded backends and frontends out of service: resume it, it brings them back"
         return Answer(NOTHING, text, ok=False)
-    inside = sorted({*half_done, *([record.turn] if record.turn and not gone else [])})
+    inside = sorted({*half_upgraded, *([record.turn] if record.turn and not gone else [])})
     if inside:
         text = (
             f"{', '.join(inside)} is inside its upgrade: pause the run instead, or resume it, and abort it afterwards"

@@ -1,6 +1,7 @@
 """The way from what is installed to the target: one table of the documented ways, and the hops over it."""
 
 import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 
 from saltext.chef_backend.product.version import LAST_OLD_INDEX, Version, reads_index
 
@@ -18,12 +19,12 @@ BRIDGE = Version(2, 3, 16)  # the release that every older one goes through on i
 OLDEST_FOR_3 = Version(2, 1, 0)  # 2.0.x does not go to 3.x directly
 
 
-def asks_for_index(installed, target):
+def asks_for_index(installed: str | None, target: Version) -> bool:
     """Whether the way from an installed version (text, or None) to a target (Version) depends on the index's age."""
-    return bool(installed) and not installed.startswith("3.") and target.major == 3
+    return installed is not None and not installed.startswith("3.") and target.major == 3
 
 
-def choose_way(installed, target, index_created=None):
+def choose_way(installed: Version, target: Version, index_created: Version | None = None) -> Way:
     """Choose the way from what is installed to the target.
 
     :param installed: Version.
@@ -70,12 +71,12 @@ class Hop:
     to: Version
     way: Way
 
-    def __str__(self):
+    def __str__(self) -> str:
         via = f"; go to {self.way.via} first: add it to hops" if self.way.via else ""
         return f"{self.start} to {self.to}: {self.way.name} ({self.way.reason}{via})"
 
 
-def start(installed, stops):
+def start(installed: Mapping[str, Version], stops: Sequence[Version]) -> Version:
     """Return the version that a cluster starts from.
 
     :param installed: ``{node: Version}``.
@@ -95,7 +96,7 @@ def start(installed, stops):
     return lowest
 
 
-def chain(begin, stops, index=None):
+def chain(begin: Version, stops: Sequence[Version], index: Version | None = None) -> tuple[Hop, ...]:
     """Return the hops from a version over its stops; stops that lie behind are left out.
 
     :param begin: Version.
@@ -111,6 +112,6 @@ def chain(begin, stops, index=None):
     return tuple(hops)
 
 
-def refusals(hops):
+def refusals(hops: Iterable[Hop]) -> list[str]:
     """Return in words what keeps a chain of hops from its target; empty if nothing does."""
     return [str(hop) for hop in hops if hop.way.name == "refused"]

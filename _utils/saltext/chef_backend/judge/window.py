@@ -7,23 +7,26 @@ when the leap ends, and an hour that comes twice is in a window both times.
 import datetime
 import math
 import zoneinfo
+from collections.abc import Iterable, Mapping, Sequence
 
-from saltext.chef_backend.settings import DAYS
+from saltext.chef_backend.judge.answers import Views
+from saltext.chef_backend.record import Record
+from saltext.chef_backend.settings import DAYS, Cluster, Window
 
 WHOLE = ("downtime", "reindex")  # in these ways clients are refused from the first node to the last
 HORIZON = 15  # days to look ahead: a window of one weekday may be leapt over once, and is there a week later
 
 
-def is_open(windows, now):
+def is_open(windows: Sequence[Window], now: float) -> bool:
     """Whether one of the windows is open.
 
-    :param windows: sequence of ``chef_backend_settings.Window``.
+    :param windows: sequence of Window.
     :param now: epoch seconds.
     """
     return any(_holds(window, now) for window in windows)
 
 
-def open_until(windows, now):
+def open_until(windows: Sequence[Window], now: float) -> float:
     """Return when the windows, of which one is open, all are closed again: epoch seconds, infinity if never.
 
     A window that begins when another one ends goes on with it.
@@ -31,14 +34,14 @@ def open_until(windows, now):
     return next((at for at in _changes(windows, now) if not is_open(windows, at)), math.inf)
 
 
-def next_opening(windows, now):
+def next_opening(windows: Sequence[Window], now: float) -> float:
     """Return when a window opens next, epoch seconds: ``now`` if one is open, infinity if none ever does."""
     if is_open(windows, now):
         return now
     return next((at for at in _changes(windows, now) if is_open(windows, at)), math.inf)
 
 
-def estimate(took, earlier, default):
+def estimate(took: Mapping[str, float], earlier: Iterable[Mapping[str, float]], default: float) -> float:
     """Return the seconds that a node's upgrade is taken to last: the longest that was measured.
 
     :param took: ``{node: seconds}`` of this run.
@@ -49,20 +52,18 @@ def estimate(took, earlier, default):
     return max(measured, default=default)
 
 
-def expected(settings, way, record, views):
+def expected(settings: Cluster, way: str | None, record: Record | None, views: Views) -> float:
     """Return the seconds that what a run begins next is taken to last: a node's upgrade, or that of all.
 
-    :param settings: ``chef_backend_settings.Cluster``.
     :param way: the way that is gone; None where it is not known, or there is none.
     :param record: the run's, or None.
-    :param views: ``{node: view}``; ``earlier`` of each holds what nodes took in the run before.
     """
-    earlier = [view.get("earlier") or {} for view in views.values()]
+    earlier = [view.earlier for view in views.values()]
     node = estimate(record.took if record else {}, earlier, settings.estimate_seconds)
     return len(views) * node if way in WHOLE else node
 
 
-def shown(moment, windows):
+def shown(moment: float, windows: Sequence[Window]) -> str:
     """Return a moment as the clocks of the first window's time zone show it.
 
     :param moment: epoch seconds, or infinity.
@@ -72,14 +73,14 @@ def shown(moment, windows):
     return _local(moment, windows[0].timezone).strftime("%a %Y-%m-%d %H:%M %Z")
 
 
-def closed(windows, now):
+def closed(windows: Sequence[Window], now: float) -> str | None:
     """Say that no window is open, and when the next is; None if one is open, or there are none: then at any time."""
     if not windows or is_open(windows, now):
         return None
     return f"no maintenance window is open; the next opens {shown(next_opening(windows, now), windows)}"
 
 
-def too_short(windows, now, seconds):
+def too_short(windows: Sequence[Window], now: float, seconds: float) -> str | None:
     """Say that what lasts some seconds does not fit before the windows close; None if it does, or there are none."""
     outside = closed(windows, now)
     if outside or not windows:
@@ -94,7 +95,7 @@ def too_short(windows, now, seconds):
     )
 
 
-def outlook(windows, now, seconds):
+def outlook(windows: Sequence[Window], now: float, seconds: float) -> str:
     """Say when a window is open, and whether what lasts some seconds fits; empty if there are none."""
     if not windows:
         return ""
@@ -108,12 +109,12 @@ def outlook(windows, now, seconds):
     return f"open until {shown(until, windows)}; what is begun next, taken to last {seconds:.0f} s, {fits}"
 
 
-def _holds(window, now):
+def _holds(window: Window, now: float) -> bool:
     local = _local(now, window.timezone)
     return DAYS[local.weekday()] in window.days and window.start <= local.strftime("%H:%M") < window.end
 
 
-def _changes(windows, now):
+def _changes(windows: Sequence[Window], now: float) -> list[float]:
     """Every moment after ``now`` at which a window may open or close, in order."""
     moments = set()
     for window in windows:
@@ -125,7 +126,7 @@ def _changes(windows, now):
     return sorted(moment for moment in moments if moment > now)
 
 
-def _moments(day, text, zone):
+def _moments(day: datetime.date, text: str, zone: zoneinfo.ZoneInfo) -> set[float]:
     """When a clock shows, or leaps over, a time of a day: one moment, or two and the change of the clocks between."""
     hours, minutes = map(int, text.split(":"))  # 24:00 is the end of the day
     wall = datetime.datetime.combine(day, datetime.time()) + datetime.timedelta(hours=hours, minutes=minutes)
@@ -143,5 +144,5 @@ def _moments(day, text, zone):
     return {first, second, after}
 
 
-def _local(moment, timezone):
+def _local(moment: float, timezone: str) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(moment, zoneinfo.ZoneInfo(timezone))

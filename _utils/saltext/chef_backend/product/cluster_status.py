@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from saltext.chef_backend.product.reading import ParseError, lines_of, read_json
 
@@ -23,10 +25,10 @@ class Node:
     blocked: bool | None = None
     eligible: bool | None = None
     partially_synced: bool | None = None
-    extra: tuple = ()  # (header, value) of columns that are not known
+    extra: tuple[tuple[str, str], ...] = ()  # header and value of columns that are not known
 
     @property
-    def leads(self):
+    def leads(self) -> bool:
         """Whether the node leads by its role and by its PostgreSQL."""
         return self.role == "leader" and self.pg == "leader"
 
@@ -41,11 +43,11 @@ _FIELDS = (*_IDENTITY, *_STATE, "following", *_FLAGS)
 class ClusterStatus:
     """What ``cluster-status`` shows: all nodes that one node can reach."""
 
-    nodes: tuple
-    extra: tuple = ()  # (key, value) that JSON holds beside its nodes
+    nodes: tuple[Node, ...]
+    extra: tuple[tuple[str, str], ...] = ()  # key and value that JSON holds beside its nodes
 
     @classmethod
-    def from_table(cls, text):
+    def from_table(cls, text: str) -> "ClusterStatus":
         """Read the table.
 
         :raises ParseError: no header, a column that is needed is missing, a row that does not fit.
@@ -66,12 +68,13 @@ class ClusterStatus:
         return cls._checked([_node(row, line) for row, line in zip(rows, lines, strict=True)], header)
 
     @classmethod
-    def from_json(cls, text):
+    def from_json(cls, text: str) -> "ClusterStatus":
         """Read ``cluster-status --json``: a list of nodes, or a mapping of them, perhaps below ``nodes``.
 
         :raises ParseError: not JSON, a key twice, or no nodes in it.
         """
-        data, extra = read_json(text, "cluster-status"), ()
+        data = read_json(text, "cluster-status")
+        extra: tuple[tuple[str, str], ...] = ()
         if isinstance(data, dict) and isinstance(data.get("nodes"), (dict, list)):
             extra = tuple((key, json.dumps(value)) for key, value in data.items() if key != "nodes")
             data = data["nodes"]
@@ -83,7 +86,7 @@ class ClusterStatus:
         return cls._checked([_node(row, json.dumps(row)) for row in rows], text[:80], extra)
 
     @classmethod
-    def _checked(cls, nodes, line, extra=()):
+    def _checked(cls, nodes: Sequence[Node], line: str, extra: tuple[tuple[str, str], ...] = ()) -> "ClusterStatus":
         if not nodes:
             raise ParseError("cluster-status names no node", line)
         for field in ("name", "guid"):
@@ -93,19 +96,21 @@ class ClusterStatus:
         return cls(tuple(nodes), extra)
 
     @property
-    def leaders(self):
+    def leaders(self) -> tuple[Node, ...]:
         """The nodes that lead by role or by PostgreSQL; both on one node is what a healthy cluster has."""
         return tuple(node for node in self.nodes if node.role == "leader" or node.pg == "leader")
 
     @property
-    def failover(self):
+    def failover(self) -> str:
         """``on``, ``off``, ``mixed`` or ``unknown``, from the Blocked column (2.0.30 and later)."""
         blocked = {node.blocked for node in self.nodes}
         if None in blocked or not blocked:
             return UNKNOWN
-        return {(False,): "on", (True,): "off"}.get(tuple(blocked), "mixed")
+        if len(blocked) > 1:
+            return "mixed"
+        return "off" if True in blocked else "on"
 
-    def node(self, name):
+    def node(self, name: str) -> Node:
         """Return the node of that name. Raises KeyError."""
         for node in self.nodes:
             if node.name == name:
@@ -113,7 +118,7 @@ class ClusterStatus:
         raise KeyError(name)
 
 
-def _keyed(key, row):
+def _keyed(key: str, row: dict[str, Any]) -> dict[str, Any]:
     """A node below a key: the key is its GUID or, if it has one, its name; anything else is kept as an extra."""
     for field in ("guid", "name"):
         if field not in row or row[field] == key:
@@ -121,7 +126,7 @@ def _keyed(key, row):
     return row | {"key": key}
 
 
-def _cells(line, count, starts):
+def _cells(line: str, count: int, starts: Sequence[int] | None) -> list[str]:
     """Split a row: at its gaps and at its header's offsets. Where both are possible they must agree.
 
     :param starts: offsets of the header's columns, or None where padding is lost.
@@ -140,12 +145,13 @@ def _cells(line, count, starts):
     raise ParseError("a row of cluster-status that does not fit its header", line)
 
 
-def _field(header):
+def _field(header: str) -> str:
     return re.sub(r"[\s-]+", "_", header.strip().lower())
 
 
-def _node(columns, line):
-    fields, extra = {}, []
+def _node(columns: Mapping[str, Any], line: str) -> Node:
+    fields: dict[str, Any] = {}
+    extra = []
     for header, value in columns.items():
         field = _field(header)
         if field in fields:
@@ -167,7 +173,7 @@ def _node(columns, line):
     return Node(**(fields | {field: fields[field] or UNKNOWN for field in _STATE}), extra=tuple(extra))
 
 
-def _flag(field, value, line):
+def _flag(field: str, value: object, line: str) -> bool | None:
     """Read yes or no. How the table words it is not public: ES says master and not_master, so may these columns."""
     if isinstance(value, bool):
         return value

@@ -1,10 +1,13 @@
 """The commands of the product: which of them only read, and what is said of one that failed."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 # subcommands of chef-backend-ctl and chef-server-ctl that only read
 READING = ("cluster-status", "help", "service-list", "show-config", "status", "tail", "test", "version")
 
 
-def changes(argv):
+def changes(argv: Sequence[str]) -> bool:
     """Whether a command of the product changes something."""
     return len(argv) > 1 and argv[1] not in READING
 
@@ -13,7 +16,7 @@ LAST_LINES = 15
 WANTS_A_PERSON = 4  # documented exit status of a command that is not confirmed
 
 
-def failure(node, argv, done, timeout, hide=False):
+def failure(node: str, argv: Sequence[str], done: Mapping[str, Any], timeout: float, hide: bool = False) -> str:
     """Return the sentence for a person.
 
     :param node: where it ran.

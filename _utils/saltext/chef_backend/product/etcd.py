@@ -11,11 +11,11 @@ class Member:
 
     id: str
     name: str
-    peer_urls: tuple
-    client_urls: tuple
+    peer_urls: tuple[str, ...]
+    client_urls: tuple[str, ...]
 
 
-def parse_members(text):
+def parse_members(text: str) -> tuple[Member, ...]:
     """Read what etcd answers to ``GET /v2/members``; returns a tuple of Member.
 
     A member that has not started yet has no name and no client addresses.
@@ -28,10 +28,15 @@ def parse_members(text):
         raise ParseError("no members in this JSON", text[:80])
     members = []
     for row in rows:
-        urls = [row.get(key) for key in ("peerURLs", "clientURLs")] if isinstance(row, dict) else [None]
-        if not all(isinstance(some, list) and all(isinstance(url, str) for url in some) for some in urls):
+        peers, clients = (_urls(row, key) for key in ("peerURLs", "clientURLs"))
+        if peers is None or clients is None:
             raise ParseError("a member of etcd without peerURLs and clientURLs", str(row))
         if not isinstance(row.get("id"), str) or not isinstance(row.get("name"), str):
             raise ParseError("a member of etcd without id and name", str(row))
-        members.append(Member(row["id"], row["name"], *(tuple(some) for some in urls)))
+        members.append(Member(row["id"], row["name"], peers, clients))
     return tuple(members)
+
+
+def _urls(row: object, key: str) -> tuple[str, ...] | None:
+    found = row.get(key) if isinstance(row, dict) else None
+    return tuple(found) if isinstance(found, list) and all(isinstance(url, str) for url in found) else None

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+from collections.abc import Sequence
 
 from saltext.chef_backend.product.reading import ParseError, lines_of
 
@@ -18,7 +19,7 @@ class Server:
     check: str  # why, such as L7STS/503
 
 
-def parse_show_stat(text):
+def parse_show_stat(text: str) -> tuple[Server, ...]:
     """Read ``show stat``'s CSV; returns a tuple of Server.
 
     :raises ParseError: no header, or a line that does not fit it.
@@ -45,7 +46,7 @@ def parse_show_stat(text):
     return tuple(servers)
 
 
-def _fields(line):
+def _fields(line: str) -> list[str]:
     """Split one line; each for itself, so that a stray quote does not swallow the next line."""
     try:
         return next(csv.reader([line], strict=True))
@@ -53,7 +54,7 @@ def _fields(line):
         raise ParseError("a line of HAProxy's statistics that is not CSV", line) from err
 
 
-def one_up(servers):
+def one_up(servers: Sequence[Server]) -> tuple[str, ...]:
     """Say what keeps HAProxy from one leader: each proxy must have exactly one server UP, both the same.
 
     The others must be down or in maintenance: HAProxy may send to a server in any other state, such as ``no check``.

@@ -5,19 +5,20 @@ import re
 from saltext.chef_backend.product.reading import ParseError, read_json
 
 
-def parse_index_created(text):
+def parse_index_created(text: str) -> str:
     """Read which Elasticsearch created the index: ``GET /chef/_settings/index.version.created*?human``.
 
     :returns: such as ``5.6.16``.
     :raises ParseError: no index ``chef``, or it does not say.
     """
     try:
-        return read_json(text, "index settings")["chef"]["settings"]["index"]["version"]["created_string"]
+        created = read_json(text, "index settings")["chef"]["settings"]["index"]["version"]["created_string"]
     except (KeyError, TypeError) as err:
         raise ParseError("no created_string of index chef", str(text)[:80]) from err
+    return str(created)
 
 
-def parse_index_uuid(text):
+def parse_index_uuid(text: str) -> str:
     """Read the UUID of the index, which a new index never shares with the one before: ``GET /chef/_settings``.
 
     :raises ParseError: no index ``chef``, or it does not say.
@@ -31,7 +32,7 @@ def parse_index_uuid(text):
     return uuid
 
 
-def parse_count(text):
+def parse_count(text: str) -> int:
     """Read how many documents an index holds: ``GET /chef/_count``.
 
     :returns: int.

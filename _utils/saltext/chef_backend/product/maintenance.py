@@ -6,6 +6,6 @@ FIRST_WITH_MAINTENANCE = Version(14, 6, 32)
 MAINTENANCE, STOPPED = "maintenance", "stopped"
 
 
-def out_of_service_by(version):
+def out_of_service_by(version: Version) -> str:
     """Return how a frontend of a version (Version) is taken out of service: ``maintenance`` or ``stopped``."""
     return MAINTENANCE if version >= FIRST_WITH_MAINTENANCE else STOPPED

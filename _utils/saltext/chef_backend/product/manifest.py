@@ -17,7 +17,7 @@ class Manifest:
 _VERSION = re.compile(r"[0-9]+(?:\.[0-9]+){2}(?:[-+~.][0-9A-Za-z][0-9A-Za-z.+~-]*)?")
 
 
-def parse_manifest(text):
+def parse_manifest(text: str) -> Manifest:
     """Read version-manifest.json. Raises ParseError if it has no ``build_version`` that is a version."""
     data = read_json(text, "version manifest")
     version = data.get("build_version") if isinstance(data, dict) else None
@@ -27,7 +27,7 @@ def parse_manifest(text):
     return Manifest(version, name if isinstance(name, str) else None)
 
 
-def parse_manifest_txt(text):
+def parse_manifest_txt(text: str) -> Manifest:
     """Read version-manifest.txt, whose first line is ``chef-backend 2.3.16``. Raises ParseError."""
     first = lines_of(text, "version manifest")[0]
     words = first.split()

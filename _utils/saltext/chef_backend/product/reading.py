@@ -5,16 +5,17 @@ lose.
 """
 
 import json
+from typing import Any
 
 
 class ParseError(ValueError):
     """Text that is not what it should be; the message quotes the line."""
 
-    def __init__(self, what, line):
+    def __init__(self, what: str, line: object) -> None:
         super().__init__(f"{what}: {line!r}")
 
 
-def lines_of(text, what):
+def lines_of(text: object, what: str) -> list[str]:
     """Return the lines that are not blank, at least one. Raises ParseError."""
     lines = [line.rstrip() for line in text.splitlines() if line.strip()] if isinstance(text, str) else []
     if not lines:
@@ -22,10 +23,10 @@ def lines_of(text, what):
     return lines
 
 
-def read_json(text, what):
+def read_json(text: Any, what: str) -> Any:
     """Return what JSON holds; a key that stands twice is an error, not its last value. Raises ParseError."""
 
-    def once(pairs):
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(dict(pairs)) != len(pairs):
             raise ValueError("a key twice")
         return dict(pairs)

@@ -5,7 +5,7 @@ import collections
 from saltext.chef_backend.product.reading import read_json
 
 
-def lag(text):
+def lag(text: str | None) -> dict[str, int]:
     """Return ``{follower: bytes behind}`` from what ``chef_backend.replication`` printed.
 
     Columns are named ``*_location`` before PostgreSQL 10 and ``*_lsn`` since. Followers that call themselves by one
@@ -32,6 +32,6 @@ def lag(text):
     return behind
 
 
-def _lsn(text):
+def _lsn(text: str) -> int:
     high, low = text.split("/")
     return (int(high, 16) << 32) + int(low, 16)

@@ -19,7 +19,7 @@ class SimpleService:
     wanted: str | None = None  # up or down: what runit is at work on; None where nothing is to be done
 
     @property
-    def stopped(self):
+    def stopped(self) -> bool:
         """Down, and to stay so: one that dies at each start is down too between two of runit's attempts."""
         return self.state == "down" and self.wanted != "up"
 
@@ -31,7 +31,7 @@ _SIMPLE = re.compile(
 )
 
 
-def parse_simple(text):
+def parse_simple(text: str) -> tuple[SimpleService, ...]:
     """Read runit's lines; returns a tuple of SimpleService. Raises ParseError for any line that is none."""
     services = []
     for line in lines_of(text, "status --simple"):
@@ -54,12 +54,12 @@ def parse_simple(text):
     return tuple(services)
 
 
-def running(text):
+def running(text: str) -> tuple[str, ...]:
     """Return the names of the services that run, from what ``chef-server-ctl status`` printed (runit's lines)."""
     return tuple(re.findall(r"^run: ([\w-]+): ", text, re.MULTILINE))
 
 
-def running_longer(text, seconds):
+def running_longer(text: str, seconds: float) -> tuple[str, ...]:
     """Return the names of the services that have been running for more than some seconds, from the same lines.
 
     runit counts whole seconds of the clock, so what it shows may be up to one second too long.

@@ -7,12 +7,12 @@ VERSION = "0"  # of the server's API
 WIDTH = 60  # the signature is sent in headers of at most this many characters
 
 
-def content_hash(body):
+def content_hash(body: bytes) -> str:
     """Return the hash of a request's body (bytes), as the protocol writes it."""
     return base64.b64encode(hashlib.sha256(body).digest()).decode("ascii")
 
 
-def text_to_sign(method, path, body, client, stamp):
+def text_to_sign(method: str, path: str, body: bytes, client: str, stamp: str) -> bytes:
     """Return the bytes that the client's key signs.
 
     :param method: of HTTP, in capitals.
@@ -33,7 +33,7 @@ def text_to_sign(method, path, body, client, stamp):
     return "\n".join(lines).encode()
 
 
-def headers(body, client, stamp, signature):
+def headers(body: bytes, client: str, stamp: str, signature: bytes) -> dict[str, str]:
     """Return the request's headers; ``signature`` are the bytes that the key made."""
     text = base64.b64encode(signature).decode("ascii")
     lines = [text[at : at + WIDTH] for at in range(0, len(text), WIDTH)]

@@ -18,23 +18,23 @@ class Version:
     patch: int
 
     @classmethod
-    def from_text(cls, text):
+    def from_text(cls, text: object) -> "Version":
         """Read ``2.3.16``, nothing more and nothing less. Raises ValueError."""
         match = PATTERN.fullmatch(text) if isinstance(text, str) else None
         if not match:
             raise ValueError(f"{text!r} is not a version: expected three numbers such as 2.3.16")
         return cls(*(int(number) for number in match.groups()))
 
-    def __lt__(self, other):
+    def __lt__(self, other: object) -> bool:
         if not isinstance(other, Version):
             return NotImplemented
         return dataclasses.astuple(self) < dataclasses.astuple(other)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.major}.{self.minor}.{self.patch}"
 
 
-def of_package(text):
+def of_package(text: str) -> str:
     """Return the release within a package's version, without epoch and revision: ``1:2.3.16-1.el8`` holds 2.3.16.
 
     :param text: as dpkg or rpm tell it; the revision is what follows the last dash in both.
@@ -47,7 +47,7 @@ LAST_OLD_INDEX = Version(5, 4, 1)  # 3.x cannot read an index that this Elastics
 FIRST_INDEX_FOR_3 = Version(5, 6, 0)
 
 
-def reads_index(installed, index_created):
+def reads_index(installed: Version, index_created: Version) -> bool:
     """Whether a release of Chef Backend can read an index that this version of Elasticsearch created.
 
     One row of the matrix calls everything below 5.6.16 automatic, the text wants a re-index up to 5.4.1 and says

@@ -1,7 +1,10 @@
 """Read the result of a nested orchestration: its steps, what they changed, and in words what failed."""
 
+from collections.abc import Mapping
+from typing import Any
 
-def read(inner):
+
+def read(inner: object) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the steps of a nested orchestration in their order, and in words what failed in it.
 
     :param inner: what ``state.orchestrate`` returned: a mapping with ``data``; anything else is a failure.
@@ -23,7 +26,7 @@ def read(inner):
     return steps, troubles
 
 
-def _failures(step):
+def _failures(step: Mapping[str, Any]) -> list[str]:
     """Say what failed in one step: a node's own states where it ran some, else its comment."""
     lines = []
     for node, result in (step.get("changes") or {}).get("ret", {}).items() if _ran_on_nodes(step) else ():
@@ -35,7 +38,7 @@ def _failures(step):
     return lines or [str(step.get("comment"))]
 
 
-def changes(step):
+def changes(step: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a step changed; of states on nodes only what each node's states changed."""
     told = step.get("changes") or {}
     if not _ran_on_nodes(step):
@@ -47,5 +50,5 @@ def changes(step):
     return {node: own for node, own in by_node.items() if own}
 
 
-def _ran_on_nodes(step):
+def _ran_on_nodes(step: Mapping[str, Any]) -> bool:
     return isinstance((step.get("changes") or {}).get("ret"), dict)

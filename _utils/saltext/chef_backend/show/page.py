@@ -1,8 +1,10 @@
 """A run's report as one HTML page: no script, no network, readable in the dark, in the light and on a phone."""
 
 import html
+from collections.abc import Iterable, Sequence
 
 from saltext.chef_backend.show import report as reports
+from saltext.chef_backend.show.timeline import Row, Span, Timeline
 
 WIDE, HIGH, LEAST = 1000, 18, 4  # of a row's drawing: its width, a lane's height, the narrowest bar
 # the colour of a span; text that was told never becomes part of a class
@@ -50,7 +52,7 @@ thead th{color:var(--soft)}code{font:.95em ui-monospace,"DejaVu Sans Mono",monos
 """
 
 
-def page(timeline):
+def page(timeline: Timeline) -> str:
     """Return the report of a Timeline as the text of an HTML file."""
     title = f"Chef Backend {timeline.cluster}: run {timeline.run}"
     parts = [
@@ -72,24 +74,24 @@ def page(timeline):
     return "\n".join(part for part in parts if part)
 
 
-def _safe(value):
+def _safe(value: object) -> str:
     """Text for anywhere in the page, an attribute in quotes included."""
     return html.escape(reports.plain(value), quote=True)
 
 
-def _facts(timeline):
+def _facts(timeline: Timeline) -> str:
     rows = [
         f'<tr><th scope="row">{_safe(name)}</th><td>{_safe(text)}</td></tr>' for name, text in reports.facts(timeline)
     ]
     return f"<table><caption>What it was, and what it cost</caption><tbody>{''.join(rows)}</tbody></table>"
 
 
-def _rows(timeline):
+def _rows(timeline: Timeline) -> list[tuple[Row, bool]]:
     state = [timeline.failover, timeline.leads, *([timeline.writes] if timeline.writes else [])]
     return [*((row, False) for row in timeline.rows if row.spans), *((row, row is timeline.leads) for row in state)]
 
 
-def _drawing(timeline):
+def _drawing(timeline: Timeline) -> str:
     length = max(timeline.seconds, 0.1)
     ticks = "".join(f"<span>{length * part / 4:.0f} s</span>" for part in range(5))
     legend = "".join(f'<li><span class="{kind}"></span>{_safe(text)}</li>' for kind, text in LEGEND)
@@ -97,9 +99,10 @@ def _drawing(timeline):
     return f'{drawn}<div class="axis" aria-hidden="true">{ticks}</div><ul class="legend">{legend}</ul>'
 
 
-def _row(row, length, leads):
+def _row(row: Row, length: float, leads: bool) -> str:
     told = "; ".join(f"{reports.span_text(span)} from {span.begin:.1f} s" for span in row.spans) or "nothing was told"
-    bars, lanes = [], []  # lanes: until where each is taken
+    bars: list[str] = []
+    lanes: list[float] = []  # until where each is taken
     for number, span in enumerate(row.spans):
         left = min(span.begin / length * WIDE, WIDE - LEAST)
         right = min(WIDE, max(span.end / length * WIDE, left + LEAST))
@@ -118,16 +121,16 @@ def _row(row, length, leads):
     )
 
 
-def _named(row, leads):
+def _named(row: Row, leads: bool) -> str:
     """A row's name; that of who leads names them, since bars have no text."""
     return f"{row.name}: {', then '.join(span.what for span in row.spans)}" if leads else row.name
 
 
-def _kind(span):
+def _kind(span: Span) -> str:
     return "bad" if span.how == "failed" else KINDS.get(span.what, "other")
 
 
-def _steps(timeline):
+def _steps(timeline: Timeline) -> str:
     lines = [
         (f"{span.begin:.1f}", row.name, span.what, span.seconds, _how(span))
         for row, _ in _rows(timeline)
@@ -136,20 +139,20 @@ def _steps(timeline):
     return _table("Steps and states", ("at, s", "where", "what", "took, s", "how"), lines)
 
 
-def _how(span):
+def _how(span: Span) -> str:
     if span.what in ("refused", "taken"):
         return ""
     return {"end": "", "failed": "failed", "open": "its end was not told"}.get(span.how, "")
 
 
-def _gates(timeline):
+def _gates(timeline: Timeline) -> str:
     lines = [
         (f"{gate.at:.1f}", gate.node, gate.what, gate.value, gate.bound, reports.held(gate)) for gate in timeline.gates
     ]
     return _table("Gates", ("at, s", "node", "what", "value", "bound", ""), lines)
 
 
-def _commands(timeline):
+def _commands(timeline: Timeline) -> str:
     lines = [
         (
             f"{one.at:.1f}",
@@ -163,14 +166,14 @@ def _commands(timeline):
     return _table("Commands that change something", ("at, s", "node", "command", "took, s", "status"), lines)
 
 
-def _troubles(timeline):
+def _troubles(timeline: Timeline) -> str:
     if not timeline.troubles:
         return ""
     lines = "".join(f"<li>{_safe(trouble)}</li>" for trouble in timeline.troubles)
     return f"<h2>What is missing or odd</h2><ul>{lines}</ul>"
 
 
-def _table(caption, heads, lines):
+def _table(caption: str, heads: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
     if not lines:
         return ""
     head = "".join(f'<th scope="col">{_safe(name)}</th>' for name in heads)

@@ -2,16 +2,19 @@
 
 import dataclasses
 import datetime
+from typing import Any
+
+from saltext.chef_backend.show.timeline import Backup, Command, Gate, Span, Timeline
 
 RUNNING = "under way"
 
 
-def mapping(timeline):
+def mapping(timeline: Timeline) -> dict[str, Any]:
     """Return the report as plain lists, mappings, strings and numbers; times in seconds since the run was opened."""
     return {**dataclasses.asdict(timeline), "opened_utc": moment(timeline.opened)}
 
 
-def text(timeline):
+def text(timeline: Timeline) -> str:
     """Return the report as text for a terminal."""
     lines = [f"cluster {plain(timeline.cluster)}, run {plain(timeline.run)}: {state(timeline)}"]
     lines += [f"  {name:<16} {plain(value)}" for name, value in facts(timeline)]
@@ -31,7 +34,7 @@ def text(timeline):
     return "\n".join(lines)
 
 
-def facts(timeline):
+def facts(timeline: Timeline) -> list[tuple[str, str]]:
     """Return what a reader wants first, as pairs of a name and a text."""
     failed = sum(one.status != 0 for one in timeline.commands)
     pairs = [
@@ -47,12 +50,12 @@ def facts(timeline):
     return pairs
 
 
-def state(timeline):
+def state(timeline: Timeline) -> str:
     """Return how the run ended, or that it is under way."""
     return timeline.state if timeline.ended else RUNNING
 
 
-def outage(timeline):
+def outage(timeline: Timeline) -> str:
     """Return how long writes were refused, in words."""
     if timeline.writes is None:
         return "not measured: no probe looked"
@@ -62,7 +65,7 @@ def outage(timeline):
     return f"longest {timeline.longest_outage} s, in all {timeline.total_outage} s"
 
 
-def backup(found):
+def backup(found: Backup | None) -> str:
     """Return which backup was taken, in words."""
     if found is None:
         return "none told"
@@ -71,32 +74,32 @@ def backup(found):
     return f"{found.archive} on {found.node}, {size}{members}"
 
 
-def span_text(span):
+def span_text(span: Span) -> str:
     """Return a span in words."""
     word = {"failed": ", failed", "open": ", its end was not told"}.get(span.how, "")
     return plain(f"{span.what}, {span.seconds} s{'' if span.what == 'refused' else word}")
 
 
-def gate_text(gate):
+def gate_text(gate: Gate) -> str:
     """Return a gate's value and bound in words."""
     bound = f" (bound {gate.bound})" if gate.bound else ""
     value = f": {gate.value}{bound}" if gate.value or bound else ""
     return plain(f"{held(gate)}  {gate.node}  {gate.what}{value}")
 
 
-def held(gate):
+def held(gate: Gate) -> str:
     """Return whether a gate held, in words."""
     return {None: "waited", True: "holds"}.get(gate.held, "DOES NOT HOLD")
 
 
-def command_text(one):
+def command_text(one: Command) -> str:
     """Return a command with its status and duration."""
     took = "" if one.seconds is None else f", {one.seconds} s"
     status = "unknown" if one.status is None else one.status
     return plain(f"{one.node}  {' '.join(one.argv)}  status {status}{took}")
 
 
-def moment(time):
+def moment(time: float) -> str:
     """Return an epoch time as text, in UTC."""
     try:
         return datetime.datetime.fromtimestamp(time, datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -104,6 +107,6 @@ def moment(time):
         return f"{time} s since 1970"
 
 
-def plain(value):
+def plain(value: object) -> str:
     """Return text without characters that move a terminal's cursor or break a line."""
     return "".join(char if char.isprintable() else "?" for char in str(value))

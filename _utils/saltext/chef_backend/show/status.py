@@ -1,42 +1,40 @@
 """Tables and plans in words, from what the backends answered: what ``status`` and ``plan`` show."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import answers, downtime
 from saltext.chef_backend.judge import way as ways
+from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.product.version import Version
 
 UNKNOWN = "unknown"
 
 
-def node_rows(views, target):
+def node_rows(views: Views, target: str) -> list[dict[str, Any]]:
     """Return one mapping a node: what it is now, and what is still due on it.
 
-    :param views: ``{minion: view}``.
     :param target: the version the cluster is to have.
     """
-    lags = {}
-    for view in views.values():
-        try:
-            lags |= answers.lag(view.get("replication"))
-        except ValueError:
-            continue  # the verdict names it
+    lags = {follower: lag for view in views.values() for follower, lag in view.lag.items()}
     rows = []
     for minion, view in sorted(views.items()):
-        row = {"node": minion, "version": view.get("version") or UNKNOWN, "target": target}
-        names = (minion, answers.node_name(minion))
+        row: dict[str, Any] = {"node": minion, "version": view.version or UNKNOWN, "target": target}
+        names = [minion, answers.node_name(minion)]
         try:
             seen = answers.node_of(answers.cluster_of(view), minion)
             row |= {"address": seen.ip, "role": seen.role, "pg": seen.pg, "es": seen.es}
-            names += (seen.guid, seen.ip)
+            names += [seen.guid, seen.ip]
         except (ValueError, KeyError):
             row |= {"address": UNKNOWN, "role": UNKNOWN, "pg": UNKNOWN, "es": UNKNOWN}
         row["lag"] = next((lags[name] for name in names if name in lags), "")
-        row["due"] = view.get("due") or ("" if view.get("version") == target else "not upgraded yet")
+        row["due"] = view.half_upgraded or ("" if view.version == target else "not upgraded yet")
         rows.append(row)
     return rows
 
 
-def status(cluster, target, views, max_lag_bytes, now):
+def status(cluster: str, target: str, views: Views, max_lag_bytes: int, now: float) -> dict[str, Any]:
     """Return all that ``status`` shows of a cluster.
 
     :param now: epoch seconds, by which a run's silence is judged.
@@ -63,7 +61,12 @@ def status(cluster, target, views, max_lag_bytes, now):
     }
 
 
-def plan(shown, frontends, packages, index_created=None):
+def plan(
+    shown: Mapping[str, Any],
+    frontends: Sequence[Sequence[str]],
+    packages: Mapping[str, str],
+    index_created: str | None = None,
+) -> dict[str, Any]:
     """Return what an upgrade would do, in its order, from what ``status`` shows.
 
     :param shown: as returned by :func:`status`.
@@ -99,7 +102,9 @@ def plan(shown, frontends, packages, index_created=None):
     }
 
 
-def _hops(rows, stops, index):
+def _hops(
+    rows: Sequence[Mapping[str, Any]], stops: Sequence[Version], index: Version | None
+) -> tuple[tuple[ways.Hop, ...], list[str]]:
     """Return the chain of hops of these nodes, and what is unknown or contradicts itself in their versions."""
     installed, troubles = {}, []
     for row in rows:
@@ -117,7 +122,7 @@ def _hops(rows, stops, index):
         return (), [str(err)]
 
 
-def _commands(way, order, leads, package):
+def _commands(way: str, order: Sequence[str], leads: Sequence[str], package: str) -> list[list[str]]:
     """Return ``[node, command]`` pairs of the first hop."""
     followers = [node for node in order if node not in leads]
     if way == "downtime":
@@ -142,7 +147,7 @@ def _commands(way, order, leads, package):
     return commands
 
 
-def table(rows, columns):
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     """Lay out mappings as a text table.
 
     :param rows: list of mappings.
@@ -155,7 +160,7 @@ def table(rows, columns):
     )
 
 
-def every_text(shown):
+def every_text(shown: Sequence[Mapping[str, Any]]) -> str:
     """Return many clusters for a terminal: a line each, and what is not well with some.
 
     :param shown: list of mappings, as returned by :func:`status`.
@@ -179,7 +184,7 @@ def every_text(shown):
     return "\n".join(lines)
 
 
-def status_text(shown):
+def status_text(shown: Mapping[str, Any]) -> str:
     """Return ``status`` for a terminal."""
     run = shown["run"]
     lines = [
@@ -198,7 +203,7 @@ def status_text(shown):
     )
 
 
-def plan_text(shown, planned):
+def plan_text(shown: Mapping[str, Any], planned: Mapping[str, Any]) -> str:
     """Return ``plan`` for a terminal."""
     lines = [status_text(shown), "", f"way: {planned['way']} ({planned['reason']})"]
     if len(planned["hops"]) > 1:

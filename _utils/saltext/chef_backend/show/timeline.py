@@ -6,8 +6,10 @@ begins.
 """
 
 import dataclasses
+from collections.abc import Iterable
 
-from saltext.chef_backend.journal import BEGIN, COMMAND, END, FAILED, GATE
+from saltext.chef_backend.journal import BEGIN, COMMAND, END, FAILED, GATE, Entry
+from saltext.chef_backend.record import Record
 
 OPEN = "open"  # of a span: its end was never told; of a record: the run is under way
 LEADS, PROBE, BACKUP = "leads", "probe", "backup"
@@ -25,7 +27,7 @@ class Span:
     how: str  # end, failed or open
 
     @property
-    def seconds(self):
+    def seconds(self) -> float:
         """How long it took."""
         return round(self.end - self.begin, 1)
 
@@ -35,7 +37,7 @@ class Row:
     """One line of the timeline."""
 
     name: str
-    spans: tuple
+    spans: tuple[Span, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Command:
 
     at: float  # seconds since the run was opened, when it ended
     node: str
-    argv: tuple
+    argv: tuple[str, ...]
     status: int | None
     seconds: float | None
 
@@ -83,7 +85,7 @@ class Timeline:
     opened: float  # epoch seconds
     seconds: float  # until its end, or until what was told last
     ended: bool
-    rows: tuple  # of Row: the nodes' steps
+    rows: tuple[Row, ...]  # the nodes' steps
     failover: Row
     leads: Row
     writes: Row | None  # None if no probe looked
@@ -92,13 +94,13 @@ class Timeline:
     longest_outage: float | None  # seconds, as the probe saw; None if none looked
     total_outage: float | None
     hand_overs: int
-    gates: tuple
-    commands: tuple
+    gates: tuple[Gate, ...]
+    commands: tuple[Command, ...]
     backup: Backup | None
-    troubles: tuple  # what is missing or odd, one sentence each
+    troubles: tuple[str, ...]  # what is missing or odd, one sentence each
 
 
-def build(record, entries, troubles=()):
+def build(record: Record, entries: Iterable[Entry], troubles: Iterable[str] = ()) -> Timeline:
     """Return the Timeline of a run.
 
     :param record: ``chef_backend_record.Record``.
@@ -145,19 +147,20 @@ def build(record, entries, troubles=()):
 class _Clock:
     """Turns epoch seconds into seconds of the run, never outside of it."""
 
-    def __init__(self, opened, length):
+    def __init__(self, opened: float, length: float) -> None:
         self.opened, self.length = opened, length
 
-    def at(self, time):
+    def at(self, time: float) -> float:
         return min(max(time - self.opened, 0.0), self.length)
 
 
-def _rows(clock, entries, record):
+def _rows(clock: _Clock, entries: Iterable[Entry], record: Record) -> tuple[tuple[Row, ...], list[str]]:
     """The rows of the nodes, backends first, and what is odd about them."""
     names = [*record.backends, *record.frontends]
     names += sorted({entry.node for entry in entries if entry.step not in (LEADS, PROBE)} - set(names))
-    spans, odd = {name: [] for name in names}, []
-    waiting = {}  # (node, step): begins whose end has not been told
+    spans: dict[str, list[Span]] = {name: [] for name in names}
+    odd: list[str] = []
+    waiting: dict[tuple[str, str], list[float]] = {}  # begins of a node's step whose end has not been told
     for entry in entries:
         if entry.step in (COMMAND, LEADS, PROBE):
             continue
@@ -182,7 +185,7 @@ def _rows(clock, entries, record):
     return tuple(rows), odd
 
 
-def _states(clock, first, changes):
+def _states(clock: _Clock, first: str, changes: Iterable[tuple[float, str]]) -> tuple[Span, ...]:
     """Spans of a state that lasts until the next change of it."""
     spans, what, since = [], first, 0.0
     for time, new in changes:
@@ -193,7 +196,7 @@ def _states(clock, first, changes):
     return tuple(span for span in spans if span.end > span.begin or span is spans[-1])
 
 
-def _switches(entries):
+def _switches(entries: Iterable[Entry]) -> list[tuple[float, str]]:
     """When failover was switched, as ``(time, on or off)``: told by the step, and by the command that does it."""
     found = []
     for entry in entries:
@@ -207,17 +210,15 @@ def _switches(entries):
     return found
 
 
-def _writes(clock, entries):
+def _writes(clock: _Clock, entries: Iterable[Entry]) -> Row | None:
     """Whether writes were taken, as the probe saw it; None if none looked."""
     told = [entry for entry in entries if entry.step == PROBE]
     if not told:
         return None
-    spans, state, since = [], None, clock.at(told[0].time)
+    spans, state, since = list[Span](), _seen(told[0]), clock.at(told[0].time)
     for entry in told:
         new = _seen(entry)
-        if state is None:
-            state = new
-        elif new != state:
+        if new != state:
             # a write that failed was tried this long before
             at = max(since, clock.at(entry.time - (entry.seconds or 0))) if new == "refused" else clock.at(entry.time)
             spans.append(Span(since, at, state, FAILED if state == "refused" else END))
@@ -226,29 +227,29 @@ def _writes(clock, entries):
     return Row("writes", tuple(spans))
 
 
-def _seen(entry):
+def _seen(entry: Entry) -> str:
     """What the probe saw; an error before any write was taken may be its own."""
     if entry.how == BEGIN and entry.data.get("error"):
         return "unknown"
     return "refused" if entry.how == FAILED else "taken"
 
 
-def _argv(entry):
+def _argv(entry: Entry) -> tuple[str, ...]:
     argv = entry.data.get("argv") if entry.step == COMMAND else None
     return tuple(str(word) for word in argv) if isinstance(argv, (list, tuple)) else ()
 
 
-def _is_command(entry):
+def _is_command(entry: Entry) -> bool:
     return entry.step == COMMAND and entry.how != BEGIN and bool(_argv(entry))
 
 
-def _command(clock, entry):
+def _command(clock: _Clock, entry: Entry) -> Command:
     status = entry.data.get("status")
     status = status if isinstance(status, int) else None
     return Command(clock.at(entry.time), entry.node, _argv(entry), status, entry.seconds)
 
 
-def _gates(clock, entry):
+def _gates(clock: _Clock, entry: Entry) -> list[Gate]:
     """The values of a gate; one without any is told by its comment."""
     if entry.step != GATE:
         return []
@@ -270,7 +271,7 @@ def _gates(clock, entry):
     ]
 
 
-def _backup(entries):
+def _backup(entries: Iterable[Entry]) -> Backup | None:
     found = None
     for entry in entries:
         archive = entry.data.get("archive")
@@ -280,9 +281,9 @@ def _backup(entries):
     return found
 
 
-def _whole(value):
+def _whole(value: object) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _text(value):
+def _text(value: object) -> str:
     return "" if value is None else str(value)

@@ -1,8 +1,12 @@
 """What ``watch`` and ``history`` show of a run: where each node is, what is waited for, what it took."""
 
 import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from saltext.chef_backend import journal
+from saltext.chef_backend.journal import Entry
+from saltext.chef_backend.record import Record
 from saltext.chef_backend.show import status as plans
 from saltext.chef_backend.show import timeline as timelines
 
@@ -20,7 +24,7 @@ class Place:
     since: float  # epoch seconds
 
 
-def places(entries):
+def places(entries: Iterable[Entry]) -> dict[str, Place]:
     """Return ``{node: Place}`` from a run's entries."""
     found = {}
     for entry in journal.order(entries):
@@ -29,7 +33,7 @@ def places(entries):
     return found
 
 
-def waits_for(entries):
+def waits_for(entries: Iterable[Entry]) -> str | None:
     """Return what the last gate that did not hold said, or None if something else was told since."""
     last = None
     for entry in journal.order(entries):
@@ -37,7 +41,9 @@ def waits_for(entries):
     return last
 
 
-def rows(nodes, entries, took, now):
+def rows(
+    nodes: Sequence[Mapping[str, Any]], entries: Iterable[Entry], took: Mapping[str, float], now: float
+) -> list[dict[str, Any]]:
     """Return one mapping a node, to be shown.
 
     :param nodes: list of mappings with ``node``, ``role`` and ``version``; what ``status`` knows.
@@ -56,7 +62,7 @@ def rows(nodes, entries, took, now):
     return shown
 
 
-def screen(record, shown, entries, now):
+def screen(record: Record, shown: Sequence[Mapping[str, Any]], entries: Iterable[Entry], now: float) -> str:
     """Return the whole of what a terminal shows of a run that is under way.
 
     :param record: ``chef_backend_record.Record``.
@@ -74,7 +80,7 @@ def screen(record, shown, entries, now):
     return "\n".join(lines + ([f"gate: {gate}"] if gate else []))
 
 
-def cluster_row(name, record, last, now):
+def cluster_row(name: str, record: Record | None, last: Entry | None, now: float) -> dict[str, Any]:
     """Return one cluster of many, to be shown: a mapping.
 
     :param name: the cluster's name.
@@ -93,7 +99,7 @@ def cluster_row(name, record, last, now):
     return row
 
 
-def clusters_text(shown):
+def clusters_text(shown: Sequence[Mapping[str, Any]]) -> str:
     """Return many clusters for a terminal.
 
     :param shown: list of mappings as returned by :func:`cluster_row`.
@@ -101,7 +107,7 @@ def clusters_text(shown):
     return plans.table(shown, ("cluster", "state", "target", "failover", "elapsed", "last"))
 
 
-def run_row(record, clock):
+def run_row(record: Record, clock: Callable[[float], str]) -> dict[str, Any]:
     """Return a run as ``history`` lists it: a mapping.
 
     :param record: ``chef_backend_record.Record``.
@@ -119,7 +125,7 @@ def run_row(record, clock):
     }
 
 
-def history_text(shown):
+def history_text(shown: Sequence[Mapping[str, Any]]) -> str:
     """Return the runs of a cluster for a terminal.
 
     :param shown: list of mappings as returned by :func:`run_row`.
@@ -129,7 +135,7 @@ def history_text(shown):
     return plans.table(shown, ("run", "way", "target", "state", "opened", "seconds", "step", "master"))
 
 
-def told_text(record, entries, troubles, clock):
+def told_text(record: Record, entries: Iterable[Entry], troubles: Iterable[str], clock: Callable[[float], str]) -> str:
     """Return what was told of one run, for a terminal."""
     lines = [
         f"{record.cluster}: run {record.run}, {record.way} to {record.target}, {record.state}; failover was off for "
@@ -140,6 +146,6 @@ def told_text(record, entries, troubles, clock):
     return "\n".join(lines)
 
 
-def exposure(record, entries):
+def exposure(record: Record, entries: Iterable[Entry]) -> float:
     """Return for how many seconds failover has been off in a run."""
     return timelines.build(record, entries).exposure

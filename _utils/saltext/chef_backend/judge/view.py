@@ -1,0 +1,69 @@
+"""What one backend answered when it was asked, read into one value when it arrives."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from saltext.chef_backend.product.cluster_status import ClusterStatus
+from saltext.chef_backend.product.replication import lag
+from saltext.chef_backend.product.status import Status
+from saltext.chef_backend.record import Record
+
+SILENT = "answer"  # the error of a node from which nothing came
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """One backend's answer. What was not asked for is as it is by default; what could not be had is an error."""
+
+    node: str  # minion id
+    version: str | None = None  # of the installed package
+    record: Record | None = None  # this node's copy
+    busy: tuple[str, ...] = ()  # commands that change the node now
+    cluster: ClusterStatus | None = None
+    status: Status | None = None
+    half_upgraded: str | None = None  # why its upgrade has begun and not ended
+    earlier: Mapping[str, float] = dataclasses.field(default_factory=dict)  # seconds each node took in the run before
+    unsynced: bool = False  # its sync failed, and left a file that says so
+    lag: Mapping[str, int] = dataclasses.field(default_factory=dict)  # bytes behind, by follower; the leader has some
+    errors: Mapping[str, str] = dataclasses.field(default_factory=dict)  # part: why it could not be asked or read
+
+    @classmethod
+    def of_answer(cls, answer: Mapping[str, Any]) -> "View":
+        """Read an answer of ``chef_backend_agent.view``; what cannot be read becomes an error of its part."""
+        errors = dict(answer["errors"])
+
+        def read(part: str, reader: Callable[[Any], Any]) -> Any:
+            try:
+                return reader(answer[part]) if answer.get(part) else None
+            except ValueError as err:
+                errors.setdefault(part, str(err))
+                return None
+
+        return cls(
+            node=answer["node"],
+            version=answer.get("version"),
+            record=read("record", Record.from_dict),
+            busy=tuple(answer.get("busy") or ()),
+            cluster=read("cluster_status", ClusterStatus.from_table),
+            status=read("status", Status.from_text),
+            half_upgraded=answer.get("half_upgraded"),
+            earlier=answer.get("earlier") or {},
+            unsynced=bool(answer.get("unsynced")),
+            lag=read("replication", lag) or {},
+            errors=errors,
+        )
+
+    @classmethod
+    def of_silence(cls, node: str, why: str) -> "View":
+        """Make the view of a node from which no answer came."""
+        return cls(node, errors={SILENT: why})
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing came from the node at all."""
+        return SILENT in self.errors
+
+    def why_not(self, part: str) -> str | None:
+        """Return why a part of the answer is missing, as far as it is known."""
+        return self.errors.get(SILENT) or self.errors.get(part)
