@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .cache/venv
 PY := $(VENV)/bin/python
 
-.PHONY: help venv demo test test-lab test-faults unit lint bench lab-shell clean
+.PHONY: help venv ansible demo test test-lab test-faults unit lint docs bench lab-shell clean
 
 help:
 	@echo "make demo       lab up, a rolling upgrade under load, a report of what it did   (root)"
@@ -12,8 +12,9 @@ help:
 	@echo "make test-lab   the lab's own tests: elections, hand-over, crash, rejoin        (root, many minutes)"
 	@echo "make test-faults more faults of an upgrade than make test has time for   (root)"
 	@echo "make unit       unit tests only"
-	@echo "make lint       ruff, yamllint, salt-lint, CLI examples"
-	@echo "make bench      the orchestration against the bare commands, by shell and by Salt (root)"
+	@echo "make lint       ruff, mypy, yamllint, salt-lint, CLI examples, docs"
+	@echo "make docs       the documentation as pages, in .cache/docs/html"
+	@echo "make bench      the orchestration against the bare commands, by shell and by Salt, and Ansible (root)"
 	@echo "make lab-shell  a lab of your own, to try the extension by hand                 (root)"
 	@echo "make venv       only the virtual environment (.cache/venv)"
 	@echo "make clean      remove .cache, and what Python left behind"
@@ -21,7 +22,11 @@ help:
 venv:
 	@PYTHON=$(PYTHON) tools/venv.sh
 
+ansible:
+	@PYTHON=$(PYTHON) tools/venv.sh ansible
+
 demo bench lab-shell: root venv
+bench: ansible
 demo:
 	@$(PY) -m tests.lab run -- $(PY) -m tests.lab.demo $(DEMO)
 
@@ -45,6 +50,10 @@ unit: venv
 
 lint: venv
 	@tools/lint.sh
+
+docs: venv
+	@tools/docs.sh
+	@echo "the documentation: .cache/docs/html/index.html"
 
 clean:
 	@tools/clean.sh

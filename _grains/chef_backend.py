@@ -10,7 +10,7 @@ MANIFEST = "/opt/chef-backend/version-manifest.json"
 RUNNING = "/etc/chef-backend/chef-backend-running.json"
 
 
-def chef_backend():
+def chef_backend() -> dict[str, dict[str, object]]:
     """Return ``{"chef_backend": {"version": "2.3.16", "member": True}}``; nothing where it is not installed."""
     try:
         with open(MANIFEST, encoding="utf-8") as file:

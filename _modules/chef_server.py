@@ -1,8 +1,6 @@
 """chef-server-ctl on this frontend, and what its HAProxy and its API say."""
 
-import json
-import socket
-import time
+from typing import Any
 
 from salt.exceptions import CommandExecutionError
 
@@ -10,28 +8,21 @@ import saltext.chef_backend
 
 saltext.chef_backend.attach(__file__)
 
-from saltext.chef_backend import pillar as pillars
+from saltext.chef_backend import salt
+from saltext.chef_backend.node import ctl, frontend
+from saltext.chef_backend.node import reindex as index
 from saltext.chef_backend.product import command
-from saltext.chef_backend.product import haproxy as proxies
-from saltext.chef_backend.product.manifest import parse_manifest
-from saltext.chef_backend.product.reading import ParseError
-
-CTL = "chef-server-ctl"
-MANIFEST = "/opt/opscode/version-manifest.json"
-HAPROXY_SOCKET = "/var/opt/opscode/haproxy/haproxy.sock"
-NOTE = "/var/lib/salt-chef-backend/reconfigured-for"
 
 
-def __virtual__():
-    return True
+def __virtual__() -> salt.Virtual:
+    return salt.on_a_frontend()
 
 
-def run(*args, timeout=60, env=None):
+def run(*args: Any, timeout: float = 60) -> str:
     """Run chef-server-ctl with arguments.
 
     :param args: subcommand and its arguments, each a word of its own.
     :param timeout: bound in seconds.
-    :param env: variables to add to the environment.
     :returns: standard output, as text.
     :raises CommandExecutionError: node, command, status and last lines, if the status is not 0.
 
@@ -39,18 +30,12 @@ def run(*args, timeout=60, env=None):
 
     .. code-block:: bash
 
-        salt fe1 chef_server.run show-config
+        salt fe1 chef_server.run service-list
     """
-    argv = [CTL, *(str(arg) for arg in args)]
-    began = time.monotonic()
-    done = _run_all(argv, timeout, env=env)
-    __salt__["chef_backend_progress.command"](argv, done["retcode"], time.monotonic() - began)
-    if done["retcode"] != 0:
-        raise CommandExecutionError(command.failure(__grains__["id"], argv, done, timeout))
-    return done["stdout"]
+    return ctl.run(salt.host(), (command.SERVER, *map(str, args)), timeout)
 
 
-def version():
+def version() -> str:
     """Return the installed version of chef-server-core, such as ``14.16.19``.
 
     CLI Example:
@@ -59,14 +44,10 @@ def version():
 
         salt fe1 chef_server.version
     """
-    try:
-        with open(MANIFEST, encoding="utf-8") as file:
-            return str(parse_manifest(file.read()).version)
-    except (OSError, ValueError) as err:  # ParseError, or bytes that are no text
-        raise CommandExecutionError(f"{__grains__['id']}: {MANIFEST}: {err}") from err
+    return frontend.version(salt.host())
 
 
-def reconfigure(timeout=900):
+def reconfigure(timeout: float = 900) -> str:
     """Apply this frontend's settings; its HAProxy learns of the backends anew.
 
     :param timeout: bound in seconds.
@@ -77,10 +58,10 @@ def reconfigure(timeout=900):
 
         salt fe1 chef_server.reconfigure
     """
-    return run("reconfigure", timeout=timeout)
+    return ctl.run(salt.host(), command.RECONFIGURE, timeout)
 
 
-def upgrade(accept_license=False, timeout=3600):
+def upgrade(accept_license: bool = False, timeout: float = 3600) -> str:
     """Migrate this frontend to the installed chef-server-core.
 
     :param accept_license: accept the licence (server 13 and later ask for it).
@@ -92,10 +73,11 @@ def upgrade(accept_license=False, timeout=3600):
 
         salt fe1 chef_server.upgrade accept_license=True
     """
-    return run("upgrade", timeout=timeout, env={"CHEF_LICENSE": "accept"} if accept_license is True else None)
+    environment = {"CHEF_LICENSE": "accept"} if accept_license is True else None
+    return ctl.run(salt.host(), command.SERVER_UPGRADE, timeout, env=environment)
 
 
-def start(timeout=300):
+def start(timeout: float = 300) -> str:
     """Start this frontend's services.
 
     CLI Example:
@@ -104,10 +86,10 @@ def start(timeout=300):
 
         salt fe1 chef_server.start
     """
-    return run("start", timeout=timeout)
+    return ctl.run(salt.host(), command.SERVER_START, timeout)
 
 
-def stop(timeout=300):
+def stop(timeout: float = 300) -> str:
     """Stop this frontend's services.
 
     CLI Example:
@@ -116,15 +98,15 @@ def stop(timeout=300):
 
         salt fe1 chef_server.stop
     """
-    return run("stop", timeout=timeout)
+    return ctl.run(salt.host(), command.SERVER_STOP, timeout)
 
 
-def status(timeout=60):
+def status(timeout: float = 60) -> str:
     """Return what ``chef-server-ctl status`` prints: runit's lines of this frontend's services.
 
     Its exit status is another where a service is down; read the text.
 
-    :raises CommandExecutionError: if nothing was printed at all.
+    :raises CommandExecutionError: nothing was printed at all.
 
     CLI Example:
 
@@ -132,14 +114,10 @@ def status(timeout=60):
 
         salt fe1 chef_server.status
     """
-    argv = [CTL, "status"]
-    done = _run_all(argv, timeout)
-    if not done["stdout"].strip():
-        raise CommandExecutionError(command.failure(__grains__["id"], argv, done, timeout))
-    return done["stdout"]
+    return frontend.status(salt.host(), timeout)
 
 
-def cleanup(timeout=900):
+def cleanup(timeout: float = 900) -> str:
     """Remove what an upgrade left behind.
 
     CLI Example:
@@ -148,10 +126,10 @@ def cleanup(timeout=900):
 
         salt fe1 chef_server.cleanup
     """
-    return run("cleanup", timeout=timeout)
+    return ctl.run(salt.host(), command.SERVER_CLEANUP, timeout)
 
 
-def reindex(organisation=None, timeout=86400):
+def reindex(organisation: str | None = None, timeout: float = 86400) -> str:
     """Rebuild the search index of one organisation, or of all.
 
     :param organisation: its name; all organisations if not given.
@@ -163,15 +141,14 @@ def reindex(organisation=None, timeout=86400):
 
         salt fe1 chef_server.reindex acme
     """
-    if organisation is not None and not pillars.ORGANISATION.fullmatch(str(organisation)):
-        raise CommandExecutionError(f"{organisation!r} is not the name of an organisation")
-    return run("reindex", organisation or "-a", timeout=timeout)
+    return ctl.run(salt.host(), command.reindex(index.known_organisation(organisation)), timeout)
 
 
-def maintenance(state, timeout=60):
+def maintenance(state: Any, timeout: float = 60) -> str:
     """Switch maintenance mode (chef-server-core 14.6.32 and later).
 
     :param state: on or off.
+    :param timeout: bound in seconds.
     :raises CommandExecutionError: another word, or the command fails.
 
     CLI Example:
@@ -183,10 +160,10 @@ def maintenance(state, timeout=60):
     word = {True: "on", False: "off"}.get(state, state)
     if word not in ("on", "off"):
         raise CommandExecutionError(f"maintenance {state!r}: expected on or off")
-    return run("maintenance", word, timeout=timeout)
+    return ctl.run(salt.host(), command.maintenance(word), timeout)
 
 
-def haproxy():
+def haproxy() -> str:
     """Return what this frontend's HAProxy thinks of the backends, one server a line (``show stat -1 4 -1``).
 
     CLI Example:
@@ -195,24 +172,17 @@ def haproxy():
 
         salt fe1 chef_server.haproxy
     """
-    try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(5)
-            connection.connect(HAPROXY_SOCKET)
-            connection.sendall(b"show stat -1 4 -1\n")
-            return b"".join(iter(lambda: connection.recv(65536), b"")).decode("utf-8", "replace")
-    except OSError as err:
-        raise CommandExecutionError(f"{__grains__['id']}: {HAPROXY_SOCKET}: {err}") from err
+    return frontend.show_stat(salt.host())
 
 
-def wait_for_leader(timeout=60):
+def wait_for_leader(timeout: float = 60) -> float:
     """Wait until HAProxy sends both proxies to exactly one backend, the same one.
 
     At its start HAProxy takes every backend for up, so a single look is not enough to trust it.
 
     :param timeout: bound in seconds.
     :returns: seconds waited.
-    :raises CommandExecutionError: what HAProxy said last, if the bound is passed.
+    :raises CommandExecutionError: what HAProxy said last, if the bound has passed.
 
     CLI Example:
 
@@ -220,20 +190,16 @@ def wait_for_leader(timeout=60):
 
         salt fe1 chef_server.wait_for_leader
     """
-
-    def trouble():
-        return "; ".join(str(reason) for reason in proxies.one_up(proxies.parse_show_stat(haproxy())))
-
-    return _until_none(trouble, timeout, "HAProxy has no single leader")
+    return round(frontend.wait_for_leader(salt.host(), timeout), 2)
 
 
-def wait_for_api(url="http://127.0.0.1/_status", timeout=120):
+def wait_for_api(url: str = "http://127.0.0.1/_status", timeout: float = 120) -> float:
     """Wait until the Chef API of this frontend answers ``pong``.
 
     :param url: the status page; it asks the database too.
     :param timeout: bound in seconds.
     :returns: seconds waited.
-    :raises CommandExecutionError: what it answered last, if the bound is passed.
+    :raises CommandExecutionError: what it answered last, if the bound has passed.
 
     CLI Example:
 
@@ -241,63 +207,4 @@ def wait_for_api(url="http://127.0.0.1/_status", timeout=120):
 
         salt fe1 chef_server.wait_for_api url=https://localhost/_status
     """
-
-    def trouble():
-        answer = __salt__["http.query"](url, status=True, verify_ssl=False, raise_error=False, opts=__opts__)
-        try:
-            said = json.loads(answer.get("body") or "{}").get("status")
-        except (ValueError, AttributeError):
-            said = None
-        if answer.get("status") == 200 and said == "pong":
-            return None
-        return f"{url}: {answer.get('status') or ''} {said or answer.get('error') or 'no answer'}"
-
-    return _until_none(trouble, timeout, "the Chef API does not answer")
-
-
-def reconfigured_for():
-    """Return the Chef Backend version this frontend was last reconfigured for, or None if none is noted.
-
-    Nothing that can be observed tells it: HAProxy's settings do not change with the backends' version.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt fe1 chef_server.reconfigured_for
-    """
-    return __salt__["chef_backend_note.read"](NOTE)
-
-
-def note_reconfigured(backend_version):
-    """Note the Chef Backend version this frontend has been reconfigured for.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt fe1 chef_server.note_reconfigured 2.3.16
-    """
-    return __salt__["chef_backend_note.write"](NOTE, f"{backend_version}\n")
-
-
-def _run_all(argv, timeout, **options):
-    return __salt__["cmd.run_all"](
-        argv, python_shell=False, timeout=timeout, output_encoding="utf-8", ignore_retcode=True, **options
-    )
-
-
-def _until_none(trouble, timeout, what):
-    """Ask ``trouble`` until it has none to tell, at most ``timeout`` seconds."""
-    began = time.monotonic()
-    while True:
-        try:
-            said = trouble()
-        except (CommandExecutionError, ParseError) as err:
-            said = str(err)
-        waited = time.monotonic() - began
-        if not said:
-            return round(waited, 2)
-        if waited > timeout:
-            raise CommandExecutionError(f"{__grains__['id']}: {what} within {timeout} s: {said}")
-        time.sleep(0.2)
+    return round(frontend.wait_for_api(salt.host(), url, timeout), 2)

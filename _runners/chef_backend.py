@@ -1,16 +1,37 @@
 """What the operator types: ``salt-run chef_backend.status``, ``plan``, ``pause``, ``resume``, ``abort``, ``report`` ...
 
-Those that are no verb of a run only read. A mistake ends in one message and exit status 1.
+Those that are no verb of a run only read: ``status``, ``plan``, ``watch``, ``history``, ``report``. They return text,
+or with ``text=False`` a list of mappings, whose fields ``docs/reference/events.md`` lists. Where the exit status is 1
+they return ``{"found": what was asked for, "retcode": 1}``. A mistake ends in one message,
+``{"error": text, "retcode": 1}``, and exit status 1.
 """
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from salt.exceptions import CommandExecutionError
 
+import saltext.chef_backend
 
-def __virtual__():
-    return True
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import salt
+from saltext.chef_backend.run import cluster as clusters
+from saltext.chef_backend.run import history as runs
+from saltext.chef_backend.run import launch, overview, requests, steering, watching
+from saltext.chef_backend.run.master import Master
+
+if TYPE_CHECKING:
+    from saltext.chef_backend.salt import __jid__
+
+Shown = dict[str, Any]
 
 
-def status(cluster=None, text=True):
+def __virtual__() -> salt.Virtual:
+    return salt.on_a_master()
+
+
+def status(cluster: str | None = None, text: bool = True) -> Any:
     """Show a cluster: each node's role, version and lag, failover, the run that holds it, what is not well.
 
     :param cluster: one cluster's name; if not given, a line for each of the pillar, if there are several.
@@ -24,10 +45,10 @@ def status(cluster=None, text=True):
         salt-run chef_backend.status
         salt-run chef_backend.status prod text=False --out=json
     """
-    return _answer(lambda: _one_or_every("chef_backend_overview.status", cluster), text)
+    return _answer(lambda master: _one_or_every(master, cluster, overview.status, overview.every), text)
 
 
-def plan(cluster, text=True):
+def plan(cluster: str, text: bool = True) -> Any:
     """Show what an upgrade would do now: way, order, commands, and what would refuse it. Touches nothing.
 
     :param cluster: the cluster's name.
@@ -40,10 +61,10 @@ def plan(cluster, text=True):
 
         salt-run chef_backend.plan prod
     """
-    return _answer(lambda: [_master("chef_backend_overview.plan", cluster)], text)
+    return _answer(lambda master: [overview.plan(master, cluster)], text)
 
 
-def watch(cluster=None, text=True):
+def watch(cluster: str | None = None, text: bool = True) -> Any:
     """Follow a run that is under way, from a second terminal, until it ends. The live part goes to standard error.
 
     :param cluster: the cluster's name; if not given, all of the pillar, until none has been upgraded for a minute.
@@ -57,10 +78,10 @@ def watch(cluster=None, text=True):
         salt-run chef_backend.watch prod
         salt-run chef_backend.watch
     """
-    return _answer(lambda: _one_or_every("chef_backend_watch.watch", cluster), text)
+    return _answer(lambda master: _one_or_every(master, cluster, watching.watch, watching.every), text)
 
 
-def history(cluster, run=None, text=True):
+def history(cluster: str, run: str | None = None, text: bool = True) -> Any:
     """List the runs of a cluster, or all that was told of one: steps, gates, commands, what they took.
 
     :param cluster: the cluster's name.
@@ -75,30 +96,33 @@ def history(cluster, run=None, text=True):
         salt-run chef_backend.history prod
         salt-run chef_backend.history prod 20261122120000000000
     """
-    return _answer(lambda: [_master("chef_backend_watch.history", cluster, run)], text)
+    return _answer(lambda master: [runs.history(master, cluster, _id(run))], text)
 
 
-def report(cluster, run=None, text=True, html=None):
+def report(cluster: str, run: str | None = None, text: bool = True, html: bool = False) -> Any:
     """Report a run: a timeline, what it cost, its gates and its commands.
 
     :param cluster: the cluster's name.
     :param run: the run's id; the newest run if not given.
     :param text: as for ``status``.
-    :param html: absolute path of a file on this master to write the report to as one self-contained page.
-    :returns: text, or a mapping in a list. Exit status 1 if there is no such run, or the file cannot be written.
+    :param html: write the report as one self-contained page, too, below ``chef_backend/reports`` of this master's
+        cache; its path is told.
+    :returns: text, or a mapping in a list. Exit status 1 if there is no such run, or the page cannot be written.
 
     CLI Example:
 
     .. code-block:: bash
 
         salt-run chef_backend.report prod
-        salt-run chef_backend.report prod 20261122120000000000 html=/root/report.html
+        salt-run chef_backend.report prod 20261122120000000000 html=True
         salt-run chef_backend.report prod text=False --out=json
     """
-    return _answer(lambda: [_master("chef_backend_reports.report", cluster, run, html)], text)
+    if not isinstance(html, bool):
+        return _bad({"error": f"html: found {html!r}, expected True: where the page is written to is told"})
+    return _answer(lambda master: [runs.reported(master, cluster, _id(run), html)], text)
 
 
-def pause(cluster):
+def pause(cluster: str) -> Any:
     """Have a run end before it touches another node; failover is on meanwhile, ``resume`` goes on with it.
 
     :param cluster: the cluster's name.
@@ -110,10 +134,10 @@ def pause(cluster):
 
         salt-run chef_backend.pause prod
     """
-    return _steer("pause", cluster)
+    return _steer(lambda master: steering.pause(master, cluster), cluster)
 
 
-def resume(cluster):
+def resume(cluster: str) -> Any:
     """Go on with a run that was paused, failed or was given up: all gates are looked at again. Waits for its end.
 
     :param cluster: the cluster's name.
@@ -125,10 +149,10 @@ def resume(cluster):
 
         salt-run chef_backend.resume prod
     """
-    return _steer("resume", cluster)
+    return _steer(lambda master: steering.resume(master, cluster), cluster)
 
 
-def abort(cluster):
+def abort(cluster: str) -> Any:
     """End a run before it touches another node, or what a run left that nobody drives; failover is on then.
 
     :param cluster: the cluster's name.
@@ -140,14 +164,14 @@ def abort(cluster):
 
         salt-run chef_backend.abort prod
     """
-    return _steer("abort", cluster)
+    return _steer(lambda master: steering.abort(master, cluster), cluster)
 
 
-def scheduled(cluster):
+def scheduled(cluster: str) -> Any:
     """Start the upgrade if a maintenance window is open and something is due, or go on with what waited for one.
 
-    For the master's schedule, see ``docs/windows.md``. What an operator paused or aborted is left alone, and so is
-    what failed. Waits for the end of what it starts.
+    For the master's schedule, see ``docs/how-to/windows.md``. What an operator paused or aborted is left alone, and so
+    is what failed. Waits for the end of what it starts.
 
     :param cluster: the cluster's name.
     :returns: what was done or why nothing was, as text. Exit status 1 if a run failed, now or before.
@@ -158,67 +182,78 @@ def scheduled(cluster):
 
         salt-run chef_backend.scheduled prod
     """
-    return _steer("scheduled", cluster)
+    return _steer(lambda master: steering.scheduled(master, cluster), cluster)
 
 
-def requested(cluster, version):
-    """Start the upgrade that an event asked for, as a process of its own; for the reactor, see ``docs/reactor.md``.
+def requested(tag: Any, data: Any) -> Any:
+    """Judge an event, and start the upgrade that it may ask for, as a process of its own; for the reactor.
 
-    What an operator paused or aborted is left alone, and so is what failed. Does not wait for its end.
+    See ``docs/how-to/reactor.md``. What an operator paused or aborted is left alone, and so is what failed. Does not
+    wait for the end of what it starts.
 
-    :param cluster: the cluster's name.
-    :param version: its target.
-    :returns: what was done or why nothing was, as text. Exit status 1 if it could not be started.
+    :param tag: the event's tag.
+    :param data: what it carries, as it came.
+    :returns: what was done or why nothing was, as text. Exit status 1 if it was refused or could not be started.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt-run chef_backend.requested prod 2.3.16
+        salt-run chef_backend.requested chef_backend/request/upgrade '{"cluster": "prod"}'
     """
-    return _steer("requested", cluster, version, wait=False)
-
-
-def _steer(verb, cluster, *args, wait=True):
+    master = salt.master()
+    request = requests.accepted(master, tag, data)
+    if request.refused:
+        return _bad({"error": request.refused})
     try:
-        done = _master(f"chef_backend_control.{verb}", cluster, *args)
+        done = steering.requested(master, request.cluster, request.version)
+        if not done.ok or not done.start:
+            return done.text if done.ok else _bad({"error": done.text})
+        # the reactor's own process must not own a run: it outlives the run's end
+        return f"{done.text}: job {launch.orchestration(master, done.start, request.cluster)}"
     except CommandExecutionError as err:
         return _bad({"error": str(err)})
-    if not done["ok"]:
-        return _bad({"error": done["text"]})
-    if not done["start"]:
-        return done["text"]
-    if not wait:  # the reactor's own process must not own a run: it outlives the run's end
-        return f"{done['text']}: job {_master('chef_backend_launch.orchestration', done['start'], cluster)}"
-    ended = __salt__["state.orchestrate"](
-        mods=done["start"], pillar={"cluster": cluster}, orchestration_jid=str(__jid__)
-    )
+
+
+def _steer(verb: Callable[[Master], steering.Done], cluster: str) -> Any:
+    try:
+        done = verb(salt.master())
+    except CommandExecutionError as err:
+        return _bad({"error": str(err)})
+    if not done.ok:
+        return _bad({"error": done.text})
+    if not done.start:
+        return done.text
+    ended = salt.orchestrate(done.start, {"cluster": cluster}, str(__jid__))
     return ended if ended.get("retcode") == 0 else _bad({"found": ended})
 
 
-def _one_or_every(function, cluster):
-    """Ask a module's function for one cluster, or its ``every`` for all of the pillar, if there are several."""
-    names = [cluster] if cluster else _master("chef_backend_nodes.names")
-    if len(names) == 1:
-        return [_master(function, names[0])]
-    return [_master(f"{function.partition('.')[0]}.every", names)]
+def _one_or_every(
+    master: Master,
+    cluster: str | None,
+    one: Callable[[Master, str], Shown],
+    every: Callable[[Master, list[str]], Shown],
+) -> list[Shown]:
+    """Show one cluster, or all of the pillar together, if there are several."""
+    names = [cluster] if cluster else clusters.names(master)
+    return [one(master, names[0])] if len(names) == 1 else [every(master, names)]
 
 
-def _master(function, *args):
-    """Call a master-side module function with the master's pillar."""
-    return __salt__["salt.cmd"](function, *args, with_pillar=True)
-
-
-def _answer(ask, text):
+def _answer(ask: Callable[[Master], list[Shown]], text: bool) -> Any:
     """Return what was asked for. Only a mapping with ``retcode`` makes salt-run exit non-zero without a traceback."""
     try:
-        shown = ask()
+        shown = ask(salt.master())
     except CommandExecutionError as err:
         return _bad({"error": str(err)})
     found = "\n\n".join(one["text"] for one in shown) if text else shown
     return found if all(one["ok"] for one in shown) else _bad({"found": found})
 
 
-def _bad(answer):
-    __context__["retcode"] = 1  # as a step of an orchestration this makes it fail, retcode alone does not
+def _id(run: Any) -> str | None:
+    """A run's id; the command line makes a number of it."""
+    return None if run is None else str(run)
+
+
+def _bad(answer: Shown) -> Shown:
+    salt.fails()  # as a step of an orchestration a return code alone is not enough
     return {**answer, "retcode": 1}

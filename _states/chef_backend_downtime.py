@@ -1,98 +1,49 @@
-"""States of a run in the way with full downtime, on the master: whose turn it is to go down, and to come up again."""
+"""The steps of a run with full downtime, on the master: who goes down, and who comes up again, is asked now.
 
-from salt.exceptions import CommandExecutionError
+``cluster`` is the cluster's name in the pillar; without it the orchestration's own pillar says which.
+"""
+
+from typing import TYPE_CHECKING
 
 import saltext.chef_backend
 
 saltext.chef_backend.attach(__file__)
 
-from saltext.chef_backend import outcome
-from saltext.chef_backend.judge import downtime, gates
+from saltext.chef_backend import salt
+from saltext.chef_backend.outcome import Result
+from saltext.chef_backend.run import downtime
 
-# what the table of the cluster shows is not asked for: with no quorum it takes long, and shows nothing
-WHILE_DOWN = ("record", "version", "busy", "status")
-
-
-def __virtual__():
-    return True
+if TYPE_CHECKING:
+    from saltext.chef_backend.salt import __orchestration_jid__
 
 
-def may_go_down(name, cluster, node):
-    """The frontends refuse their clients, and it is this node's turn to go down: the leader's first.
+def __virtual__() -> salt.Virtual:
+    return salt.on_a_master()
 
-    Before the first node goes down every backend has noted who led, for nobody can tell afterwards.
+
+def installed(name: str, cluster: str | None = None) -> Result:
+    """The package is installed on every backend; that restarts nothing."""
+    return downtime.installed(salt.master(__orchestration_jid__), name, salt.cluster_of_pillar(cluster))
+
+
+def frontends_out(name: str, cluster: str | None = None) -> Result:
+    """Clients are refused by every frontend, where a backend is to go down."""
+    return downtime.frontends_out(salt.master(__orchestration_jid__), name, salt.cluster_of_pillar(cluster))
+
+
+def taken_down(name: str, turn: str, cluster: str | None = None) -> Result:
+    """The next backend is down for the upgrade: the leader first, with which the writing ends.
 
     :param name: free text.
-    :param cluster: the cluster's name in the pillar.
-    :param node: minion id of the backend.
+    :param turn: ``first``, ``second`` or ``third``.
     """
-    return _gate(name, cluster, node, _may_go_down, f"{node} would go down", lambda record: record.down)
+    return downtime.taken_down(salt.master(__orchestration_jid__), name, salt.cluster_of_pillar(cluster), turn)
 
 
-def may_come_up(name, cluster, node):
-    """The whole cluster is down or upgraded, and it is this node's turn to be upgraded: the leader's of record last.
+def upgraded(name: str, turn: str, cluster: str | None = None) -> Result:
+    """The next backend runs the target: the leader of record last, for nobody else may lead before it does.
 
     :param name: free text.
-    :param cluster: the cluster's name in the pillar.
-    :param node: minion id of the backend.
+    :param turn: ``first``, ``second`` or ``third``.
     """
-    return _gate(name, cluster, node, _may_come_up, f"{node} would be upgraded", lambda record: record.finished)
-
-
-def _gate(name, cluster, node, check, would, before):
-    """Hold until a check does; ``before``: function of the record that returns the nodes that were at it before."""
-    with _result(name) as ret:
-        settings = __salt__["chef_backend_nodes.cluster"](cluster)
-        if __opts__["test"]:
-            ret.update(result=None, comment=would)
-            return ret
-        record = __salt__["chef_backend_step.until_holds"](lambda: check(settings, node), settings.timeouts.gate)
-        turn = {"number": len({*before(record), node}), "count": len(record.backends)}
-        __salt__["chef_backend_progress.tell"]("gate", "end", node=node, comment=record.step, data=turn, record=record)
-        ret.update(result=True, comment=f"the gates hold; {record.leader} led")
-    return ret
-
-
-def _may_go_down(settings, node):
-    turn = {"step": f"take {node} down", "turn": node}
-    views, record = _look(settings.name)
-    gates.everybody_answers(views)
-    gates.nobody_at_work(views)
-    if record.down:
-        downtime.may_go_next(views, record, node)
-        _, record = _look(settings.name, turn, ["record"])
-        return record
-    views, record = _look(settings.name, turn, None)
-    gates.healthy(views, settings.gates.max_lag_bytes)
-    downtime.may_go_first(views, node)
-    _frontends_are_out(record.frontends, settings.timeouts.ask)
-    views, record = _look(settings.name, {"leader": node}, ["record"])
-    downtime.leader_is_known(views, node)
-    return record
-
-
-def _may_come_up(settings, node):
-    views, record = _look(settings.name)
-    gates.everybody_answers(views)
-    gates.nobody_at_work(views)
-    downtime.may_come_up(views, record, str(settings.version), node)
-    _, record = _look(settings.name, {"step": f"upgrade {node}", "turn": node}, ["record"])
-    return record
-
-
-def _look(cluster, changes=None, only=WHILE_DOWN):
-    return __salt__["chef_backend_step.look"](cluster, str(__orchestration_jid__), changes, only)
-
-
-def _frontends_are_out(frontends, timeout):
-    """Every frontend has been taken out of service, or else clients would get half an answer."""
-    said = __salt__["chef_backend_nodes.ask"](frontends, "chef_server_service.out", timeout=timeout)
-    serving = [
-        answer["error"] or f"{node} still serves clients" for node, answer in said.items() if not answer["value"]
-    ]
-    if serving:
-        raise ValueError("; ".join(serving))
-
-
-def _result(name):
-    return outcome.attempt(name, (CommandExecutionError, ValueError))
+    return downtime.upgraded(salt.master(__orchestration_jid__), name, salt.cluster_of_pillar(cluster), turn)

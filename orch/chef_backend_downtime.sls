@@ -4,78 +4,80 @@
 #
 # The leader goes down first and comes up last: it holds the newest data. Who led is noted on every backend before
 # the first goes down. If a step fails, or the master is lost, the same command goes on from there.
-{% set cluster = pillar.get('cluster', '') | string | json %}
 
-Open the run:
+Open the downtime run:
   chef_backend_run.opened:
-    - cluster: {{ cluster }}
-    - failhard: False
     - way: downtime
-
-Stage the package on every backend, and back up:
-  chef_backend_run.phase:
-    - cluster: {{ cluster }}
     - failhard: False
-    - mods: orch.common.prepare
-    - needed: all
-    - require:
-      - chef_backend_run: Open the run
+
+Stage the package before the downtime:
+  chef_backend_run.staged:
+    - failhard: False
+    - require: [Open the downtime run]
+
+Back up before the downtime:
+  chef_backend_run.backed_up:
+    - failhard: False
+    - require: [Stage the package before the downtime]
 
 Install the package on every backend, which restarts nothing:
-  chef_backend_run.phase:
-    - cluster: {{ cluster }}
+  chef_backend_downtime.installed:
     - failhard: False
-    - mods: orch.downtime.install
-    - needed: install
-    - require:
-      - chef_backend_run: Stage the package on every backend, and back up
+    - require: [Back up before the downtime]
 
-Take the frontends out of service:
-  chef_backend_run.phase:
-    - cluster: {{ cluster }}
+Take the frontends out of service for the downtime:
+  chef_backend_downtime.frontends_out:
     - failhard: False
-    - mods: orch.common.frontends_out
-    - needed: down
-    - require:
-      - chef_backend_run: Install the package on every backend, which restarts nothing
+    - require: ['Install the package on every backend, which restarts nothing']
 
-Take the leader down, then the followers:
-  chef_backend_run.phase:
-    - cluster: {{ cluster }}
+Take the leader down:
+  chef_backend_downtime.taken_down:
+    - turn: first
     - failhard: False
-    - mods: orch.downtime.down
-    - needed: down
-    - require:
-      - chef_backend_run: Take the frontends out of service
+    - require: [Take the frontends out of service for the downtime]
 
-Upgrade the followers, then the leader:
-  chef_backend_run.phase:
-    - cluster: {{ cluster }}
+Take the first follower down:
+  chef_backend_downtime.taken_down:
+    - turn: second
     - failhard: False
-    - mods: orch.downtime.up
-    - needed: up
-    - require:
-      - chef_backend_run: Take the leader down, then the followers
+    - require: [Take the leader down]
 
-Verify the cluster:
+Take the second follower down:
+  chef_backend_downtime.taken_down:
+    - turn: third
+    - failhard: False
+    - require: [Take the first follower down]
+
+Upgrade the first follower that is down:
+  chef_backend_downtime.upgraded:
+    - turn: first
+    - failhard: False
+    - require: [Take the second follower down]
+
+Upgrade the second follower that is down:
+  chef_backend_downtime.upgraded:
+    - turn: second
+    - failhard: False
+    - require: [Upgrade the first follower that is down]
+
+Upgrade the leader, which ends the downtime:
+  chef_backend_downtime.upgraded:
+    - turn: third
+    - failhard: False
+    - require: [Upgrade the second follower that is down]
+
+Verify the cluster after the downtime:
   chef_backend_run.verified:
-    - cluster: {{ cluster }}
     - failhard: False
-    - require:
-      - chef_backend_run: Upgrade the followers, then the leader
+    - require: ['Upgrade the leader, which ends the downtime']
 
-Reconfigure the frontends, and bring them back into service:
-  chef_backend_run.phase:
-    - cluster: {{ cluster }}
+Bring the frontends back after the downtime:
+  chef_backend_run.frontends_in_service:
     - failhard: False
-    - mods: orch.common.frontends
-    - require:
-      - chef_backend_run: Verify the cluster
+    - require: [Verify the cluster after the downtime]
 
-# No requisites: the run is closed whatever happened above. failhard: False, here and above, keeps it so on a
-# master that is set to failhard.
-Close the run:
+# No requisites: the run is closed whatever happened above, also on a master that is set to failhard.
+Close the downtime run:
   chef_backend_run.closed:
-    - cluster: {{ cluster }}
     - failhard: False
     - order: last

@@ -4,23 +4,17 @@
 #
 # Each cluster's upgrade is a run of its own. When more than a group's share fail, nothing more is begun; the same
 # command goes on with what is left.
-{% set before = namespace(step='The groups of the fleet are known') %}
 
-The groups of the fleet are known:
+Know the groups of the fleet:
   chef_backend_fleet.known:
     - failhard: False
-{% for group in salt['chef_backend_fleet.groups']() %}
 
-Upgrade group {{ group['name'] }}:
+Upgrade the groups of the fleet, one after another:
   chef_backend_fleet.upgraded:
-    - group: {{ group['name'] | json }}
     - failhard: False
-    - require:
-      - chef_backend_fleet: {{ before.step | json }}
-{% set before.step = 'Upgrade group ' ~ group['name'] %}
-{% endfor %}
+    - require: [Know the groups of the fleet]
 
-Every cluster runs its target:
+See that every cluster of the fleet runs its target:
   chef_backend_fleet.whole:
     - failhard: False
     - order: last

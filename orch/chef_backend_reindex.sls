@@ -4,96 +4,107 @@
 #
 # The backends go one at a time as in the rolling way; the frontends are out of service until their search works again.
 # If a step fails, the run is closed with failover on, and the same command goes on from there.
-{% set cluster = pillar.get('cluster', '') | string | json %}
 
-Open the run:
+Open the reindex run:
   chef_backend_run.opened:
-    - cluster: {{ cluster }}
-    - failhard: False
     - way: reindex
-
-Stage the package on every backend, and back up:
-  chef_backend_run.phase:
-    - cluster: {{ cluster }}
     - failhard: False
-    - mods: orch.common.prepare
-    - needed: all
-    - require:
-      - chef_backend_run: Open the run
 
-Take the frontends out of service:
-  chef_backend_run.phase:
-    - cluster: {{ cluster }}
+Stage the package before the reindex:
+  chef_backend_run.staged:
     - failhard: False
-    - mods: orch.common.frontends_out
-    - needed: reindex
-    - require:
-      - chef_backend_run: Stage the package on every backend, and back up
+    - require: [Open the reindex run]
 
-Upgrade the followers one after another, with failover off:
-  chef_backend_run.phase:
-    - cluster: {{ cluster }}
+Back up before the reindex:
+  chef_backend_run.backed_up:
     - failhard: False
-    - mods: orch.rolling.followers
-    - needed: followers
-    - require:
-      - chef_backend_run: Take the frontends out of service
+    - require: [Stage the package before the reindex]
 
-Upgrade the leader last, through one hand-over:
-  chef_backend_run.phase:
-    - cluster: {{ cluster }}
+Take the frontends out of service for the reindex:
+  chef_backend_reindex.frontends_out:
     - failhard: False
-    - mods: orch.rolling.leader
-    - needed: leader
-    - require:
-      - chef_backend_run: Upgrade the followers one after another, with failover off
+    - require: [Back up before the reindex]
 
-Upgrade the former leader, if the lead moved by itself meanwhile:
-  chef_backend_run.phase:
-    - cluster: {{ cluster }}
+Switch failover off before the reindex:
+  chef_backend_run.failover_off:
     - failhard: False
-    - mods: orch.rolling.followers
-    - needed: followers
-    - require:
-      - chef_backend_run: Upgrade the leader last, through one hand-over
+    - require: [Take the frontends out of service for the reindex]
 
-Begin a new, empty search index:
-  chef_backend_run.phase:
-    - cluster: {{ cluster }}
+Upgrade the first follower before the reindex:
+  chef_backend_run.upgraded:
+    - turn: first
     - failhard: False
-    - mods: orch.reindex.empty
-    - needed: index
-    - require:
-      - chef_backend_run: Upgrade the former leader, if the lead moved by itself meanwhile
+    - require: [Switch failover off before the reindex]
 
-Verify the cluster:
+Upgrade the second follower before the reindex:
+  chef_backend_run.upgraded:
+    - turn: second
+    - failhard: False
+    - require: [Upgrade the first follower before the reindex]
+
+Switch failover on before the reindex:
+  chef_backend_run.failover_on:
+    - failhard: False
+    - require: [Upgrade the second follower before the reindex]
+
+Upgrade the leader before the reindex, handing over first:
+  chef_backend_run.upgraded:
+    - turn: last
+    - failhard: False
+    - require: [Switch failover on before the reindex]
+
+Switch failover off before the reindex, then on:
+  chef_backend_run.failover_off_and_on:
+    - failhard: False
+    - require: ['Upgrade the leader before the reindex, handing over first']
+
+Stop Elasticsearch on every backend:
+  chef_backend_reindex.stopped:
+    - failhard: False
+    - require: ['Switch failover off before the reindex, then on']
+
+Delete the index files on every backend:
+  chef_backend_reindex.deleted:
+    - failhard: False
+    - require: [Stop Elasticsearch on every backend]
+
+Start Elasticsearch on every backend:
+  chef_backend_reindex.started:
+    - failhard: False
+    - require: [Delete the index files on every backend]
+
+Verify the cluster, with its empty index:
   chef_backend_run.verified:
-    - cluster: {{ cluster }}
     - failhard: False
-    - require:
-      - chef_backend_run: Begin a new, empty search index
+    - require: [Start Elasticsearch on every backend]
 
-Fill the search index, one organisation first:
-  chef_backend_run.phase:
-    - cluster: {{ cluster }}
+Reconfigure one frontend for the new index:
+  chef_backend_reindex.reconfigured:
     - failhard: False
-    - mods: orch.reindex.fill
-    - needed: reindex
-    - require:
-      - chef_backend_run: Verify the cluster
+    - require: ['Verify the cluster, with its empty index']
 
-Reconfigure the frontends, and bring them back into service:
-  chef_backend_run.phase:
-    - cluster: {{ cluster }}
+See that every backend can read the new index:
+  chef_backend_reindex.readable:
     - failhard: False
-    - mods: orch.common.frontends
-    - require:
-      - chef_backend_run: Fill the search index, one organisation first
+    - require: [Reconfigure one frontend for the new index]
 
-# No requisites: the run is closed whatever happened above. failhard: False, here and above, keeps it so on a
-# master that is set to failhard.
-Close the run:
+Fill the index of one organisation, and search:
+  chef_backend_reindex.filled_one:
+    - failhard: False
+    - require: [See that every backend can read the new index]
+
+Fill the index of all organisations, and search:
+  chef_backend_reindex.filled:
+    - failhard: False
+    - require: ['Fill the index of one organisation, and search']
+
+Bring the frontends back after the reindex:
+  chef_backend_run.frontends_in_service:
+    - failhard: False
+    - require: ['Fill the index of all organisations, and search']
+
+# No requisites: the run is closed whatever happened above, also on a master that is set to failhard.
+Close the reindex run:
   chef_backend_run.closed:
-    - cluster: {{ cluster }}
     - failhard: False
     - order: last

@@ -2,71 +2,69 @@
 #
 #   salt-run state.orchestrate orch.chef_backend_rolling pillar='{"cluster": "prod"}'
 #
-# Who leads and who follows is asked when a step is reached, not before. If a step fails, no later node is
-# touched, the run is closed with failover on, and the same command goes on from there.
-{% set cluster = pillar.get('cluster', '') | string | json %}
+# Who leads and who follows is asked when a step is reached. If a step fails, no later node is touched, the run is
+# closed with failover on, and the same command goes on from there.
 
-Open the run:
+Open the rolling run:
   chef_backend_run.opened:
-    - cluster: {{ cluster }}
-    - failhard: False
     - way: rolling
-
-Stage the package on every backend, and back up:
-  chef_backend_run.phase:
-    - cluster: {{ cluster }}
     - failhard: False
-    - mods: orch.common.prepare
-    - needed: all
-    - require:
-      - chef_backend_run: Open the run
 
-Upgrade the followers one after another, with failover off:
-  chef_backend_run.phase:
-    - cluster: {{ cluster }}
+Stage the package on every backend:
+  chef_backend_run.staged:
     - failhard: False
-    - mods: orch.rolling.followers
-    - needed: followers
-    - require:
-      - chef_backend_run: Stage the package on every backend, and back up
+    - require: [Open the rolling run]
 
-Upgrade the leader last, through one hand-over:
-  chef_backend_run.phase:
-    - cluster: {{ cluster }}
+Back up one follower:
+  chef_backend_run.backed_up:
     - failhard: False
-    - mods: orch.rolling.leader
-    - needed: leader
-    - require:
-      - chef_backend_run: Upgrade the followers one after another, with failover off
+    - require: [Stage the package on every backend]
 
-Upgrade the former leader, if the lead moved by itself meanwhile:
-  chef_backend_run.phase:
-    - cluster: {{ cluster }}
+Switch failover off:
+  chef_backend_run.failover_off:
     - failhard: False
-    - mods: orch.rolling.followers
-    - needed: followers
-    - require:
-      - chef_backend_run: Upgrade the leader last, through one hand-over
+    - require: [Back up one follower]
 
-Verify the cluster:
+Upgrade the first follower:
+  chef_backend_run.upgraded:
+    - turn: first
+    - failhard: False
+    - require: [Switch failover off]
+
+Upgrade the second follower:
+  chef_backend_run.upgraded:
+    - turn: second
+    - failhard: False
+    - require: [Upgrade the first follower]
+
+Switch failover on:
+  chef_backend_run.failover_on:
+    - failhard: False
+    - require: [Upgrade the second follower]
+
+Upgrade the leader, handing over first:
+  chef_backend_run.upgraded:
+    - turn: last
+    - failhard: False
+    - require: [Switch failover on]
+
+Switch failover off, then on:
+  chef_backend_run.failover_off_and_on:
+    - failhard: False
+    - require: ['Upgrade the leader, handing over first']
+
+Verify the upgraded cluster:
   chef_backend_run.verified:
-    - cluster: {{ cluster }}
     - failhard: False
-    - require:
-      - chef_backend_run: Upgrade the former leader, if the lead moved by itself meanwhile
+    - require: ['Switch failover off, then on']
 
-Reconfigure the frontends:
-  chef_backend_run.phase:
-    - cluster: {{ cluster }}
+Reconfigure the frontends, batch by batch:
+  chef_backend_run.frontends_in_service:
     - failhard: False
-    - mods: orch.common.frontends
-    - require:
-      - chef_backend_run: Verify the cluster
+    - require: [Verify the upgraded cluster]
 
-# No requisites: the run is closed whatever happened above. failhard: False, here and above, keeps it so on a
-# master that is set to failhard.
-Close the run:
+# No requisites: the run is closed whatever happened above, also on a master that is set to failhard.
+Close the rolling run:
   chef_backend_run.closed:
-    - cluster: {{ cluster }}
     - failhard: False
     - order: last

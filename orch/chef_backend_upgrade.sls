@@ -2,23 +2,14 @@
 #
 #   salt-run state.orchestrate orch.chef_backend_upgrade pillar='{"cluster": "prod"}'
 #
-# Each hop is a whole run of its way, with its own gates. If one fails, the cluster is left on the version before, or
-# where that hop stopped, and the same command goes on from there.
-{% set cluster = pillar.get('cluster', '') | string %}
-{% set before = namespace(step='Choose the way') %}
+# Each hop is a whole run of its way's runbook, with its own gates. If one fails, the cluster is left on the version
+# before, or where that hop stopped, and the same command goes on from there.
 
 Choose the way:
   chef_backend_way.chosen:
-    - cluster: {{ cluster | json }}
     - failhard: False
-{% for version in salt['chef_backend_nodes.stops'](cluster) %}
 
-Upgrade to {{ version }}:
-  chef_backend_way.hop:
-    - cluster: {{ cluster | json }}
+Go it, hop by hop:
+  chef_backend_way.gone:
     - failhard: False
-    - version: {{ version | json }}
-    - require:
-      - {{ before.step | json }}
-{% set before.step = 'Upgrade to ' ~ version %}
-{% endfor %}
+    - require: [Choose the way]

@@ -4,51 +4,38 @@
 #
 # The first frontend migrates the database; the others get its migration-level, so that none does so again. If a step
 # fails, no later frontend is touched, and the same command goes on from there.
-{% set cluster = pillar.get('cluster', '') | string | json %}
 
-Open the run:
+Open the frontends' run:
   chef_server_run.opened:
-    - cluster: {{ cluster }}
     - failhard: False
 
-Stage the package on every frontend, and back up:
-  chef_backend_run.phase:
-    - cluster: {{ cluster }}
+Stage the package on every frontend:
+  chef_server_run.staged:
     - failhard: False
-    - mods: orch.server.prepare
-    - needed: frontends
-    - require:
-      - chef_server_run: Open the run
+    - require: [Open the frontends' run]
+
+Back up before the frontends' upgrade:
+  chef_server_run.backed_up:
+    - failhard: False
+    - require: [Stage the package on every frontend]
 
 Upgrade the first frontend, which migrates the database:
-  chef_backend_run.phase:
-    - cluster: {{ cluster }}
+  chef_server_run.first_upgraded:
     - failhard: False
-    - mods: orch.server.first
-    - needed: first_frontend
-    - require:
-      - chef_backend_run: Stage the package on every frontend, and back up
+    - require: [Back up before the frontends' upgrade]
 
-Upgrade the other frontends, with the migration-level of the first:
-  chef_backend_run.phase:
-    - cluster: {{ cluster }}
+Upgrade the other frontends, batch by batch:
+  chef_server_run.others_upgraded:
     - failhard: False
-    - mods: orch.server.others
-    - needed: frontends
-    - require:
-      - chef_backend_run: Upgrade the first frontend, which migrates the database
+    - require: ['Upgrade the first frontend, which migrates the database']
 
 Verify that every frontend answers:
   chef_server_run.verified:
-    - cluster: {{ cluster }}
     - failhard: False
-    - require:
-      - chef_backend_run: Upgrade the other frontends, with the migration-level of the first
+    - require: ['Upgrade the other frontends, batch by batch']
 
-# No requisites: the run is closed whatever happened above. failhard: False, here and above, keeps it so on a
-# master that is set to failhard.
-Close the run:
+# No requisites: the run is closed whatever happened above, also on a master that is set to failhard.
+Close the frontends' run:
   chef_backend_run.closed:
-    - cluster: {{ cluster }}
     - failhard: False
     - order: last

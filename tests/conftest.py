@@ -8,6 +8,8 @@ import pytest
 import salt._logging
 from saltfactories.plugins.event_listener import EventListener
 
+from tests import built
+
 LOOPBACK = "127.0.0.1"
 
 
@@ -24,3 +26,9 @@ def fixture_event_listener():
     listener.host, listener.address = LOOPBACK, f"tcp://{LOOPBACK}:{listener.port}"
     with listener:
         yield listener
+
+
+@pytest.fixture(name="wheel", scope="session")
+def fixture_wheel(tmp_path_factory):
+    """Return the path of this tree's wheel: it is built once, which takes seconds."""
+    return built.build(tmp_path_factory.mktemp("wheel") / "tree")

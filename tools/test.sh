@@ -1,29 +1,66 @@
 #!/usr/bin/env bash
-# lint, unit, functional, and as root the report in a browser, and the integration tests inside the lab. The first that fails ends it.
-# What ran is left as JUnit files in .cache/reports, one a suite; .ci/run counts in them.
+# lint, unit, functional, and as root the report in a browser, and the integration tests inside the lab; what can is done
+# side by side. What ran is left as JUnit files in .cache/reports; .ci/run counts in them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 python=.cache/venv/bin/python
 reports=.cache/reports
 rm -rf "$reports"
-mkdir -p "$reports"
+mkdir -p "$reports/taken"
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT   # what this starts, it ends
 
+# A suite of tests: its folder, the name of its report, and what runs pytest.
 suite() {
-    local name=$1
-    shift
-    echo "== $name"
+    local folder=$1 report=$2
+    shift 2
     # the lab's own tests take many minutes: `make test-lab`; so does every fault there is a test of: `make test-faults`
-    "$@" -m pytest -q "tests/$name" -m "not campaign" --ignore-glob='tests/integration/test_lab_*.py' --junit-xml="$reports/$name.xml"
+    "$@" -m pytest -q "tests/$folder" -m "not campaign" --ignore-glob='tests/integration/test_lab_*.py' \
+        --junit-xml="$reports/$report.xml"
 }
 
-echo "== lint"
-tools/lint.sh
-suite unit "$python"
-suite functional "$python"
+names=() pids=()
+# Run something beside what else is run so; what it prints is shown when all have ended.
+beside() {
+    names+=("$1")
+    "${@:2}" >"$reports/$1.txt" 2>&1 </dev/null &
+    pids+=($!)
+}
+
+# Wait for all that run side by side; one that failed fails the whole.
+together() {
+    local each failed=()
+    for each in "${!names[@]}"; do
+        wait "${pids[each]}" || failed+=("${names[each]}")
+        printf '== %s\n' "${names[each]}"
+        cat "$reports/${names[each]}.txt"
+    done
+    if [ "${#failed[@]}" -gt 0 ]; then
+        echo "FAILED: ${failed[*]}" >&2
+        exit 1
+    fi
+    names=() pids=()
+}
+
+# Not in the lab: the browser's layer is built when first used, and a world has no network.
+quick() {
+    tools/lint.sh && suite unit unit "$python"
+    [ "$(id -u)" -ne 0 ] || { suite browser browser "$python" && "$python" -m tests.lab base; }
+}
+
+# Much of an upgrade is waiting, so that two laboratories fit: each takes the next module that nobody has taken.
+in_a_world() {
+    PYTEST_ADDOPTS="--share=$reports/taken" \
+        suite integration "$1" "$python" -m tests.lab run --beside -- "$python"
+}
+
+beside lint-unit-browser quick
+beside functional suite functional functional "$python"
+together
 if [ "$(id -u)" -eq 0 ]; then
-    suite browser "$python"  # not in the lab: the browser's layer is built when first used, and a world has no network
-    suite integration "$python" -m tests.lab run -- "$python"
+    beside integration-1 in_a_world integration-1
+    beside integration-2 in_a_world integration-2
+    together
     echo "All suites passed: lint, unit, functional, browser, integration"
 else
     echo "Passed: lint, unit, functional. The browser and integration tests were NOT run: they need root (namespaces, mounts)"

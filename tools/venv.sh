@@ -1,17 +1,34 @@
 #!/usr/bin/env bash
-# Make .cache/venv what the requirement files say; does nothing when it already is.
+# venv.sh [ansible]: make .cache/venv, or .cache/ansible, what its requirement files say; nothing if it already is.
 # PYTHON names the interpreter to build it with (default python3; 3.11 or later, with the venv module).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 python=${PYTHON:-python3}
-venv=.cache/venv
+name=${1:-venv}
+beside=()   # what is installed beside the environment, not into it
+case $name in
+venv)
+    pins=(requirements/dev.txt requirements/constraints.txt)
+    beside=(requirements/salt-lts.txt)
+    # Salt asks for timelib and does without it (dates in free text). It comes as C sources only, and a machine
+    # without a compiler must do: it is never installed, pip follows no dependencies, and constraints.txt has to name
+    # all others.
+    complaints='^salt [^[:space:]]+ requires timelib, which is not installed\.$' ;;
+ansible)
+    pins=(requirements/ansible.txt)
+    complaints='^No broken requirements found\.$' ;;
+*)
+    echo "venv.sh: there is no environment $name: venv (the default) or ansible" >&2
+    exit 2 ;;
+esac
+venv=.cache/$name
 mkdir -p .cache
-exec 9>.cache/venv.lock
+exec 9>"$venv.lock"
 flock 9   # two makes at once: the second waits, and finds it done
 
 # The path counts too: scripts in a virtual environment name it, so a moved checkout needs a new one.
-key=$({ cat requirements/*.txt tools/venv.sh; "$python" --version; pwd; } | sha256sum | cut -c1-16)
+key=$({ cat "${pins[@]}" "${beside[@]}" tools/venv.sh; "$python" --version; pwd; } | sha256sum | cut -c1-16)
 if [ "$(cat "$venv/.key" 2>/dev/null)" = "$key" ]; then
     exit 0
 fi
@@ -25,14 +42,17 @@ rm -rf "$venv"
 "$python" -m venv "$venv"
 # 9>&-: a process that pip leaves behind must not keep the lock
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@" 9>&-; }
-# Salt asks for timelib and does without it (dates in free text). It comes as C sources only, and a machine without a
-# compiler must do: it is never installed, pip follows no dependencies, and constraints.txt has to name all others.
-pip install -qq --no-deps -r requirements/dev.txt -r requirements/constraints.txt
-complaints=$(pip check || true)
-only_timelib='^salt [^[:space:]]+ requires timelib, which is not installed\.$'
-if ! [[ $complaints =~ $only_timelib ]]; then
-    echo "The pins in requirements/ do not fit together. pip check should miss timelib and nothing else, but says:" >&2
-    echo "$complaints" >&2
+pip install -qq --no-deps "${pins[@]/#/-r}"
+found=$(pip check || true)
+if ! [[ $found =~ $complaints ]]; then
+    echo "The pins in ${pins[*]} do not fit together. pip check says, instead of $complaints:" >&2
+    echo "$found" >&2
     exit 1
+fi
+if [ "${#beside[@]}" -gt 0 ]; then
+    # Another release of Salt cannot live in the same environment: it gets a folder of its own, for PYTHONPATH, and
+    # shares what is installed here. Its sources are all Python; they are built with the setuptools of this environment.
+    rm -rf .cache/salt-3006
+    pip install -qq --no-deps --no-build-isolation --target .cache/salt-3006 "${beside[@]/#/-r}"
 fi
 echo "$key" > "$venv/.key"

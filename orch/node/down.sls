@@ -1,4 +1,4 @@
 # On a backend: out of the cluster, all services stopped.
-This node is down for the upgrade:
+This backend is down for the upgrade:
   chef_backend.down_for_upgrade:
-    - timeout: {{ pillar['timeouts']['upgrade'] }}
+    - timeout: {{ pillar.get('timeouts', {}).get('upgrade') | json }}

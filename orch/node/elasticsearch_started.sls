@@ -1,4 +1,4 @@
 # On all backends at once: none is green before the others run.
 Elasticsearch runs on this backend:
   chef_backend_index.started:
-    - timeout: {{ pillar['timeouts']['elasticsearch'] }}
+    - timeout: {{ pillar.get('timeouts', {}).get('elasticsearch') | json }}

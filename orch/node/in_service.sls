@@ -4,9 +4,9 @@ include:
 
 This frontend is in service:
   chef_server.in_service:
-    - api: {{ pillar['api'] | json }}
-    - leader_timeout: {{ pillar['timeouts']['failover'] }}
-    - timeout: {{ pillar['timeouts']['reconfigure'] }}
-    - api_timeout: {{ pillar['timeouts']['api'] }}
+    - api: {{ pillar.get('api') | json }}
+    - leader_timeout: {{ pillar.get('timeouts', {}).get('failover') | json }}
+    - timeout: {{ pillar.get('timeouts', {}).get('reconfigure') | json }}
+    - api_timeout: {{ pillar.get('timeouts', {}).get('api') | json }}
     - require:
-      - chef_server: This frontend is reconfigured for chef-backend {{ pillar['version'] }}
+      - chef_server: This frontend is reconfigured for its backends

@@ -1,6 +1,6 @@
 # On a backend: install the staged package; what runs goes on as it is.
-chef-backend {{ pillar['version'] }} is installed:
+The package is installed on this backend:
   chef_backend.installed:
-    - name: {{ pillar['version'] | json }}
-    - source: {{ pillar['source'] | json }}
-    - sha256: {{ pillar['sha256'] | json }}
+    - name: {{ pillar.get('version') | json }}
+    - source: {{ pillar.get('source') | json }}
+    - sha256: {{ pillar.get('sha256') | json }}

@@ -1,13 +1,13 @@
 # On a backend that holds no data.
-This node is a member of the cluster:
+This backend is a member of the cluster:
   chef_backend_cluster.joined:
-    - peer: {{ pillar['peer'] | json }}
-    - secrets: {{ pillar['secrets'] | json }}
-    - accept_license: {{ pillar['accept_license'] | json }}
-    - timeout: {{ pillar['timeouts']['join'] }}
+    - peer: {{ pillar.get('peer') | json }}
+    - secrets: {{ pillar.get('secrets') | json }}
+    - accept_license: {{ pillar.get('accept_license') | json }}
+    - timeout: {{ pillar.get('timeouts', {}).get('join') | json }}
 
-This node follows the leader:
+This backend follows the leader:
   chef_backend.stable:
-    - timeout: {{ pillar['timeouts']['rejoin'] }}
+    - timeout: {{ pillar.get('timeouts', {}).get('rejoin') | json }}
     - require:
-      - chef_backend_cluster: This node is a member of the cluster
+      - chef_backend_cluster: This backend is a member of the cluster

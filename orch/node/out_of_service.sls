@@ -1,4 +1,4 @@
 # On a frontend: refuse the clients, in maintenance mode where the version has it, else stopped.
 This frontend is out of service:
   chef_server.out_of_service:
-    - timeout: {{ pillar['timeouts']['reconfigure'] }}
+    - timeout: {{ pillar.get('timeouts', {}).get('reconfigure') | json }}

@@ -1,8 +1,8 @@
 # On a frontend: learn of the upgraded backends.
-This frontend is reconfigured for chef-backend {{ pillar['version'] }}:
+This frontend is reconfigured for its backends:
   chef_server.reconfigured:
-    - backend_version: {{ pillar['version'] | json }}
-    - api: {{ pillar['api'] | json }}
-    - leader_timeout: {{ pillar['timeouts']['failover'] }}
-    - timeout: {{ pillar['timeouts']['reconfigure'] }}
-    - api_timeout: {{ pillar['timeouts']['api'] }}
+    - backend_version: {{ pillar.get('version') | json }}
+    - api: {{ pillar.get('api') | json }}
+    - leader_timeout: {{ pillar.get('timeouts', {}).get('failover') | json }}
+    - timeout: {{ pillar.get('timeouts', {}).get('reconfigure') | json }}
+    - api_timeout: {{ pillar.get('timeouts', {}).get('api') | json }}

@@ -1,7 +1,7 @@
 # On a frontend: fetch and verify the package, install nothing.
-chef-server-core {{ pillar['server']['version'] }} is staged:
+The package lies on this frontend:
   chef_backend.staged:
-    - name: {{ pillar['server']['source'] | json }}
-    - sha256: {{ pillar['server']['sha256'] | json }}
-    - version: {{ pillar['server']['version'] | json }}
+    - name: {{ pillar.get('server', {}).get('source') | json }}
+    - sha256: {{ pillar.get('server', {}).get('sha256') | json }}
+    - version: {{ pillar.get('server', {}).get('version') | json }}
     - package: chef-server-core

@@ -1,11 +1,11 @@
 # On a frontend: stop, install, upgrade, start, clean up, and answer again.
-This frontend runs chef-server-core {{ pillar['server']['version'] }}:
+This frontend runs its target version:
   chef_server_upgrade.upgraded:
-    - name: {{ pillar['server']['version'] | json }}
-    - source: {{ pillar['server']['source'] | json }}
-    - sha256: {{ pillar['server']['sha256'] | json }}
-    - accept_license: {{ pillar['server']['accept_license'] | json }}
-    - api: {{ pillar['api'] | json }}
-    - leader_timeout: {{ pillar['timeouts']['failover'] }}
-    - timeout: {{ pillar['timeouts']['upgrade'] }}
-    - api_timeout: {{ pillar['timeouts']['api'] }}
+    - name: {{ pillar.get('server', {}).get('version') | json }}
+    - source: {{ pillar.get('server', {}).get('source') | json }}
+    - sha256: {{ pillar.get('server', {}).get('sha256') | json }}
+    - accept_license: {{ pillar.get('server', {}).get('accept_license') | json }}
+    - api: {{ pillar.get('api') | json }}
+    - leader_timeout: {{ pillar.get('timeouts', {}).get('failover') | json }}
+    - timeout: {{ pillar.get('timeouts', {}).get('upgrade') | json }}
+    - api_timeout: {{ pillar.get('timeouts', {}).get('api') | json }}

@@ -1,6 +1,6 @@
 # On a backend: fetch and verify the package, install nothing.
-chef-backend {{ pillar['version'] }} is staged:
+The package lies on this backend:
   chef_backend.staged:
-    - name: {{ pillar['source'] | json }}
-    - sha256: {{ pillar['sha256'] | json }}
-    - version: {{ pillar['version'] | json }}
+    - name: {{ pillar.get('source') | json }}
+    - sha256: {{ pillar.get('sha256') | json }}
+    - version: {{ pillar.get('version') | json }}

@@ -1,22 +1,19 @@
 # On one backend: install, upgrade, and be back in the cluster before anything else is touched.
-chef-backend {{ pillar['version'] }} is installed:
-  chef_backend.installed:
-    - name: {{ pillar['version'] | json }}
-    - source: {{ pillar['source'] | json }}
-    - sha256: {{ pillar['sha256'] | json }}
+include:
+  - orch.node.installed
 
-This node runs chef-backend {{ pillar['version'] }}:
+This backend runs the installed version:
   chef_backend.upgraded:
-    - name: {{ pillar['version'] | json }}
+    - name: {{ pillar.get('version') | json }}
     - handover: {{ pillar.get('handover', False) | json }}
-    - timeout: {{ pillar['timeouts']['upgrade'] }}
-    - leader_timeout: {{ pillar['timeouts']['failover'] }}
+    - timeout: {{ pillar.get('timeouts', {}).get('upgrade') | json }}
+    - leader_timeout: {{ pillar.get('timeouts', {}).get('failover') | json }}
     - require:
-      - chef_backend: chef-backend {{ pillar['version'] }} is installed
+      - chef_backend: The package is installed on this backend
 
-This node has rejoined:
+This backend has rejoined:
   chef_backend.stable:
-    - search: {{ pillar['search'] | json }}
-    - timeout: {{ pillar['timeouts']['rejoin'] }}
+    - search: {{ pillar.get('search', True) | json }}
+    - timeout: {{ pillar.get('timeouts', {}).get('rejoin') | json }}
     - require:
-      - chef_backend: This node runs chef-backend {{ pillar['version'] }}
+      - chef_backend: This backend runs the installed version

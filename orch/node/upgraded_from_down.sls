@@ -1,6 +1,6 @@
 # On a backend that is down: bring data and services to the installed version. Its leader may come up later.
-This node runs chef-backend {{ pillar['version'] }}:
+This backend runs the installed version, still without its leader:
   chef_backend.upgraded:
-    - name: {{ pillar['version'] | json }}
+    - name: {{ pillar.get('version') | json }}
     - down: True
-    - timeout: {{ pillar['timeouts']['upgrade'] }}
+    - timeout: {{ pillar.get('timeouts', {}).get('upgrade') | json }}

@@ -1,7 +1,7 @@
 """The report's page in a real browser, opened from disk: drawn, quiet, in the light, in the dark and on a phone.
 
 Needs root and no lab; run outside of one, since the browser is fetched when first used.
-`REFRESH_PICTURES=1` also renews the picture in docs/.
+`REFRESH_PICTURES=1` also renews the picture in docs/how-to/.
 """
 
 import os
@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from saltext.chef_backend import chef_backend_page, chef_backend_timeline
+from saltext.chef_backend.show import page as pages
+from saltext.chef_backend.show import timeline
 from tests.lab.browser import Browser
 from tests.lab.common import CACHE, CHECKOUT
 from tests.unit.told import entry, record, whole_run
 
 PICTURES = CACHE.parent / "pictures"
-DOCS = Path(CHECKOUT) / "docs" / "report.png"
+DOCS = Path(CHECKOUT) / "docs" / "how-to" / "report.png"
 SIZES = {"desk": (1000, 700), "phone": (360, 740)}
 # luminance as WCAG 2 defines it, of the text's and the page's colour
 CONTRAST = """(() => { const light = (css) => { const [r, g, b] = css.match(/[0-9.]+/g).map((n) => { n /= 255;
@@ -33,7 +34,7 @@ def fixture_browser(tmp_path_factory):
     os.chmod(shown, 0o755)
     long = entry(60, "be1", "command", "failed", 1.0, argv=["chef-backend-ctl", "x" * 300], status=1)
     for name, entries in (("report.html", whole_run()), ("long.html", [*whole_run(), long])):
-        page = chef_backend_page.page(chef_backend_timeline.build(record(), entries))
+        page = pages.page(timeline.build(record(), entries))
         (shown / name).write_text(page, encoding="utf-8")
     bad = '<div style="width:2000px">x</div><img src="x.png" alt=""><script>console.error(1); nothing()</script>'
     (shown / "bad.html").write_text(bad, encoding="utf-8")

@@ -6,15 +6,26 @@ import threading
 from pathlib import Path
 
 import pytest
-import salt.loader
 
-from tests.functional.minion import Minion, move_tree
+from tests.functional.elasticsearch import Elasticsearch
+from tests.functional.hub import Hub
+from tests.functional.minion import REPO, Minion, file_root
 from tests.functional.packagers import REDHAT
-from tests.functional.pillars import example
 from tests.functional.recorded import Recorded
-from tests.functional.runbook import Answers, Runbook, render, unknown_parameters
 
 RECORDINGS = (Path(__file__).parent / "recordings", Path(__file__).parents[1] / "unit" / "samples")
+
+
+@pytest.fixture(name="salt_factories_config", scope="session")
+def fixture_salt_factories_config(tmp_path_factory):
+    """Keep what daemons write below pytest's folder, and what they listen on at loopback."""
+    return {
+        "code_dir": str(REPO),
+        "root_dir": str(tmp_path_factory.mktemp("salt")),
+        "log_server_host": "127.0.0.1",
+        "start_timeout": 120,
+        "slow_stop": False,
+    }
 
 
 @pytest.fixture(name="recording", scope="session")
@@ -38,14 +49,22 @@ def fixture_recorded(tmp_path, monkeypatch):
 @pytest.fixture(name="shared", scope="session")
 def fixture_shared(tmp_path_factory):
     """Return the minion, be1, that all tests share: to load one takes longer than most tests."""
-    root = tmp_path_factory.mktemp("m")  # short: a socket's path has at most 107 bytes
-    return Minion(root, move_tree(root))
+    return Minion(tmp_path_factory.mktemp("m"))  # short: a socket's path has at most 107 bytes
 
 
 @pytest.fixture(name="redhat", scope="session")
 def fixture_redhat(shared):
-    """Return a be1 whose packages are rpm's, shared too; of the same tree, since Python loads a module once."""
-    return Minion(shared.root, shared.tree, grains=REDHAT)
+    """Return a be1 whose packages are rpm's, shared too; its files lie where the other's do."""
+    return Minion(shared.root, grains=REDHAT)
+
+
+@pytest.fixture(name="hub", scope="session")
+def fixture_hub(tmp_path_factory):
+    """Return a master; its pillar is empty."""
+    root = tmp_path_factory.mktemp("hub")
+    hub = Hub(root, file_root(root / "tree"))
+    yield hub
+    hub.minion.destroy()
 
 
 @pytest.fixture(name="minion")
@@ -126,39 +145,17 @@ def fixture_haproxy(minion, recording):
     return answers
 
 
+@pytest.fixture(name="web")
+def fixture_web(monkeypatch):
+    """Return what Elasticsearch answers on loopback; at first there is no index."""
+    web = Elasticsearch(monkeypatch)
+    yield web
+    web.end()
+
+
 @pytest.fixture(name="unused_port")
 def fixture_unused_port():
     """Return a port of loopback that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-@pytest.fixture(name="master_minion")
-def fixture_master_minion(shared):
-    """Return a function that takes settings of the cluster prod and returns a caller with these in its pillar."""
-
-    def with_settings(**settings):
-        opts = {**shared.opts, "pillar": example(**settings)}
-        modules = salt.loader.minion_mods(opts, utils=salt.loader.utils(opts), context={})
-        return lambda function, *args: modules[function](*args)
-
-    return with_settings
-
-
-@pytest.fixture(name="runbook")
-def fixture_runbook(shared):
-    """Return a function that renders and compiles an SLS, and finds nothing wrong with it."""
-
-    def compiled(sls, pillar=None, due=(), backup_on=(), **answers):
-        given = {"cluster": "prod"} if pillar is None else pillar
-        given = {**given, "due": list(due), "backup_on": list(backup_on)}
-        high = render(shared.opts, sls, given, Answers(**answers))
-        book = Runbook(shared.compiler, sls, high)
-        assert book.problems == []
-        assert unknown_parameters(shared.compiler, book) == []
-        missing = [(step, name) for step in book.ids for name in book.requires(step) if name not in book.steps]
-        assert missing == [], "a requisite names no step"
-        return book
-
-    return compiled

@@ -7,7 +7,11 @@ answer ends as chef-backend-ctl ends on an unknown command, so nothing passes by
 
 import json
 import sys
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+Answer = dict[str, Any]  # what a call does, as `answer` describes it
 
 PROGRAMS = ("chef-backend-ctl", "chef-server-ctl", "psql", "runuser", "dpkg", "dpkg-query", "apt-get", "rpm", "dnf")
 READING = {  # what a state may call in test mode
@@ -45,23 +49,40 @@ time.sleep(answer["seconds"])
 for path, text in answer["writes"].items():
     with open(words[-1] if path == "LAST WORD" else path, "w") as file:
         file.write(text)
+end = time.monotonic() + 10
+while answer["waits"] and not os.path.exists(answer["waits"]):
+    if time.monotonic() > end:
+        sys.exit("nobody wrote " + answer["waits"])
+    time.sleep(0.01)
 for source, target in answer["copies"].items():
     os.makedirs(os.path.dirname(target), exist_ok=True)
     with open(source, "rb") as old, open(target, "wb") as new:
         new.write(old.read())
 for path in answer["deletes"]:
     shutil.rmtree(path)
-answers.update(answer["then"])
-with open(folder + "/answers.new", "w") as file:
-    json.dump(answers, file)
-os.replace(folder + "/answers.new", folder + "/answers.json")
+if answer["then"]:  # nothing else may be written at once: two programs may run side by side
+    answers.update(answer["then"])
+    with open(folder + "/answers.new", "w") as file:
+        json.dump(answers, file)
+    os.replace(folder + "/answers.new", folder + "/answers.json")
 sys.stdout.write(answer["stdout"])
 sys.stderr.write(answer["stderr"])
 sys.exit(answer["status"])
 """
 
 
-def answer(stdout="", *, status=0, stderr="", seconds=0, writes=None, copies=None, deletes=(), then=None):
+def answer(
+    stdout: str = "",
+    *,
+    status: int = 0,
+    stderr: str = "",
+    seconds: float = 0,
+    writes: Mapping[str | Path, str] | None = None,
+    waits: str | Path = "",
+    copies: Mapping[str | Path, str | Path] | None = None,
+    deletes: Iterable[str | Path] = (),
+    then: Mapping[str, str | Answer] | None = None,
+) -> Answer:
     """Describe what a call does.
 
     :param stdout: text it prints.
@@ -69,6 +90,7 @@ def answer(stdout="", *, status=0, stderr="", seconds=0, writes=None, copies=Non
     :param stderr: text it prints to standard error.
     :param seconds: how long it takes.
     :param writes: ``{path: text}`` of files it writes; the path ``LAST WORD`` is the last of its words.
+    :param waits: file that another program has to write before it goes on, in 10 s.
     :param copies: ``{from: to}`` of files it copies.
     :param deletes: folders that it deletes.
     :param then: ``{command line: text or answer}`` that hold from now on: a command that changes something.
@@ -80,6 +102,7 @@ def answer(stdout="", *, status=0, stderr="", seconds=0, writes=None, copies=Non
         "stderr": stderr,
         "seconds": seconds,
         "writes": {str(path): text for path, text in (writes or {}).items()},
+        "waits": str(waits),
         "copies": {str(old): str(new) for old, new in (copies or {}).items()},
         "deletes": [str(path) for path in deletes],
         "then": later,
@@ -89,7 +112,7 @@ def answer(stdout="", *, status=0, stderr="", seconds=0, writes=None, copies=Non
 class Recorded:
     """A folder with the programs, their answers, and the calls they noted."""
 
-    def __init__(self, folder):
+    def __init__(self, folder: Path):
         self.folder = Path(folder)
         self.bin = self.folder / "bin"
         self.bin.mkdir(parents=True)
@@ -97,38 +120,38 @@ class Recorded:
             program = self.bin / name
             program.write_text(SCRIPT.format(python=sys.executable, folder=str(self.folder)), encoding="utf-8")
             program.chmod(0o755)
-        self.answers = {}
+        self.answers: dict[str, Answer] = {}
         self._save()
 
-    def say(self, line, *args, **kwargs):
+    def say(self, line: str | Sequence[str], *args: Any, **kwargs: Any) -> None:
         """From now on a call that begins with ``line``, text or a list of words, gives this :func:`answer`."""
         current = json.loads((self.folder / "answers.json").read_text(encoding="utf-8"))
         self.answers = {**current, _key(line): answer(*args, **kwargs)}
         self._save()
 
     @property
-    def calls(self):
+    def calls(self) -> list[dict[str, Any]]:
         """Return every call so far: mappings with ``words``, ``parent`` (pid) and ``licence``."""
         path = self.folder / "calls.jsonl"
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
     @property
-    def words(self):
+    def words(self) -> list[list[str]]:
         """Return the words of every call so far, each a list."""
         return [call["words"] for call in self.calls]
 
     @property
-    def changing(self):
+    def changing(self) -> list[list[str]]:
         """Return the words of the calls that do more than read."""
         return [words for words in self.words if tuple(words[:2]) not in READING]
 
-    def _save(self):
+    def _save(self) -> None:
         (self.folder / "answers.json").write_text(json.dumps(self.answers), encoding="utf-8")
 
 
-def _key(line):
+def _key(line: str | Sequence[str]) -> str:
     return json.dumps(line.split() if isinstance(line, str) else line)
 
 
-def _full(said):
+def _full(said: str | Answer) -> Answer:
     return said if isinstance(said, dict) else answer(said)

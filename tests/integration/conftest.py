@@ -6,6 +6,9 @@ lab is taken down, and booted so.
 They run inside a world: `python -m tests.lab run -- python -m pytest tests/integration`.
 """
 
+import secrets
+from pathlib import Path
+
 import pytest
 
 from tests.integration.happy import happy_run
@@ -16,6 +19,7 @@ from tests.lab.hosts import Lab
 
 VERSION = "2.2.0"
 SNAPSHOT = "fresh"
+OURS = secrets.token_hex(8)  # of this process: two worlds may give two of them one pid
 
 
 class House:
@@ -82,9 +86,31 @@ class House:
         return None
 
 
+def pytest_addoption(parser):
+    parser.addoption("--share", metavar="FOLDER", help="leave to others that name this folder what one of them took")
+
+
 def pytest_collection_modifyitems(items):
     """Leave the tests in their order, but for what is made once: the happy run first, the other family's hosts last."""
     items.sort(key=lambda item: ("happy" not in item.fixturenames, "rpm_lab" in item.fixturenames))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item):
+    """Pass over a test that another process has taken: of modules, each takes the next one that nobody has yet."""
+    folder = item.config.getoption("--share")
+    return True if folder and not _is_ours(item, Path(folder)) else None
+
+
+def _is_ours(item, folder):
+    """Whether a test's module, or the happy run with all who look at it, is taken by this process."""
+    taken = folder / ("happy" if "happy" in item.fixturenames else item.path.stem)
+    try:
+        with open(taken, "x") as file:
+            file.write(OURS)
+    except FileExistsError:
+        return taken.read_text() == OURS
+    return True
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,12 @@
 
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.integration.operator import NEW, Operator
 from tests.lab.clients.crowd import Crowd
 from tests.lab.clients.tally import Tally
+from tests.lab.hosts import Lab
 
 PROBE = {
     "frontend": "fe1",
@@ -21,35 +23,38 @@ class HappyRun:
     """What an operator did and saw; clients: what those were told who wrote all the time, and what is stored."""
 
     operator: Operator
+    plan: list[str]  # what was planned before
     run: str
-    upgrade: subprocess.CompletedProcess
-    watch: subprocess.CompletedProcess
-    watch_json: subprocess.CompletedProcess
+    upgrade: subprocess.CompletedProcess[str]
+    watch: subprocess.CompletedProcess[str]
+    watch_json: subprocess.CompletedProcess[str]
     clients: tuple[Tally, ...]
 
 
-def of_the_site(lab, node):
+def of_the_site(lab: Lab, node: str) -> Path:
     """An archive that was there before the run."""
     return lab.root(node) / "var/opt/chef-backup/of-the-site.tgz"
 
 
-def happy_run(lab):
+def happy_run(lab: Lab) -> HappyRun:
     """Upgrade a fresh lab from 2.2.0 to 2.3.16."""
     operator = Operator(lab)
     operator.wants(NEW, probe=PROBE)
     for node in lab.backends:
         of_the_site(lab, node).write_bytes(b"of the site")
+    plan = operator.plans()
     with Crowd(lab) as crowd:
-        upgrade = operator.starts_upgrading()
+        upgrading = operator.starts_upgrading()
         operator.waits_for(lambda: operator.commands("chef-backend-ctl set-cluster-failover off"))
-        watch = operator.starts_watching("prod")
-        watch_json = operator.starts_watching("prod", "text=False", "--out=json")
-        ended = [_end_of(process) for process in (upgrade, watch, watch_json)]
-        assert ended[0].returncode == 0, ended[0]
+        watching = operator.starts_watching("prod")
+        watching_json = operator.starts_watching("prod", "text=False", "--out=json")
+        upgrade, watch, watch_json = _end_of(upgrading), _end_of(watching), _end_of(watching_json)
+        assert upgrade.returncode == 0, upgrade
         clients = tuple(tally for tallies in crowd.stop() for tally in tallies)
-    return HappyRun(operator, operator.record("be1", "last-run.json")["run"], *ended, clients)
+    run = operator.record("be1", "last-run.json")["run"]
+    return HappyRun(operator, plan, run, upgrade, watch, watch_json, clients)
 
 
-def _end_of(process):
+def _end_of(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
     stdout, stderr = process.communicate(timeout=240)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)

@@ -1,24 +1,36 @@
 """Those who use the laboratory in its own tests: a client that writes, and an onlooker who waits and counts."""
 
+from __future__ import annotations
+
 import json
+import subprocess
 import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import psycopg
+from psycopg.rows import TupleRow
+
+from tests.lab.evidence import Event
+from tests.lab.hosts import Lab
+
+Found = TypeVar("Found")
 
 SECRETS = "/etc/chef-backend/chef-backend-secrets.json"
 
 
-def password(lab):
+def password(lab: Lab) -> str:
     """The cluster's superuser's password, as every backend keeps it."""
     backend = next(host for host in lab.backends if lab.is_on(host))
     text = (lab.root(backend) / SECRETS.lstrip("/")).read_text()
-    return json.loads(text)["postgresql"]["db_superuser_password"]
+    secret: str = json.loads(text)["postgresql"]["db_superuser_password"]
+    return secret
 
 
-def sql(lab, host, statement, database="postgres"):
+def sql(lab: Lab, host: str, statement: str, database: str = "postgres") -> list[TupleRow]:
     """Rows of one statement, asked of a host's PostgreSQL (a backend's) or HAProxy (a frontend's) over the network."""
     with psycopg.connect(
         host=lab.address(host), user="chef_pgsql", password=password(lab), dbname=database,
@@ -28,7 +40,7 @@ def sql(lab, host, statement, database="postgres"):
         return cursor.fetchall() if cursor.description else []
 
 
-def until(holds, seconds, what):
+def until(holds: Callable[[], Found], seconds: float, what: str) -> Found:
     """Poll until ``holds()`` is true and return what it returned; fail naming ``what`` after ``seconds``."""
     end = time.monotonic() + seconds
     while not (found := holds()):
@@ -37,39 +49,40 @@ def until(holds, seconds, what):
     return found
 
 
-def serves(lab, host):
+def serves(lab: Lab, host: str) -> int:
     """What a host's /leader answers: 200, 503, or 0 when it does not answer."""
     try:
         with urllib.request.urlopen(f"http://{lab.address(host)}:7331/leader", timeout=1) as answer:
-            return answer.status
+            status: int = answer.status
+            return status
     except urllib.error.HTTPError as error:
         return error.code
     except OSError:
         return 0
 
 
-def leaders(lab, among=None):
+def leaders(lab: Lab, among: Iterable[str] | None = None) -> list[str]:
     """The hosts whose /leader answers 200 now."""
     return [host for host in among or lab.backends if serves(lab, host) == 200]
 
 
-def the_leader(lab):
+def the_leader(lab: Lab) -> str:
     """The host that serves, after the time that a change may take."""
     return until(lambda: leaders(lab), 20, "somebody leads")[0]
 
 
-def ctl(lab, host, *words, **options):
+def ctl(lab: Lab, host: str, *words: str) -> subprocess.CompletedProcess[str]:
     """Run chef-backend-ctl to its end, whatever its status."""
-    return lab.exec(host, "chef-backend-ctl", *words, check=False, timeout=120, **options)
+    return lab.exec(host, "chef-backend-ctl", *words, check=False, timeout=120)
 
 
-def nodes(lab, host):
+def nodes(lab: Lab, host: str) -> dict[str, dict[str, Any]]:
     """What ``cluster-status --json`` shows on a host, by name; empty when it fails."""
     shown = ctl(lab, host, "cluster-status", "--json")
     return {node["name"]: node for node in json.loads(shown.stdout)["nodes"]} if shown.returncode == 0 else {}
 
 
-def replicas(lab, leader):
+def replicas(lab: Lab, leader: str) -> set[str]:
     """The names of those that stream from ``leader``, by its own word; empty when it does not answer."""
     try:
         rows = sql(lab, leader, "select application_name from pg_stat_replication where state = 'streaming'")
@@ -78,14 +91,14 @@ def replicas(lab, leader):
     return {name for (name,) in rows} & set(lab.backends)
 
 
-def install(lab, host, version):
+def install(lab: Lab, host: str, version: str) -> subprocess.CompletedProcess[str]:
     """Install a version's package, and nothing more."""
     source = lab.package(version)
     lab.put(host, f"/root/{source.name}", source.read_bytes())
     return lab.exec(host, "dpkg", "-i", f"/root/{source.name}")
 
 
-def events(lab, kind, since):
+def events(lab: Lab, kind: str, since: float) -> list[Event]:
     """The journal's events of a kind from a time (epoch seconds) on."""
     return [event for event in lab.journal() if event["event"] == kind and event["time"] >= since]
 
@@ -96,27 +109,30 @@ class Writer(threading.Thread):
     acknowledged: numbers; times: when (monotonic seconds). Use as a context manager.
     """
 
-    def __init__(self, lab, frontend="fe1", pause=0.002):
+    def __init__(self, lab: Lab, frontend: str = "fe1", pause: float = 0.002):
         super().__init__(daemon=True)
         self.lab, self.frontend, self.pause = lab, frontend, pause
         self.secret = password(lab)
-        self.first, self.acknowledged, self.times = 0, [], []
+        self.first = 0
+        self.acknowledged: list[int] = []
+        self.times: list[float] = []
         self.halt = threading.Event()
 
-    def __enter__(self):
+    def __enter__(self) -> Writer:
         sql(self.lab, self.frontend, "create table if not exists written (number int primary key)")
         self.first = sql(self.lab, self.frontend, "select coalesce(max(number), 0) from written")[0][0]
         self.start()
         until(lambda: len(self.acknowledged) > 50, 10, "50 rows are written")
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.halt.set()
         self.join(20)
         assert not self.is_alive(), "the writer hangs"
 
-    def run(self):
-        number, connection = self.first, None
+    def run(self) -> None:
+        number = self.first
+        connection: psycopg.Connection | None = None
         while not self.halt.wait(self.pause):
             number += 1  # a number whose fate is unknown is never used again
             try:
@@ -130,23 +146,23 @@ class Writer(threading.Thread):
             self.acknowledged.append(number)
             self.times.append(time.monotonic())
 
-    def _connect(self):
+    def _connect(self) -> psycopg.Connection:
         return psycopg.connect(
             host=self.lab.address(self.frontend), user="chef_pgsql", password=self.secret, dbname="postgres",
             connect_timeout=1, autocommit=True, tcp_user_timeout=1000,
             options="-c statement_timeout=2000",
         )  # fmt: skip
 
-    def writes_again(self, seconds=30):
+    def writes_again(self, seconds: float = 30) -> None:
         """Wait until ten more rows are acknowledged."""
         enough = len(self.acknowledged) + 10
         until(lambda: len(self.acknowledged) >= enough, seconds, "rows are written again")
 
-    def longest_gap(self):
+    def longest_gap(self) -> float:
         """The longest time in seconds between two acknowledged rows."""
         return max(after - before for before, after in zip(self.times, self.times[1:], strict=False))
 
-    def lost(self):
+    def lost(self) -> set[int]:
         """Acknowledged rows that are not there."""
         there = {number for (number,) in sql(self.lab, self.frontend, "select number from written")}
         return set(self.acknowledged) - there

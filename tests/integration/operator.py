@@ -1,11 +1,16 @@
 """An operator at the laboratory: types commands, and reads the truth from the journal."""
 
 import hashlib
+import itertools
 import json
 import subprocess
 import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 from tests.lab import evidence
+from tests.lab.hosts import Lab
 
 OLD, NEW = "2.2.0", "2.3.16"
 READING = {
@@ -16,12 +21,12 @@ READING = {
 class Operator:
     """What a person does at an upgrade, in words. The journal is looked at from its own first moment on."""
 
-    def __init__(self, lab, way="rolling", orchestration=None):
+    def __init__(self, lab: Lab, way: str = "rolling", orchestration: str | None = None):
         self.lab = lab
         self.command = ("state.orchestrate", orchestration or f"orch.chef_backend_{way}")
         self.since = time.time()
 
-    def wants(self, version, **settings):
+    def wants(self, version: str, **settings: Any) -> None:
         """Write the pillar of cluster prod; ``settings`` replace keys, None removes one."""
         package = self.lab.package(version)
         cluster = {
@@ -35,80 +40,109 @@ class Operator:
         self.cluster = {key: value for key, value in cluster.items() if value is not None}
         self.lab.write_pillar({"chef_backend": {"clusters": {"prod": self.cluster}}})
 
-    def allows_events(self, reactor):
+    def allows_events(self, reactor: Iterable[Mapping[str, Any]]) -> None:
         """Let events start an upgrade: add key ``reactor`` to the pillar as it is."""
         self.lab.write_pillar({"chef_backend": {"clusters": {"prod": self.cluster}, "reactor": reactor}})
 
-    def joins_a_fleet(self, groups):
+    def joins_a_fleet(self, groups: Iterable[Mapping[str, Any]]) -> None:
         """Have the pillar name a fleet: add key ``fleet`` to the pillar as it is."""
         self.lab.write_pillar({"chef_backend": {"clusters": {"prod": self.cluster}, "fleet": groups}})
 
-    def orders_fault(self, host, fault):
+    def orders_fault(self, host: str, fault: Mapping[str, Any]) -> None:
         """Have a host fail as its stand-ins know how to (a mapping, see ``product/common/faults.py``)."""
         self.lab.put(host, "/etc/lab/faults.json", json.dumps(fault))
 
-    def upgrades(self, *words):
+    def upgrades(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Type the one command, and what else an operator may add to it, and wait for its end."""
         return self.lab.salt_run(*self.command, pillar(), *words)
 
-    def starts_upgrading(self):
+    def starts_upgrading(self) -> subprocess.Popen[str]:
         """Type the one command and leave it running."""
         return self._starts(*self.command, pillar())
 
-    def starts_watching(self, *words):
+    def starts_watching(self, *words: str) -> subprocess.Popen[str]:
         """Type watch, and what else belongs to it, in a second terminal and leave it running."""
         return self._starts("chef_backend.watch", *words)
 
-    def _starts(self, *words):
-        captured = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return self.lab.salt_run_popen(*words, **captured)
+    def _starts(self, *words: str) -> subprocess.Popen[str]:
+        return self.lab.salt_run_popen(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-    def forgets_the_past(self):
+    def forgets_the_past(self) -> None:
         """Look only at what the journal sees from now on."""
         self.since = time.time()
 
-    def commands(self, beginning=""):
+    def commands(self, beginning: str = "") -> list[evidence.Command]:
         """Return the commands since then whose words begin so, in the order of their beginning."""
         words = beginning.split()
         seen = evidence.commands(self.lab.journal(), self.since)
         return [command for command in seen if list(command.argv[: len(words)]) == words]
 
-    def hosts_installing(self):
+    def hosts_installing(self) -> list[str]:
         """Return the hosts on which packages changed since then, in order, each once: apt calls dpkg twice."""
         return list(dict.fromkeys(command.host for command in self.commands() if command.installs))
 
-    def hosts_upgrading(self):
+    def hosts_upgrading(self) -> list[str]:
         """Return the hosts of every ``upgrade`` since then, in order, as often as it was run."""
         return [command.host for command in self.commands("chef-backend-ctl upgrade")]
 
-    def changing_commands(self):
+    def changing_commands(self) -> list[evidence.Command]:
         """Return all commands since then but those that only read."""
         return [c for c in self.commands() if len(c.argv) < 2 or c.argv[1] not in READING]
 
-    def takeovers(self):
+    def plans(self) -> list[str]:
+        """Return the commands that ``plan`` shows now, in their order: ``NODE: WORDS``."""
+        shown = self.lab.salt_run("chef_backend.plan", "prod", "text=False", "--out=json")
+        assert shown.returncode == 0, shown.stdout + shown.stderr
+        (planned,) = json.loads(shown.stdout)
+        return [f"{node}: {words}" for node, words in planned["commands"]]
+
+    def did(self) -> list[str]:
+        """Return what the journal saw that changed something, as a plan would show it.
+
+        A package manager is told as the installation of its package. What all nodes do side by side stands in the
+        order of their names.
+        """
+        lines: list[tuple[str, str]] = []
+        for command in evidence.changing(evidence.outermost(self.commands())):
+            packages = [word for word in command.argv if word.endswith((".deb", ".rpm"))]
+            if command.installs and not packages:
+                continue  # one more call of the same installation
+            words = f"install {packages[0]}" if command.installs else " ".join(command.argv)
+            if (words, command.host) not in lines[-1:]:
+                lines.append((words, command.host))
+        told = []
+        for words, several in itertools.groupby(lines, key=lambda line: line[0]):
+            hosts = [host for _, host in several]
+            together = words.startswith("install ") or words.endswith(" elasticsearch")
+            told += [f"{host}: {words}" for host in (sorted(hosts) if together else hosts)]
+        return told
+
+    def takeovers(self) -> list[evidence.Event]:
         """Return the journal's lines of nodes that began to lead since then."""
         return [line for line in self.lab.journal() if line["event"] == "leads" and line["time"] >= self.since]
 
-    def failover_at(self, moment):
+    def failover_at(self, moment: float) -> str:
         """Tell what failover was at a moment, from the commands that switched it; on before the first."""
         switched = [c for c in self.commands("chef-backend-ctl set-cluster-failover") if c.begin < moment]
         return switched[-1].argv[2] if switched else "on"
 
-    def shown_failover(self):
+    def shown_failover(self) -> str:
         """Ask the product, through the extension."""
         leader = self.lab.salt("be1", "chef_backend.failover", "--out=json", "--static")
-        return json.loads(leader.stdout)["be1"]
+        shown: str = json.loads(leader.stdout)["be1"]
+        return shown
 
-    def record(self, node, name="run.json"):
+    def record(self, node: str, name: str = "run.json") -> dict[str, Any]:
         """Return the record of the open run as it lies on a node; or the last run's, ``last-run.json``."""
-        return json.loads((self.lab.root(node) / "var/lib/salt-chef-backend" / name).read_text())
+        found: dict[str, Any] = json.loads((self.lab.root(node) / "var/lib/salt-chef-backend" / name).read_text())
+        return found
 
-    def starts_the_master_again(self):
+    def starts_the_master_again(self) -> None:
         """A new master for the old keys: what it kept of the run before counts for nothing."""
         self.lab.start_master()
         self.lab.await_minions(timeout=90)
 
-    def versions(self):
+    def versions(self) -> dict[str, str]:
         """Return what each backend's manifest says."""
         return {
             node: json.loads((self.lab.root(node) / "opt/chef-backend/version-manifest.json").read_text())[
@@ -117,7 +151,7 @@ class Operator:
             for node in self.lab.backends
         }
 
-    def waits_for(self, condition, timeout=60):
+    def waits_for(self, condition: Callable[[], object], timeout: float = 60) -> None:
         """Poll until a condition holds; fail if it does not within the bound (seconds)."""
         end = time.monotonic() + timeout
         while not condition():
@@ -125,14 +159,14 @@ class Operator:
             time.sleep(0.05)
 
 
-def assert_finished(operator, run):
+def assert_finished(operator: Operator, run: subprocess.CompletedProcess[str]) -> None:
     """The command ended with status 0, every backend runs the target, failover is on."""
     assert run.returncode == 0, run.stdout + run.stderr
     assert set(operator.versions().values()) == {NEW}
     assert operator.shown_failover() == "on"
 
 
-def assert_nothing_left_to_do(operator):
+def assert_nothing_left_to_do(operator: Operator) -> None:
     """The one command, typed once more, ends with status 0 and changes nothing."""
     operator.forgets_the_past()
     run = operator.upgrades()
@@ -140,7 +174,7 @@ def assert_nothing_left_to_do(operator):
     assert operator.changing_commands() == []
 
 
-def assert_untouched(operator, run, *words):
+def assert_untouched(operator: Operator, run: subprocess.CompletedProcess[str], *words: str) -> None:
     """The run was refused in these words, and no command changed anything anywhere."""
     assert run.returncode != 0, run.stdout + run.stderr
     for word in words:
@@ -148,10 +182,10 @@ def assert_untouched(operator, run, *words):
     assert [str(c) for c in operator.changing_commands()] == []
 
 
-def pillar(cluster="prod"):
+def pillar(cluster: str = "prod") -> str:
     return "pillar=" + json.dumps({"cluster": cluster})
 
 
-def sha256(path):
+def sha256(path: Path) -> str:
     """Return a file's checksum."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -51,6 +51,7 @@ def clients():
 def done(house, clients):
     operator = operator_at(house.fresh(backends=OLD))
     operator.wants(NEW)
+    operator.plan = operator.plans()
     with Crowd(operator.lab) as crowd:
         run = operator.upgrades()
         clients += [tally for tallies in crowd.stop() for tally in tallies]
@@ -76,6 +77,10 @@ class TestUnderLoad:
             min(one.begin for one in operator.commands(step)) for step in (DOWN, UP, "chef-server-ctl reconfigure")
         ]
         assert all(end < begin for end, begin in zip(ends, begins, strict=True))
+
+    def test_the_commands_are_those_of_the_plan_word_by_word(self, done):
+        operator, _ = done
+        assert operator.did() == operator.plan
 
     def test_the_leader_of_before_leads_again(self, done):
         operator, _ = done

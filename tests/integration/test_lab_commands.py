@@ -37,6 +37,15 @@ def test_it_needs_root(lab):
         assert "must be run as root" in done.stderr
 
 
+def test_a_call_costs_what_was_ordered_also_by_the_journal(lab):
+    for host, program in (("be1", "chef-backend-ctl"), ("fe1", "chef-server-ctl")):
+        lab.put(host, "/etc/lab/faults.json", '{"ctl_seconds": 0.5}')
+        lab.exec(host, program, "version")
+        ends = [line for line in lab.journal() if line["event"] == "end" and line["host"] == host]
+        assert ends[-1]["argv"] == [program, "version"]
+        assert ends[-1]["duration"] >= 0.5
+
+
 def test_remove_node_fails_while_the_node_is_alive(lab, roles):
     leader, follower, _ = roles
     done = ctl(lab, leader, "remove-node", follower, "-y")

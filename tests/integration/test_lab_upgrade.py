@@ -217,7 +217,7 @@ def test_an_upgrade_begun_before_the_other_has_rejoined_damages_both(lab, roles)
     leader, follower, other = roles
     ctl(lab, leader, "set-cluster-failover", "off")
     lab.put(follower, "/etc/lab/faults.json", json.dumps({"no_rejoin": True}))
-    first = lab.popen(follower, "chef-backend-ctl", "upgrade", stderr=subprocess.PIPE, text=True)
+    first = lab.popen(follower, "chef-backend-ctl", "upgrade", stderr=subprocess.PIPE)
     until(lambda: replicas(lab, leader) == {other}, 20, "the first one is down")
     time.sleep(3)
     second = ctl(lab, other, "upgrade")

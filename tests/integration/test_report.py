@@ -2,6 +2,7 @@
 
 import collections
 import json
+from pathlib import Path
 
 import pytest
 
@@ -51,16 +52,18 @@ def test_the_probe_looked_through_the_run_and_ended_with_it(lab, told):
     assert json.loads(lab.salt("fe1", "chef_backend_probe.stop", told["run"], "--out=json").stdout) == {"fe1": False}
 
 
-def test_the_page_is_written_and_what_cannot_be_written_or_is_unknown_is_one_message(lab, told, tmp_path):
-    page = tmp_path / "report.html"
-    assert lab.salt_run("chef_backend.report", "prod", told["run"], f"html={page}").returncode == 0
+def test_the_page_is_written_and_what_is_unknown_is_one_message(lab, told):
+    written = lab.salt_run("chef_backend.report", "prod", told["run"], "html=True")
+    assert written.returncode == 0, written.stdout
+    page = Path(written.stdout.split("written: ")[1].split()[0])
     assert f"<code>{told['run']}</code>" in page.read_text()
+    assert page.stat().st_mode & 0o777 == 0o600
     for words, message in (
         (["prod", "20200101"], "has no run 20200101"),
         (["nowhere"], "cluster 'nowhere' is not in"),
-        (["prod", f"html={tmp_path}/no/report.html"], "cannot be written"),
+        (["prod", "html=/root/report.html"], "html: found '/root/report.html', expected True"),
     ):
         refused = lab.salt_run("chef_backend.report", *words)
         assert refused.returncode == 1, words
         assert message in refused.stdout, words
-    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    assert not Path("/root/report.html").exists()

@@ -19,6 +19,12 @@ def test_the_terminal_is_not_silent_while_it_runs(happy):
         assert f"{node}      upgrade done" in happy.upgrade.stderr
 
 
+def test_the_commands_are_those_of_the_plan_word_by_word(happy):
+    did = happy.operator.did()
+    assert len(did) == 13, "10 of the product, and 3 installations"
+    assert did == happy.plan
+
+
 def test_i1_never_are_two_backends_in_upgrade_at_once(happy):
     operator = happy.operator
     spans = sorted((c.begin, c.end) for c in operator.commands("chef-backend-ctl upgrade"))

@@ -105,7 +105,7 @@ def test_kill_9_inside_the_last_followers_upgrade_which_comes_to_its_end_by_itse
 
 def test_test_mode_says_what_would_be_and_changes_nothing(operator):
     run = operator.upgrades("test=True")
-    assert "Upgrade follower be2" in run.stdout
+    assert "be2 would be upgraded as the follower" in run.stdout
     assert "would be upgraded as the leader" in run.stdout
     assert [str(c) for c in operator.changing_commands()] == []
     assert not list(operator.lab.root("be2").glob("var/lib/salt-chef-backend/*.json")), "no lock, no record"

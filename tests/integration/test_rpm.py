@@ -69,8 +69,8 @@ def installs(lab, node, version, source, checksum):
 
 def outdated(lab, node):
     """Ask a node which services run the version before; None if none does."""
-    asked = lab.salt(node, "chef_backend_node.outdated_services", "--out=json", "--static")
-    return json.loads(asked.stdout)[node]
+    asked = lab.salt(node, "chef_backend_agent.view", '["status", "half_upgraded"]', "--out=json", "--static")
+    return json.loads(asked.stdout)[node]["half_upgraded"]
 
 
 def test_the_hosts_are_rpms_and_their_repository_cannot_be_reached(rpm_lab):

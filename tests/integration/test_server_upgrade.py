@@ -5,19 +5,19 @@ import os
 import signal
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
 from tests.integration.lab_people import sql
 from tests.integration.operator import OLD, Operator, assert_nothing_left_to_do, assert_untouched, sha256
+from tests.lab import salt
 from tests.lab.clients.chef_api import ApiError, ChefApi
 from tests.lab.clients.crowd import API_KEY, API_USER
 from tests.lab.common import RUN
 
 NEW = "15.10.12"
 UPGRADE = "chef-server-ctl upgrade"
-EXTMODS = Path("/var/cache/salt/master/extmods/modules")  # of the hub: where a master looks by default
+EXTMODS = salt.MASTER / "cache/extmods/modules"  # where a site's module lies when it is synced
 TOLD, FAILS = RUN / "balancer.jsonl", RUN / "balancer-fails"
 
 BALANCER = f"""
@@ -185,7 +185,7 @@ def test_the_first_migrates_the_database_the_others_follow_and_the_backends_are_
         assert hosts(operator, f"chef-server-ctl {verb}") == ["fe1", "fe2"], verb
     first, second = operator.commands("chef-server-ctl cleanup")[0], operator.commands("chef-server-ctl stop")[1]
     assert first.end < second.begin
-    for words in ("Drain frontend fe1", "Undrain frontend fe1", "Drain frontend fe2", "Undrain frontend fe2"):
+    for words in ("drain fe1:", "undrain fe1:", "drain fe2:", "undrain fe2:"):
         assert words in run.stdout, run.stdout
     assert_backends_untouched(operator)
 
@@ -267,6 +267,6 @@ def test_refused_before_anything_changes(operator, balancer):
     operator.forgets_the_past()
     assert balancer.words() == []
     said = operator.upgrades("test=True")
-    assert "Upgrade frontend fe1, which migrates the database" in said.stdout, said.stdout
+    assert "Upgrade the first frontend, which migrates the database" in said.stdout, said.stdout
     assert "Result: False" not in said.stdout, said.stdout
     assert operator.changing_commands() == []

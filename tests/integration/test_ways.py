@@ -138,8 +138,11 @@ def test_elasticsearch_is_stopped_everywhere_before_a_file_is_deleted_and_client
     assert "Delete the index files on every backend" in said.stdout and "Result: False" not in said.stdout, said.stdout
     assert [str(one) for one in operator.changing_commands()] == []
 
+    plan = operator.plans()
+    operator.forgets_the_past()
     run = operator.upgrades()
     assert run.returncode == 0, run.stdout + run.stderr
+    assert operator.did() == plan
     stops = operator.commands("chef-backend-ctl stop elasticsearch")
     starts = operator.commands("chef-backend-ctl start elasticsearch")
     assert sorted(one.host for one in stops) == sorted(one.host for one in starts) == ["be1", "be2", "be3"]

@@ -3,13 +3,17 @@
 import argparse
 import contextlib
 import fcntl
+import functools
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 
 from tests.lab import base, lasting, world
 from tests.lab.common import CACHE, CHECKOUT, LabError, require_root
+
+Work = Callable[[argparse.Namespace], int | None]
 
 
 def main(words: list[str] | None = None) -> int:
@@ -34,9 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.lab", description="A Chef Backend cluster in namespaces.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name: str, work, text: str, hidden: bool = False) -> argparse.ArgumentParser:
-        about = {} if hidden else {"help": text}
-        command = commands.add_parser(name, description=text, **about)
+    def add(name: str, work: Work, text: str, hidden: bool = False) -> argparse.ArgumentParser:
+        add_parser = functools.partial(commands.add_parser, name, description=text)
+        command = add_parser() if hidden else add_parser(help=text)
         command.set_defaults(work=work)
         return command
 
@@ -59,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     add("shell", _inside, "a shell in the hub (salt-run is on PATH), or in a host").add_argument("host", nargs="?")
     add("down", _down, "end the lab")
     command = add("run", _run, "run a command in the hub of a new, empty world that ends with it")
+    command.add_argument("--beside", action="store_true", help="beside other worlds that are run so; measure nothing")
     command.add_argument("command", nargs=argparse.REMAINDER)
     add("base", _base, "build the base layer and nothing else")
     return parser
@@ -75,63 +80,66 @@ def _speed(text: str) -> float:
     return speed
 
 
-def _up(options) -> None:
+def _up(options: argparse.Namespace) -> None:
     took = lasting.up(options.backends, options.speed)
     print(f"lab is up after {took:.1f} s: chef-backend {options.backends}, time constants divided by {options.speed:g}")
     print("try: python -m tests.lab shell     (then e.g. salt-run manage.up; exit leaves the lab up)")
 
 
-def _keep(options) -> int:
+def _keep(options: argparse.Namespace) -> int:
     drive = [sys.executable, "-m", "tests.lab", "drive", "--backends", options.backends, "--speed", str(options.speed)]
     return world.run(drive, record=lasting.record())
 
 
-def _drive(options) -> None:
+def _drive(options: argparse.Namespace) -> None:
     world.require_inside()
     lasting.drive(options.backends, options.speed)
 
 
-def _down(_options) -> None:
+def _down(_options: argparse.Namespace) -> None:
     began = time.monotonic()
     lasting.down()
     print(f"lab is down after {time.monotonic() - began:.1f} s")
 
 
-def _run(options) -> int:
+def _run(options: argparse.Namespace) -> int:
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
     if not command:
         raise LabError("run: give the command that is to run in the world, e.g. run -- pytest tests/integration")
-    with _turn():
+    with _turn(fcntl.LOCK_SH if options.beside else fcntl.LOCK_EX):
         return world.run(command)
 
 
 @contextlib.contextmanager
-def _turn():
-    """One foreground world at a time: two on a small machine miss each other's time-outs and falsify every measure."""
+def _turn(kind: int) -> Iterator[None]:
+    """One foreground world at a time, or several that have agreed to it: two falsify each other's measures.
+
+    kind: of flock.
+    """
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / "turn", "w") as turn:
         try:
-            fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(turn, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             print("lab: waiting for another lab of this checkout to end", file=sys.stderr, flush=True)
-            fcntl.flock(turn, fcntl.LOCK_EX)
+            fcntl.flock(turn, kind)
         yield
 
 
-def _base(_options) -> None:
+def _base(_options: argparse.Namespace) -> None:
     began = time.monotonic()
     layer = base.ensure()
     size = layer.stat().st_size / 1e6
     print(f"{layer.relative_to(CHECKOUT)}: {size:.0f} MB, ready after {time.monotonic() - began:.1f} s")
 
 
-def _status(_options) -> int:
+def _status(_options: argparse.Namespace) -> int:
     up = lasting.need()
     print(f"world: keeper {up.keeper}, up for {up.age:.0f} s", flush=True)
     return world.enter(up.first, [sys.executable, "-m", "tests.lab.ask", "status"])
 
 
-def _inside(options) -> int:
+def _inside(options: argparse.Namespace) -> int:
     """Pass a command about the hosts on to the world that is up."""
     return world.enter(lasting.need().first, [sys.executable, "-m", "tests.lab.ask", *options.words])
 

@@ -37,11 +37,14 @@ def shell(host: str | None) -> int:
 def answer(words: list[str]) -> int:
     """Do one command. words: its name, the host, further words. Returns the exit status; raises LabError."""
     lab = Lab.attach()
-    name, host, *rest = [*words, None][:2] + words[2:]
+    name, *more = words
+    host, rest = (more[0], more[1:]) if more else (None, [])
     if name == "status":
         return status(lab)
     if name == "shell":
         return shell(host)
+    if host is None:
+        raise LabError(f"{name}: give the host")
     if name == "exec":
         if not rest:
             raise LabError(f"exec {host}: give the command to run there")

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tests.lab.common import CACHE, LabError, require_root
@@ -30,6 +31,8 @@ PACKAGES = (
     "iproute2",
     "jq",
     "nftables",
+    "openssh-client",
+    "openssh-server",
     "postgresql-15",
     "procps",
     "python3",
@@ -41,7 +44,7 @@ PACKAGES = (
 BUILD = Path(__file__).with_name("base_build.sh")
 
 
-def key(packages=PACKAGES) -> str:
+def key(packages: Iterable[str] = PACKAGES) -> str:
     """What a layer depends on, as a short hash: the package list, how it is built, and the machine's own packages."""
     digest = hashlib.sha256()
     for part in (" ".join(packages).encode(), BUILD.read_bytes(), Path("/var/lib/dpkg/status").read_bytes()):
@@ -49,7 +52,7 @@ def key(packages=PACKAGES) -> str:
     return digest.hexdigest()[:12]
 
 
-def ensure(quiet: bool = False, name: str = "base", packages=PACKAGES) -> Path:
+def ensure(quiet: bool = False, name: str = "base", packages: Sequence[str] = PACKAGES) -> Path:
     """Build a layer if this machine has none that fits.
 
     quiet: say nothing on stderr; name: the layer's; packages: what is in it. Returns the path of its archive.
@@ -72,7 +75,7 @@ def ensure(quiet: bool = False, name: str = "base", packages=PACKAGES) -> Path:
     return layer
 
 
-def _build(folder: Path, name: str, packages) -> None:
+def _build(folder: Path, name: str, packages: Iterable[str]) -> None:
     """Build into a temporary folder, rename when done; such layers of an earlier machine state are dropped then."""
     unfinished = Path(tempfile.mkdtemp(prefix=f"unfinished-{name}-", dir=CACHE))
     log = CACHE / f"{name}.log"

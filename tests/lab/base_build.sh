@@ -51,4 +51,5 @@ mkdir -p "$root/var/lib/apt/lists/partial"
 
 rm -f "$top/upper/var/log/dpkg.log" "$top/upper/var/log/alternatives.log"
 rm -rf "$top/upper/var/log/apt" "$top/upper/var/cache/debconf"
+rm -f "$top"/upper/etc/ssh/ssh_host_* # a host's keys are its own, not a layer's
 tar --create --xattrs --xattrs-include=trusted.overlay.opaque -C "$top/upper" . >&3

@@ -4,6 +4,8 @@ It runs in a mount and a network namespace of its own, so that a page that asks 
 driven by the DevTools protocol over a pipe (`--remote-debugging-pipe`: one JSON message, one NUL byte).
 """
 
+from __future__ import annotations
+
 import base64
 import contextlib
 import json
@@ -14,6 +16,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.lab import base
 from tests.lab.common import CACHE, LabError
@@ -36,10 +39,11 @@ class Browser:
 
     def __init__(self, shown: Path, bound: float = 60):
         self.shown, self.bound = shown, bound
-        self.events = []
-        self._number, self._rest, self._session = 0, b"", None
+        self.events: list[dict[str, Any]] = []
+        self._number, self._rest = 0, b""
+        self._session: str | None = None
 
-    def __enter__(self):
+    def __enter__(self) -> Browser:
         CACHE.mkdir(parents=True, exist_ok=True)
         archive = layer()
         self._folder = Path(tempfile.mkdtemp(prefix="chromium-", dir=CACHE))
@@ -63,7 +67,7 @@ class Browser:
             raise
         return self
 
-    def __exit__(self, *_error):
+    def __exit__(self, *_error: object) -> None:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         self._process.wait(timeout=30)
@@ -71,10 +75,10 @@ class Browser:
         os.close(self._from)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def ask(self, method: str, **params):
+    def ask(self, method: str, **params: Any) -> dict[str, Any]:
         """Send one message and return its result; events that come meanwhile are kept. Raises LabError."""
         self._number += 1
-        message = {"id": self._number, "method": method, "params": params}
+        message: dict[str, Any] = {"id": self._number, "method": method, "params": params}
         if self._session:
             message["sessionId"] = self._session
         try:
@@ -89,9 +93,10 @@ class Browser:
             elif "error" in answer:
                 raise LabError(f"chromium refuses {method}: {answer['error']}")
             else:
-                return answer["result"]
+                result: dict[str, Any] = answer["result"]
+                return result
 
-    def open(self, name: str, *, width: int, height: int, scheme: str):
+    def open(self, name: str, *, width: int, height: int, scheme: str) -> None:
         """Open a file of the shown folder from disk and wait until it is loaded.
 
         width, height: of the view, in CSS pixels; scheme: light or dark.
@@ -106,7 +111,7 @@ class Browser:
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._read(until, "loading the page"))
 
-    def measure(self, script: str):
+    def measure(self, script: str) -> Any:
         """Return the value of a JavaScript expression in the page. Raises LabError if it throws."""
         done = self.ask("Runtime.evaluate", expression=script, returnByValue=True)
         if "exceptionDetails" in done:
@@ -117,7 +122,7 @@ class Browser:
         """The addresses that the page asked for since it was opened, itself included."""
         return [e["params"]["request"]["url"] for e in self.events if e.get("method") == "Network.requestWillBeSent"]
 
-    def complaints(self) -> list:
+    def complaints(self) -> list[dict[str, Any]]:
         """What the console, the log and the page's scripts complained of since it was opened."""
         kinds = ("Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled")
         return [event["params"] for event in self.events if event.get("method") in kinds]
@@ -126,7 +131,7 @@ class Browser:
         """The view as a PNG."""
         return base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"])
 
-    def _read(self, until: float, what: str):
+    def _read(self, until: float, what: str) -> dict[str, Any]:
         while b"\0" not in self._rest:
             ready, _, _ = select.select([self._from], [], [], max(0.0, until - time.monotonic()))
             if not ready:
@@ -136,4 +141,5 @@ class Browser:
                 raise LabError(f"chromium has ended, see {CACHE / 'browser-run.log'}")
             self._rest += part
         message, _, self._rest = self._rest.partition(b"\0")
-        return json.loads(message)
+        event: dict[str, Any] = json.loads(message)
+        return event

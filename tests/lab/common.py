@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -31,7 +31,7 @@ class CommandFailed(LabError):
     Attributes: `argv` (tuple of str), `status` (int, negative for a signal), `output` (str, stdout then stderr).
     """
 
-    def __init__(self, where: str, argv, status: int, output: str):
+    def __init__(self, where: str, argv: Sequence[object], status: int, output: str):
         self.argv, self.status, self.output = tuple(argv), status, output
         last = "\n  ".join(output.strip().splitlines()[-15:]) or "(no output)"
         super().__init__(f"{where}: {' '.join(map(str, argv))}: exit status {status}\n  {last}")
@@ -43,13 +43,13 @@ def require_root() -> None:
         raise LabError("the lab needs root (namespaces and mounts): run the same command as root, e.g. with sudo")
 
 
-def command(*argv, where: str = "hub", **options) -> subprocess.CompletedProcess:
+def command(*argv: object, where: str = "hub", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, capturing text.
 
-    argv: the command's words. where: named in the error. options: passed to subprocess.run.
+    argv: the command's words. where: named in the error. cwd: the folder to run it in.
     Returns the CompletedProcess. Raises CommandFailed on a status other than 0.
     """
-    done = subprocess.run([str(word) for word in argv], capture_output=True, text=True, **options)
+    done = subprocess.run([str(word) for word in argv], capture_output=True, text=True, cwd=cwd)
     if done.returncode:
         raise CommandFailed(where, argv, done.returncode, done.stdout + done.stderr)
     return done

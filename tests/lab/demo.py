@@ -10,7 +10,7 @@ from tests.lab.clients.crowd import Crowd
 from tests.lab.clients.writers import WriterError
 from tests.lab.common import CACHE, CHECKOUT, LabError
 from tests.lab.hosts import Lab
-from tests.lab.measure import checks, measured
+from tests.lab.measure import Run, checks, measured
 from tests.lab.report import report
 from tests.lab.ways import CLUSTER, Stage, by_hand, failures, in_a_world, orchestrate, write_pillar
 
@@ -39,7 +39,7 @@ def main() -> int:
     return 0 if all(check.met or check.timed for check in checks(run)) else 1
 
 
-def _upgrade(lab: Lab, crowd: Crowd, hands: bool):
+def _upgrade(lab: Lab, crowd: Crowd, hands: bool) -> Run:
     _show(lab, "status", CLUSTER)
     _show(lab, "plan", CLUSTER)
     if hands:

@@ -7,8 +7,11 @@ the time during which failover is off.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+Event = Mapping[str, Any]  # a line of a journal, as README.md tells
 
 # Subcommands that only look. All others are taken to change something, so that an unknown one is never overlooked.
 READING = {
@@ -39,6 +42,11 @@ class Command:
     def verb(self) -> str:
         """The subcommand, or the program itself for dpkg, rpm and dnf: the journal holds only what changes packages."""
         return self.argv[1] if self.program in READING and len(self.argv) > 1 else self.program
+
+    @property
+    def ended(self) -> float:
+        """When it ended; math.inf if it never did."""
+        return math.inf if self.end is None else self.end
 
     @property
     def seconds(self) -> float:
@@ -108,7 +116,7 @@ class Exposure:
         return self.end - self.begin
 
 
-def commands(events: Iterable[dict], since: float = 0.0, until: float = math.inf) -> tuple[Command, ...]:
+def commands(events: Iterable[Event], since: float = 0.0, until: float = math.inf) -> tuple[Command, ...]:
     """Pair the begin and end lines of a journal.
 
     :param events: journal lines, any order; lines of other kinds are passed over.
@@ -117,7 +125,8 @@ def commands(events: Iterable[dict], since: float = 0.0, until: float = math.inf
     :returns: the commands, by their begin.
     :raises ValueError: if an id ends without a begin, or begins or ends twice: such a journal proves nothing.
     """
-    begins, ends = {}, {}
+    begins: dict[str, Event] = {}
+    ends: dict[str, Event] = {}
     for event in events:
         lines = {"begin": begins, "end": ends}.get(event["event"])
         if lines is None:
@@ -166,19 +175,20 @@ def spans(calls: Sequence[Command], backends: Iterable[str] | None = None) -> tu
 
     An installation without a later `upgrade` on its host is a span of its own that never ended.
     """
-    found, installed = [], {}
+    found: list[Span] = []
+    installed: dict[str, list[Command]] = {}
     wanted = None if backends is None else set(backends)
     for call in (call for call in calls if wanted is None or call.host in wanted):
         if call.installs:
             installed.setdefault(call.host, []).append(call)
         elif call.program == "chef-backend-ctl" and call.verb == "upgrade":
             steps = (*installed.pop(call.host, ()), call)
-            found.append(Span(call.host, steps[0].begin, math.inf if call.end is None else call.end, steps))
+            found.append(Span(call.host, steps[0].begin, call.ended, steps))
     found += [Span(host, steps[0].begin, math.inf, tuple(steps)) for host, steps in installed.items()]
     return tuple(sorted(found, key=lambda span: span.begin))
 
 
-def rejoins(events: Iterable[dict], upgrades: Sequence[Span], until: float) -> tuple[float, ...]:
+def rejoins(events: Iterable[Event], upgrades: Sequence[Span], until: float) -> tuple[float, ...]:
     """Seconds from the end of each `upgrade` until the cluster is whole again, and cluster-status can show it.
 
     :param upgrades: by begin. :param until: end of the run (seconds since the epoch).
@@ -189,7 +199,8 @@ def rejoins(events: Iterable[dict], upgrades: Sequence[Span], until: float) -> t
     found = []
     nexts = [*(span.begin for span in upgrades), until][1:]
     for span, following in zip(upgrades, nexts, strict=True):
-        seen, end = {}, span.end
+        seen: dict[tuple[str, str], Event] = {}
+        end = span.end
         for line in (line for line in lines if line["time"] < following):
             if line["time"] > span.end and _whole(seen):
                 break
@@ -199,7 +210,7 @@ def rejoins(events: Iterable[dict], upgrades: Sequence[Span], until: float) -> t
     return tuple(found)
 
 
-def _whole(seen: dict[tuple[str, str], dict]) -> bool:
+def _whole(seen: Mapping[tuple[str, str], Event]) -> bool:
     """Elasticsearch is green wherever it runs; of what the nodes posted last, one leads and one is its master."""
     green = {line["status"] for (what, _), line in seen.items() if what == "elasticsearch"}
     posted = [line for (what, _), line in seen.items() if what == "posted"]
@@ -219,7 +230,7 @@ def at_once(upgrades: Sequence[Span]) -> tuple[tuple[str, str], ...]:
     )
 
 
-def leads(events: Iterable[dict]) -> tuple[Lead, ...]:
+def leads(events: Iterable[Event]) -> tuple[Lead, ...]:
     """Every time a backend began to serve as leader, by time."""
     lines = sorted((event for event in events if event["event"] == "leads"), key=lambda event: event["time"])
     return tuple(Lead(line["host"], line["time"], line["how"]) for line in lines)
@@ -269,7 +280,7 @@ def exposures(calls: Sequence[Command], until: float) -> tuple[Exposure, ...]:
         if not on and begin is None:
             begin = call.begin
         elif on and begin is not None:
-            found.append(Exposure(begin, call.end, True, parts(calls, begin, call.end)))
+            found.append(Exposure(begin, call.ended, True, parts(calls, begin, call.ended)))
             begin = None
     if begin is not None:
         found.append(Exposure(begin, until, False, parts(calls, begin, until)))
@@ -278,7 +289,7 @@ def exposures(calls: Sequence[Command], until: float) -> tuple[Exposure, ...]:
 
 def _switches(calls: Iterable[Command]) -> list[tuple[Command, bool]]:
     switches = [call for call in calls if call.verb == "set-cluster-failover" and call.status == 0]
-    return [(call, FAILOVER[call.argv[2]]) for call in sorted(switches, key=lambda call: call.end)]
+    return [(call, FAILOVER[call.argv[2]]) for call in sorted(switches, key=lambda call: call.ended)]
 
 
 def parts(calls: Sequence[Command], begin: float, end: float) -> tuple[Part, ...]:
@@ -289,7 +300,7 @@ def parts(calls: Sequence[Command], begin: float, end: float) -> tuple[Part, ...
     """
     found, now, before = [], begin, "the begin"
     for call in sorted(changing(calls), key=lambda call: call.begin):
-        from_, to = max(call.begin, now), min(end if call.end is None else call.end, end)
+        from_, to = max(call.begin, now), min(call.ended, end)
         if to <= from_:
             continue
         if from_ > now:
@@ -299,6 +310,30 @@ def parts(calls: Sequence[Command], begin: float, end: float) -> tuple[Part, ...
     if end > now:
         found.append(Part(f"{before} .. the end", now, end - now, True))
     return tuple(found)
+
+
+def times(calls: Iterable[Command]) -> list[tuple[float, float]]:
+    """Begin and end of some commands; one that never ended has no end."""
+    return [(call.begin, call.ended) for call in calls]
+
+
+def shares(layers: Sequence[Iterable[tuple[float, float]]], begin: float, end: float) -> list[float]:
+    """The seconds between begin and end that lie in each layer and in none before it.
+
+    :param layers: each some stretches of time (begin, end), which may overlap.
+    """
+    found: list[float] = []
+    stretches: list[tuple[float, float]] = []
+    for layer in layers:
+        stretches += layer
+        covered, now = 0.0, begin
+        for from_, to in sorted(stretches):
+            from_, to = max(from_, now), min(to, end)
+            if to > from_:
+                covered += to - from_
+                now = to
+        found.append(covered - sum(found))
+    return found
 
 
 def seconds(calls: Iterable[Command]) -> float:

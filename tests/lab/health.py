@@ -4,13 +4,19 @@ That is etcd's keys, PostgreSQL itself and the HTTP answers of the services, ask
 chef-backend-ctl nor the extension under test has a say.
 """
 
+from __future__ import annotations
+
 import json
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from tests.lab import network, power
 from tests.lab.common import wait_until
+
+if TYPE_CHECKING:
+    from tests.lab.hosts import Lab
 
 #: Bytes of WAL that a follower of a healthy cluster may still have to replay.
 MAX_LAG = 1 << 20
@@ -23,12 +29,12 @@ _QUESTION = """select pg_is_in_recovery(),
   else pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) < {lag} end)"""
 
 
-def wait(lab, timeout: float) -> float:
+def wait(lab: Lab, timeout: float) -> float:
     """Poll until the cluster is healthy; returns the seconds it took. Raises LabError with what is missing."""
     return wait_until(lambda: unhealthy(lab), timeout, 0.1)
 
 
-def unhealthy(lab) -> str | None:
+def unhealthy(lab: Lab) -> str | None:
     """The first thing that keeps the cluster from being healthy, in words; None if it is."""
     off = [host for host in lab.hosts if not power.is_on(host)]
     if off:
@@ -52,7 +58,8 @@ def etcd_key(key: str) -> str | None:
     for address in network.BACKENDS.values():
         status, body = _fetch(f"http://{address}:2379/v2/keys/cb/{key}?quorum=true")
         if status == 200:
-            return json.loads(body)["node"].get("value")
+            value: str | None = json.loads(body)["node"].get("value")
+            return value
     return None
 
 
@@ -61,7 +68,7 @@ def leader() -> str | None:
     return etcd_key("leader")
 
 
-def _roles(lab) -> str | None:
+def _roles(lab: Lab) -> str | None:
     """One leader: by etcd's keys, by its /leader answer, and in every node's posted status, which lags."""
     leads, serves = leader(), etcd_key("pgleader")
     if leads is None or leads != serves:
@@ -84,7 +91,7 @@ def _roles(lab) -> str | None:
     return None
 
 
-def _postgres(lab, host: str) -> tuple[bool, int, int] | None:
+def _postgres(lab: Lab, host: str) -> tuple[bool, int, int] | None:
     """In recovery, is streaming from a leader (0 or 1), followers that stream and are close; None if it is down."""
     ask = ("chpst", "-u", _PG_USER, _PSQL, "-d", "postgres", "-At", "-F,", "-c", _QUESTION.format(lag=MAX_LAG))
     done = lab.exec(host, *ask, check=False, timeout=10)
@@ -94,7 +101,7 @@ def _postgres(lab, host: str) -> tuple[bool, int, int] | None:
     return recovers == "t", int(receives), int(followers)
 
 
-def _followed(lab) -> str | None:
+def _followed(lab: Lab) -> str | None:
     """PostgreSQL: the leader writes, both others stream from it and are close behind."""
     with ThreadPoolExecutor(len(lab.backends)) as pool:
         seen = dict(zip(lab.backends, pool.map(lambda host: _postgres(lab, host), lab.backends), strict=True))
@@ -106,7 +113,7 @@ def _followed(lab) -> str | None:
     return None
 
 
-def _served(lab) -> str | None:
+def _served(lab: Lab) -> str | None:
     """Elasticsearch green on every backend; every frontend's API answers."""
     for name, address in network.BACKENDS.items():
         status, body = _fetch(f"http://{address}:9200/_cluster/health")

@@ -3,19 +3,26 @@
 import contextlib
 import json
 import subprocess
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO, TypeVar
 
 from tests.lab import families, health, network, power, salt, snapshot
 from tests.lab import stack as products
 from tests.lab.common import CHECKOUT, PATIENCE, RUN, CommandFailed, LabError
+from tests.lab.evidence import Event
 from tests.lab.world import require_inside
 
 STATE = RUN / "lab.json"
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Stream = int | IO[str] | None  # where a process reads or writes, as for subprocess.Popen
 
-def together(work, items) -> list:
+
+def together(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """Call work(item) for all items at once; return the results in order, or raise the first error."""
     with ThreadPoolExecutor(max_workers=8) as pool:
         return list(pool.map(work, items))
@@ -110,24 +117,30 @@ class Lab:
 
     # Commands and files in a host
 
-    def exec(self, host: str, *argv: str, check: bool = True, timeout: float = 60, **options):
+    def exec(self, host: str, *argv: str, check: bool = True, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a command in a host to its end.
 
         check: raise CommandFailed on a status other than 0. timeout: seconds, after which the command is killed and
-        subprocess.TimeoutExpired raised. options: for subprocess.run. Returns the CompletedProcess, text captured.
+        subprocess.TimeoutExpired raised. Returns the CompletedProcess, text captured.
         Raises LabError if the host is off.
         """
-        options = {"capture_output": True, "text": True, "timeout": timeout, **options}
-        if "input" not in options:
-            options.setdefault("stdin", subprocess.DEVNULL)
-        done = subprocess.run(power.argv_in(host, argv), check=False, **options)
+        done = subprocess.run(
+            power.argv_in(host, argv),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
         if check and done.returncode:
-            raise CommandFailed(host, argv, done.returncode, f"{done.stdout or ''}{done.stderr or ''}")
+            raise CommandFailed(host, argv, done.returncode, done.stdout + done.stderr)
         return done
 
-    def popen(self, host: str, *argv: str, **options) -> subprocess.Popen:
-        """Start a command in a host; options are for subprocess.Popen. It ends when the Popen is killed."""
-        return subprocess.Popen(power.argv_in(host, argv), **options)
+    def popen(
+        self, host: str, *argv: str, stdin: Stream = None, stdout: Stream = None, stderr: Stream = None
+    ) -> subprocess.Popen[str]:
+        """Start a command in a host. It ends when the Popen is killed."""
+        return subprocess.Popen(power.argv_in(host, argv), stdin=stdin, stdout=stdout, stderr=stderr, text=True)
 
     def root(self, host: str) -> Path:
         """The / of a host that is on, as the hub reaches it."""
@@ -162,7 +175,7 @@ class Lab:
         network.plug(host)
 
     @contextlib.contextmanager
-    def hub_cut_off(self):
+    def hub_cut_off(self) -> Iterator[None]:
         """The hub, on which the salt-master runs, reaches no host meanwhile, and none reaches it."""
         network.isolate_hub()
         try:
@@ -172,15 +185,19 @@ class Lab:
 
     # Salt
 
-    def salt(self, *args: str, timeout: float = 120) -> subprocess.CompletedProcess:
+    def salt(self, *args: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run the real `salt` command in the hub; args: its words; timeout: seconds. A failure does not raise."""
         return self._salt("salt", args, timeout, None)
 
-    def salt_run(self, *args: str, timeout: float = 300, env: dict | None = None) -> subprocess.CompletedProcess:
+    def salt_run(
+        self, *args: str, timeout: float = 300, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run the real `salt-run` command in the hub; env: more variables. A failure does not raise."""
         return self._salt("salt-run", args, timeout, env)
 
-    def _salt(self, name: str, args, timeout: float, env) -> subprocess.CompletedProcess:
+    def _salt(
+        self, name: str, args: Iterable[str], timeout: float, env: Mapping[str, str] | None
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             salt.argv(name, args),
             env=salt.environment(env),
@@ -192,22 +209,30 @@ class Lab:
             check=False,
         )
 
-    def salt_run_popen(self, *args: str, env: dict | None = None, **options) -> subprocess.Popen:
-        """Start the real `salt-run` command in the hub; options are for subprocess.Popen."""
-        options = {"cwd": CHECKOUT, "stdin": subprocess.DEVNULL, "text": True, **options}
-        return subprocess.Popen(salt.argv("salt-run", args), env=salt.environment(env), **options)
+    def salt_run_popen(self, *args: str, stdout: Stream = None, stderr: Stream = None) -> subprocess.Popen[str]:
+        """Start the real `salt-run` command in the hub."""
+        return subprocess.Popen(
+            salt.argv("salt-run", args),
+            env=salt.environment(),
+            cwd=CHECKOUT,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            text=True,
+        )
 
-    def write_pillar(self, mapping: dict) -> None:
+    def write_pillar(self, mapping: Mapping[str, object]) -> None:
         """Make a mapping the pillar of orchestrations and runners."""
         salt.write_pillar(mapping)
 
     def start_minions(self) -> None:
-        """Have every host run a minion, now and after each power-on, and wait for their answers."""
+        """Have every host run a minion, now and after each power-on, with the extension installed; wait for them."""
         if self.minions:
             together(lambda host: self.exec(host, "lab-service", "/etc/sv/salt-minion"), self.hosts)
             self.await_minions(timeout=PATIENCE)
+            salt.sync_extension(self.hosts)
 
-    def start_master(self, config: dict | None = None) -> None:
+    def start_master(self, config: Mapping[str, object] | None = None) -> None:
         """Start the salt-master again after stop_master, with more in its configuration if given."""
         salt.start_master(config)
 
@@ -215,7 +240,7 @@ class Lab:
         """End the salt-master, with SIGKILL if kill."""
         salt.stop_master(kill)
 
-    def await_minions(self, hosts=None, timeout: float = 60) -> None:
+    def await_minions(self, hosts: Iterable[str] | None = None, timeout: float = 60) -> None:
         """Wait until minions answer (default: all); nothing in a lab without. Raises LabError naming the silent."""
         if self.minions:
             salt.await_minions(hosts or self.hosts, timeout)
@@ -233,7 +258,7 @@ class Lab:
 
     # The lab's own truth
 
-    def journal(self) -> list[dict]:
+    def journal(self) -> list[Event]:
         """All events of all hosts' journals, in the order of their times; lines are as tests/lab/README.md tells."""
         files = [power.journal(host) for host in self.hosts]
         events = (json.loads(line) for file in files if file.exists() for line in _lines(file))

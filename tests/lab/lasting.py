@@ -79,7 +79,7 @@ def up(backends: str, speed: float) -> float:
         raise
 
 
-def _start_keeper(options: list[str]) -> subprocess.Popen:
+def _start_keeper(options: list[str]) -> subprocess.Popen[bytes]:
     """Start the keeper; the exclusive creation of the state file keeps a second one away."""
     if find() is None:
         try:

@@ -4,10 +4,12 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.lab import evidence
 from tests.lab.clients.crowd import Crowd
 from tests.lab.clients.tally import ACKNOWLEDGED, Tally
+from tests.lab.hosts import Lab
 
 MANIFEST = "opt/chef-backend/version-manifest.json"
 UPGRADED_TO = "var/opt/chef-backend/upgraded-to"  # what a node runs, as against what is installed on it
@@ -49,7 +51,7 @@ class Run:
     upgrades: tuple[evidence.Span, ...] = field(init=False)
     exposures: tuple[evidence.Exposure, ...] = field(init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "upgrades", evidence.spans(self.calls, self.backends))
         object.__setattr__(self, "exposures", evidence.exposures(self.calls, self.ended))
 
@@ -76,6 +78,18 @@ class Run:
         return evidence.parts(self.calls, self.began, self.ended)
 
     @property
+    def consists(self) -> dict[str, float]:
+        """Seconds of the whole by what goes on, each moment at the first that fits."""
+        backs = zip((span.end for span in self.upgrades), self.rejoins, strict=True)
+        layers = {
+            "changing": evidence.times(evidence.changing(self.calls)),
+            "rejoin": [(end, end + rejoin) for end, rejoin in backs],
+            "asking": evidence.times(evidence.asking(self.calls)),
+            "rest": [(self.began, self.ended)],
+        }
+        return dict(zip(layers, evidence.shares(list(layers.values()), self.began, self.ended), strict=True))
+
+    @property
     def leaders(self) -> tuple[evidence.Lead, ...]:
         """Who took over the lead during the run."""
         return evidence.changes_of_leader(self.history, self.began, self.ended)
@@ -85,7 +99,7 @@ class Run:
         return max((tally.outage.seconds for tally in (*self.rows, *self.nodes)), default=0.0)
 
 
-def measured(lab, target: str, upgrade: Callable[[], int], crowd: Crowd | None = None) -> Run:
+def measured(lab: Lab, target: str, upgrade: Callable[[], int], crowd: Crowd | None = None) -> Run:
     """Do an upgrade and measure it.
 
     :param lab: a running lab, healthy. :param target: the version to reach.
@@ -115,7 +129,7 @@ def measured(lab, target: str, upgrade: Callable[[], int], crowd: Crowd | None =
     )
 
 
-def _versions(root) -> tuple[str, str]:
+def _versions(root: Path) -> tuple[str, str]:
     return json.loads((root / MANIFEST).read_text())["build_version"], (root / UPGRADED_TO).read_text().strip()
 
 

@@ -6,6 +6,7 @@ import functools
 import json
 import py_compile
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.lab import families, packing
@@ -102,7 +103,7 @@ def _fill_backend(root: Path, version: str) -> None:
     _write(product / "version-manifest.txt", f"chef-backend {version}\n\nComponent   Installed Version\n")
 
 
-def _manifest(product: Path, version: str, software: dict) -> None:
+def _manifest(product: Path, version: str, software: Mapping[str, object]) -> None:
     """Write version-manifest.json. The shape is omnibus's; the versions below `software` are synthetic."""
     manifest = {
         "manifest_format": 2,
@@ -129,16 +130,16 @@ def _library(target: Path, parts: tuple[str, ...]) -> None:
 @functools.cache
 def _compiled(name: str, text: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / name
+        source, target = Path(folder) / name, Path(folder) / "compiled"
         source.write_text(text)
-        target = py_compile.compile(
+        py_compile.compile(
             str(source),
-            cfile=f"{source}c",
+            cfile=str(target),
             dfile=name,
             doraise=True,
             invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
         )
-        return Path(target).read_bytes()
+        return target.read_bytes()
 
 
 def _launcher(path: Path, library: str, module: str) -> None:

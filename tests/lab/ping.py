@@ -44,7 +44,7 @@ def unanswered(folder: str, timeout: float, minions: list[str]) -> list[str]:
     return sorted(missing)
 
 
-def _ask(client, minions: set[str]) -> None:
+def _ask(client: salt.client.LocalClient, minions: set[str]) -> None:
     """Send a ping and do not wait; whether it got through, the answers tell."""
     try:
         client.run_job(sorted(minions), "test.ping", tgt_type="list", timeout=2, listen=False)

@@ -11,7 +11,9 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import IO
 
 from tests.lab import network
 from tests.lab.common import HOST_PATH, RUN, LabError, start_time, wait_until
@@ -51,7 +53,8 @@ def pid(host: str) -> int:
     with contextlib.suppress(FileNotFoundError):
         known = json.loads((folder(host) / "pid").read_text())
         if start_time(known["pid"]) == known["started"]:
-            return known["pid"]
+            first: int = known["pid"]
+            return first
     raise LabError(f"{host} is off: switch it on first (power-on {host})")
 
 
@@ -80,21 +83,22 @@ def switch_on(host: str) -> None:
             text=True,
             start_new_session=True,
         )
+    assert outer.stdin and outer.stdout, "both are pipes"
     with outer.stdin, outer.stdout:
-        _expect(outer, "rooted", host)
+        _expect(outer, outer.stdout, "rooted", host)
         first = int(Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()[0])
         network.attach(host, first)
         outer.stdin.write("\n")
         outer.stdin.flush()
-        _expect(outer, "networked", host)
+        _expect(outer, outer.stdout, "networked", host)
     known = {"pid": first, "started": start_time(first), "outer": outer.pid}
     (place / "pid").write_text(json.dumps(known))
     wait_until(lambda: None if (root(host) / "run/runsvdir.pid").exists() else f"{host}: no runsvdir", 10, 0.01)
 
 
-def _expect(outer: subprocess.Popen, word: str, host: str) -> None:
+def _expect(outer: subprocess.Popen[str], said: IO[str], word: str, host: str) -> None:
     """Read one word of a starting host."""
-    if outer.stdout.readline().strip() != word:
+    if said.readline().strip() != word:
         outer.kill()
         outer.wait()
         last = (folder(host) / "console").read_text(errors="replace").strip().splitlines()[-3:]
@@ -131,7 +135,7 @@ def wipe(host: str) -> None:
         shutil.rmtree(folder(host) / "disk")
 
 
-def argv_in(host: str, argv) -> list[str]:
+def argv_in(host: str, argv: Iterable[object]) -> list[str]:
     """The command that runs another command in a host, from the hub. Raises LabError if the host is off."""
     into = ("nsenter", "-t", str(pid(host)), "-m", "-u", "-i", "-n", "-p", "--wdns=/", "--")
     # The command dies with nsenter: without this a time-out would end nsenter and leave the command running.

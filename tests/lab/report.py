@@ -80,9 +80,7 @@ def _leaders(run: Run) -> str:
 def _told(run: Run, what: str, tally: Tally) -> str:
     outage = tally.outage
     during = [
-        str(call)
-        for call in evidence.changing(run.calls)
-        if call.begin <= outage.end and outage.begin <= (outage.end if call.end is None else call.end)
+        str(call) for call in evidence.changing(run.calls) if call.begin <= outage.end and outage.begin <= call.ended
     ]
     return _line(
         what,

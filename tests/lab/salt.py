@@ -1,6 +1,5 @@
-"""Salt in the lab: a master in the hub, a minion on every host, all of this checkout."""
+"""Salt in the lab: a master in the hub, a minion on every host, and this checkout's extension synced to all of them."""
 
-import compileall
 import contextlib
 import json
 import os
@@ -9,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import yaml
@@ -35,10 +36,10 @@ MASTER_CONFIG = {
     "grains_cache": True,
     "file_roots": {"base": [str(SRV)]},
     "pillar_roots": {"base": [str(PILLAR)]},
-    "module_dirs": [str(CHECKOUT)],
     "reactor": [{"chef_backend/request/upgrade": ["salt://reactor/chef_backend_upgrade.sls"]}],  # the pillar says who
     "pki_dir": str(MASTER / "pki"),
     "cachedir": str(MASTER / "cache"),
+    "extension_modules": str(MASTER / "cache/extmods"),
     "log_file": str(LOG),
     "log_level_logfile": "warning",
     "pidfile": "/run/salt-master.pid",
@@ -52,7 +53,6 @@ MASTER_CONFIG = {
 
 MINION_CONFIG = {
     "master": network.HUB,
-    "module_dirs": [str(CHECKOUT)],
     "log_level_logfile": "warning",
     "log_file": "/var/log/salt-minion.log",
     "pki_dir": "/var/lib/lab-salt/pki",
@@ -101,7 +101,7 @@ def lay_ground(ground: Path) -> None:
     (ground / "etc/lab/salt/minion").write_text(yaml.safe_dump(MINION_CONFIG))
 
 
-def start_master(config: dict | None = None) -> None:
+def start_master(config: Mapping[str, object] | None = None) -> None:
     """Start the master, with more in its configuration if given. Raises LabError if it runs already."""
     if _master_pid() is not None:
         raise LabError("the salt-master runs already")
@@ -110,16 +110,14 @@ def start_master(config: dict | None = None) -> None:
     for name in SERVED:  # not the checkout itself: the file server would walk the lab's own disks again and again
         if not (SRV / name).is_symlink():
             (SRV / name).symlink_to(CHECKOUT / name)
-        # a minion compiles a module once; the lab's hosts see the checkout read-only, and would do it in each job
-        compileall.compile_dir(CHECKOUT / name, quiet=1)
-    (CONFIG / "master").write_text(yaml.safe_dump(MASTER_CONFIG | (config or {})))
+    (CONFIG / "master").write_text(yaml.safe_dump({**MASTER_CONFIG, **(config or {})}))
     if not (PILLAR / "top.sls").exists():
         write_pillar({})
     process = spawn_master(CONFIG, MASTER / "out")
     (MASTER / "pid").write_text(json.dumps({"pid": process.pid, "started": start_time(process.pid)}))
 
 
-def spawn_master(config: Path, out: Path) -> subprocess.Popen:
+def spawn_master(config: Path, out: Path) -> subprocess.Popen[bytes]:
     """Start a salt-master with the configuration in a folder, in a session of its own; it prints to a file."""
     with open(out, "a") as file:
         return subprocess.Popen(
@@ -141,7 +139,8 @@ def _master_pid() -> int | None:
     with contextlib.suppress(FileNotFoundError):
         known = json.loads((MASTER / "pid").read_text())
         if start_time(known["pid"]) == known["started"]:
-            return known["pid"]
+            pid: int = known["pid"]
+            return pid
     return None
 
 
@@ -172,7 +171,7 @@ def _await_end(pid: int, timeout: float) -> None:
         time.sleep(0.02)
 
 
-def write_pillar(mapping: dict) -> None:
+def write_pillar(mapping: Mapping[str, object]) -> None:
     """Make a mapping the pillar of the master itself, i.e. of orchestrations and runners.
 
     mapping: what stands in the pillar, from its top, e.g. {"chef_backend": {"clusters": {...}}}.
@@ -195,17 +194,48 @@ def forget() -> None:
             shutil.rmtree(folder)
 
 
-def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment for Salt commands in the hub, with extra variables on top."""
     return {**os.environ, "PATH": f"{sys.prefix}/bin:{HOST_PATH}", **(extra or {})}
 
 
-def argv(name: str, args) -> list[str]:
-    """A Salt command that talks to the lab's master. name: e.g. `salt-run`; args: its words."""
-    return [*program(name), "-c", str(CONFIG), *map(str, args)]
+def argv(name: str, args: Iterable[object], config: Path = CONFIG) -> list[str]:
+    """A Salt command that talks to the lab's master. name: e.g. `salt-run`; args: its words; config: its settings."""
+    return [*program(name), "-c", str(config), *map(str, args)]
 
 
-def await_minions(hosts, timeout: float = 60) -> None:
+def sync_extension(hosts: Sequence[str], config: Path = CONFIG) -> None:
+    """Install what lies in the master's file roots on it and on some hosts, by the commands of the README.
+
+    Then every host loads it once, so that Python has compiled it. config: the folder of another master's settings.
+    Raises LabError with what a command said.
+    """
+    everybody = ["-L", ",".join(hosts)]
+    on_minions = [
+        argv("salt", [*everybody, "saltutil.sync_all"], config),
+        argv("salt", [*everybody, "sys.list_functions", "chef_*"], config),
+    ]
+    on_master = [argv("salt-run", ["saltutil.sync_all"], config)]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(_type_in_turn, (on_minions, on_master)))
+
+
+def _type_in_turn(commands: Sequence[Sequence[str]]) -> None:
+    for command in commands:
+        done = subprocess.run(
+            command,
+            env=environment(),
+            cwd=CHECKOUT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise LabError(f"{' '.join(command)}: exit status {done.returncode}\n{done.stdout}{done.stderr}")
+
+
+def await_minions(hosts: Iterable[str], timeout: float = 60) -> None:
     """Wait until the minions of some hosts answer. Raises LabError naming those that do not within timeout seconds."""
     ask = [sys.executable, "-m", "tests.lab.ping", str(CONFIG), f"{timeout:g}", *hosts]
     done = subprocess.run(ask, cwd=CHECKOUT, capture_output=True, text=True, check=False)

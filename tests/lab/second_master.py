@@ -6,11 +6,13 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterable
 
 import yaml
 
 from tests.lab import network, salt
 from tests.lab.common import CHECKOUT, RUN, wait_until
+from tests.lab.hosts import Lab
 
 ROOT = RUN / "master2"
 CONFIG = ROOT / "etc"
@@ -20,9 +22,10 @@ PUBLISH, REQUEST = 4515, 4516  # beside the first one's 4505 and 4506
 class SecondMaster:
     """A master of its own id, cache and jobs; the keys are those of the first, as minions with two masters need."""
 
-    def __init__(self, lab):
+    process: subprocess.Popen[bytes]
+
+    def __init__(self, lab: Lab):
         self.lab = lab
-        self.process: subprocess.Popen | None = None
 
     def __enter__(self) -> SecondMaster:
         shutil.rmtree(ROOT, ignore_errors=True)
@@ -34,6 +37,7 @@ class SecondMaster:
             "ret_port": REQUEST,
             "pki_dir": str(ROOT / "pki"),
             "cachedir": str(ROOT / "cache"),
+            "extension_modules": str(ROOT / "cache/extmods"),
             "log_file": str(ROOT / "log"),
             "pidfile": "/run/salt-master2.pid",
             "sock_dir": "/run/salt/master2",
@@ -43,25 +47,32 @@ class SecondMaster:
         (CONFIG / "master").write_text(yaml.safe_dump(config))
         self.process = salt.spawn_master(CONFIG, ROOT / "out")
         self._tell_the_minions()
+        salt.sync_extension(self.lab.hosts, CONFIG)
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         os.killpg(self.process.pid, signal.SIGKILL)  # the session is its own
         self.process.wait()
 
-    def salt_run(self, *args) -> subprocess.CompletedProcess:
+    def salt_run(self, *args: str) -> subprocess.CompletedProcess[str]:
         """Type a salt-run command at this master; returns what it printed and its status."""
         return subprocess.run(
             self._argv(args), env=salt.environment(), cwd=CHECKOUT, capture_output=True, text=True, check=False
         )
 
-    def salt_run_popen(self, *args) -> subprocess.Popen:
+    def salt_run_popen(self, *args: str) -> subprocess.Popen[str]:
         """Type a salt-run command at this master and leave it running."""
-        captured = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(self._argv(args), env=salt.environment(), cwd=CHECKOUT, **captured)
+        return subprocess.Popen(
+            self._argv(args),
+            env=salt.environment(),
+            cwd=CHECKOUT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
-    def _argv(self, args) -> list[str]:
-        return [*salt.program("salt-run"), "-c", str(CONFIG), *map(str, args)]
+    def _argv(self, args: Iterable[str]) -> list[str]:
+        return salt.argv("salt-run", args, CONFIG)
 
     def _tell_the_minions(self) -> None:
         masters = {"master": [network.HUB, f"{network.HUB}:{REQUEST}"]}
@@ -73,7 +84,7 @@ class SecondMaster:
 
     def _unheard(self) -> str | None:
         """Which minions this master does not hear yet; None if it hears all."""
-        ask = [*salt.program("salt"), "-c", str(CONFIG), "--out=txt", "-t", "5", "*", "test.ping"]
+        ask = salt.argv("salt", ["--out=txt", "-t", "5", "*", "test.ping"], CONFIG)
         said = subprocess.run(ask, env=salt.environment(), capture_output=True, text=True, check=False).stdout
         silent = [host for host in self.lab.hosts if f"{host}: True" not in said]
         return f"no answer to the second master: {', '.join(silent)}" if silent else None

@@ -4,17 +4,24 @@ The power of all hosts is cut for a save, as at one moment, so that the copies b
 what the end of a power cut of the whole site would be: everything starts from its disk, and a leader is elected.
 """
 
+from __future__ import annotations
+
 import shutil
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.lab import network, power, salt
 from tests.lab.common import PATIENCE, RUN, LabError, command
 
+if TYPE_CHECKING:
+    from tests.lab.hosts import Lab
+
 FAULTS = "etc/lab/faults.json"
 
 
-def save(lab, name: str) -> None:
+def save(lab: Lab, name: str) -> None:
     """Keep the disks of all hosts and the pillar. Raises LabError if a host is off or the name is taken."""
     place = _place(name)
     if place.exists():
@@ -32,7 +39,7 @@ def save(lab, name: str) -> None:
     _start(lab)
 
 
-def restore(lab, name: str) -> None:
+def restore(lab: Lab, name: str) -> None:
     """Put the disks and the pillar of a snapshot back and start everything from them.
 
     Faults that tests have ordered are dropped, cables are plugged, the master is started if it is down.
@@ -75,12 +82,12 @@ def _copy(source: Path, target: Path) -> None:
     command("cp", "-a", source, target)
 
 
-def _each(lab, work) -> None:
+def _each(lab: Lab, work: Callable[[str], None]) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, lab.hosts))
 
 
-def _cut_power(lab) -> None:
+def _cut_power(lab: Lab) -> None:
     """Cut the power of the whole site as at one moment: cables first, so that nobody sees another one go."""
     on = [host for host in (*lab.frontends, *lab.backends) if power.is_on(host)]
     for host in on:
@@ -89,7 +96,7 @@ def _cut_power(lab) -> None:
         power.switch_off(host)
 
 
-def _start(lab) -> None:
+def _start(lab: Lab) -> None:
     """Switch all on and wait until the cluster is healthy and every minion answers."""
     if lab.minions and not salt.runs():
         salt.start_master()

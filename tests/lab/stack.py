@@ -1,11 +1,18 @@
 """From bare hosts to a running cluster, by the commands an administrator would type, in the documented order."""
 
+from __future__ import annotations
+
 import threading
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.lab import families, packages, packing, salt
 from tests.lab.common import PATIENCE, LabError
+
+if TYPE_CHECKING:
+    from tests.lab.hosts import Lab
 
 SECRETS = "/etc/chef-backend/chef-backend-secrets.json"
 SETTINGS = "/etc/opscode/chef-server.rb"
@@ -23,7 +30,7 @@ def check(version: str, server: str, family: str) -> None:
             raise LabError(f"the lab has no {name} {wanted!r}: it has {', '.join(known)}")
 
 
-def set_up(lab) -> None:
+def set_up(lab: Lab) -> None:
     """Install the products on all hosts, form the cluster, join the frontends, start the minions.
 
     Raises LabError if a command fails, the cluster does not become healthy or a minion does not answer.
@@ -38,7 +45,7 @@ def set_up(lab) -> None:
         minions.result()
 
 
-def _install(lab, host: str) -> None:
+def _install(lab: Lab, host: str) -> None:
     """Install a host's product from the package in the hub, as from a file brought there."""
     product = lab.server_package(lab.server) if host in lab.frontends else lab.package(lab.version)
     sources = (system_package(), product) if lab.family == "rpm" else (product,)
@@ -51,7 +58,7 @@ def _install(lab, host: str) -> None:
     lab.exec(host, "rm", *brought)
 
 
-def _form_cluster(lab) -> None:
+def _form_cluster(lab: Lab) -> None:
     first, *others = lab.backends
     lab.exec(first, "chef-backend-ctl", "create-cluster", "-y", "--accept-license", timeout=120)
     secrets = (lab.root(first) / SECRETS.lstrip("/")).read_bytes()
@@ -62,7 +69,7 @@ def _form_cluster(lab) -> None:
         lab.exec(host, "rm", "/root/secrets.json")
 
 
-def _join_frontends(lab) -> None:
+def _join_frontends(lab: Lab) -> None:
     """Give each frontend its settings; the first one makes the schema, so that the others come after it."""
     first = lab.backends[0]
     for host in lab.frontends:
@@ -92,12 +99,12 @@ def system_package() -> Path:
     return _built(target, lambda: packages.build_system(salt.PACKAGES))
 
 
-def _refuse_unknown(version, known) -> None:
+def _refuse_unknown(version: str, known: Iterable[str]) -> None:
     if version not in known:
         raise LabError(f"the lab has no version {version!r}: it has {', '.join(known)}")
 
 
-def _built(target: Path, build) -> Path:
+def _built(target: Path, build: Callable[[], Path]) -> Path:
     with _BUILDING:
         if not target.exists():
             build()

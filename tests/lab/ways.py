@@ -1,4 +1,4 @@
-"""The ways in which demo and bench upgrade a lab's cluster: the orchestration, the bare runbook by shell or by Salt."""
+"""The ways in which demo and bench upgrade a lab's cluster: ours, the bare runbook by shell or by Salt, and Ansible."""
 
 import hashlib
 import json
@@ -12,18 +12,22 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
-from tests.lab import health, power
-from tests.lab.common import LabError
+import yaml
+
+from tests.lab import bare_salt, health, power, ssh
+from tests.lab.common import CHECKOUT, HOST_PATH, LabError
+from tests.lab.hosts import Lab
 
 CLUSTER = "prod"
 ORCHESTRATION = ("state.orchestrate", "orch.chef_backend_rolling", f'pillar={{"cluster": "{CLUSTER}"}}')
 RUNBOOK = Path(__file__).with_name("runbook.sh")
-RUNBOOK_OF_SALT = Path(__file__).with_name("runbook.sls")
+PLAYBOOK = Path(__file__).with_name("peer") / "upgrade.yml"
+ANSIBLE = CHECKOUT / ".cache/ansible/bin/ansible-playbook"
 SALTS_OWN = re.compile(r"unclosed \w+ <salt\.")
 TIMEOUT = 600  # seconds that an upgrade may take in the lab
 
 
-def write_pillar(lab, target: str) -> None:
+def write_pillar(lab: Lab, target: str) -> None:
     """Describe the lab's cluster in the pillar, its target being a version.
 
     Everything is left at its default, but for the settle time: it is divided by the lab's speed, as all times are.
@@ -37,12 +41,17 @@ def write_pillar(lab, target: str) -> None:
             "source": f"salt://packages/{package.name}",
             "sha256": hashlib.sha256(package.read_bytes()).hexdigest(),
         },
-        "gates": {"settle_seconds": max(1, round(10 / lab.speed))},
+        "gates": {"settle_seconds": settle_seconds(lab)},
     }
     lab.write_pillar({"chef_backend": {"clusters": {CLUSTER: cluster}}})
 
 
-def orchestrate(lab, log: Path, show: bool) -> int:
+def settle_seconds(lab: Lab) -> int:
+    """The documented settle time, divided by the lab's speed."""
+    return max(1, round(10 / lab.speed))
+
+
+def orchestrate(lab: Lab, log: Path, show: bool) -> int:
     """Run the orchestration; its result goes to a file.
 
     :param log: gets what salt-run prints at its end. :param show: pass its progress (stderr) on to the terminal.
@@ -66,7 +75,7 @@ def _pass_on(lines: Iterable[str], to: TextIO) -> None:
             to.flush()
 
 
-def by_hand(lab, target: str, log: Path) -> int:
+def by_hand(lab: Lab, target: str, log: Path) -> int:
     """Run the bare runbook; returns its exit status. `log` gets what the commands print."""
     leader, followers = _roles(lab)
     prefixes = {f"PREFIX_{host}": " ".join(power.argv_in(host, ())) for host in lab.hosts}
@@ -75,17 +84,46 @@ def by_hand(lab, target: str, log: Path) -> int:
         return _end_of(subprocess.Popen(argv, env={**os.environ, **prefixes}, stdout=out, stderr=out))
 
 
-def by_bare_salt(lab, target: str, log: Path) -> int:
+def by_bare_salt(lab: Lab, target: str, log: Path) -> int:
     """Run the bare runbook as an orchestration; returns the exit status of salt-run. `log` gets what it prints."""
     leader, followers = _roles(lab)
-    (lab.file_roots / RUNBOOK_OF_SALT.name).write_text(RUNBOOK_OF_SALT.read_text())
-    told = {"package": lab.package(target).name, "leader": leader, "followers": followers, "frontends": lab.frontends}
-    words = ("state.orchestrate", RUNBOOK_OF_SALT.stem, f"pillar={json.dumps(told)}")
+    runbook = bare_salt.sls(lab.package(target).name, leader, followers, lab.frontends)
+    (lab.file_roots / "runbook.sls").write_text("#!yaml\n" + yaml.safe_dump(runbook, sort_keys=False))
     with open(log, "w") as out:
-        return _end_of(lab.salt_run_popen(*words, stdout=out, stderr=out))
+        return _end_of(lab.salt_run_popen("state.orchestrate", "runbook", stdout=out, stderr=out))
 
 
-def _roles(lab) -> tuple[str, list[str]]:
+def need_ansible() -> None:
+    """Raise LabError unless the environment of Ansible is made: a world has no network to make it."""
+    if not ANSIBLE.exists():
+        raise LabError(f"{ANSIBLE.relative_to(CHECKOUT)} is missing: make it with tools/venv.sh ansible")
+
+
+def by_ansible(lab: Lab, target: str, log: Path, forks: int | None = None) -> int:
+    """Run the peer's playbook, hosts being reached by ssh (inside `ssh.served`); returns ansible-playbook's status.
+
+    :param log: gets what it prints. :param forks: how many hosts at once; None for what its ansible.cfg says.
+    """
+    groups = {"backends": lab.backends, "frontends": lab.frontends}
+    inventory = {name: {"hosts": {host: dict[str, str]() for host in hosts}} for name, hosts in groups.items()}
+    (ssh.PLACE / "inventory.yml").write_text(json.dumps(inventory))
+    told = {"package": str(lab.package(target)), "settle": settle_seconds(lab)}
+    argv = [str(ANSIBLE), "-i", str(ssh.PLACE / "inventory.yml"), "-e", json.dumps(told), str(PLAYBOOK)]
+    environment = {
+        "PATH": HOST_PATH,
+        "HOME": "/root",
+        "LANG": "C.UTF-8",
+        "ANSIBLE_CONFIG": str(PLAYBOOK.with_name("ansible.cfg")),
+        "ANSIBLE_SSH_COMMON_ARGS": f"-F {ssh.CONFIG}",
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(ssh.SOCKETS),
+    }
+    if forks is not None:
+        argv += ["-f", str(forks)]
+    with open(log, "w") as out:
+        return _end_of(subprocess.Popen(argv, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out))
+
+
+def _roles(lab: Lab) -> tuple[str, list[str]]:
     """The leader and the followers. Raises LabError if nobody leads."""
     leader = health.leader()
     if leader is None:
@@ -93,12 +131,12 @@ def _roles(lab) -> tuple[str, list[str]]:
     return leader, [host for host in lab.backends if host != leader]
 
 
-def _end_of(process: subprocess.Popen) -> int:
+def _end_of(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> int:
     """Wait for a process' end; it never outlives the call."""
     try:
         return process.wait(TIMEOUT)
-    except subprocess.TimeoutExpired:
-        raise LabError(f"no end after {TIMEOUT} s: {' '.join(map(str, process.args))}") from None
+    except subprocess.TimeoutExpired as late:
+        raise LabError(f"no end after {TIMEOUT} s: {' '.join(map(str, late.cmd))}") from None
     finally:
         if process.poll() is None:
             process.kill()
@@ -122,7 +160,7 @@ class Stage:
         self._began = time.monotonic()
         print(f"\n=== {self.name}", flush=True)
 
-    def __exit__(self, kind, *_error) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
         word = "failed" if kind else "done"
         print(f"=== {self.name}: {word} after {time.monotonic() - self._began:.1f} s", flush=True)
 
@@ -130,7 +168,7 @@ class Stage:
 def in_a_world(work: Callable[[], int]) -> None:
     """Run the main function of a program that drives a lab; errors in one line, then exit."""
     try:
-        status = work()
+        status: int | str = work()
     except LabError as error:
         status = f"lab: {error}"
     except KeyboardInterrupt:

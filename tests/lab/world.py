@@ -17,7 +17,9 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from tests.lab import base, network
 from tests.lab.common import CACHE, CHECKOUT, HOST_PATH, RUN, LabError, command, outside_root, require_root, start_time
@@ -82,7 +84,7 @@ def _die_with_parent() -> None:
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _exit_with(work) -> None:
+def _exit_with(work: Callable[[], int]) -> NoReturn:
     """End this forked process with the status that work returns; never return into the parent's code."""
     status = 1
     try:

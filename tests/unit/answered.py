@@ -1,6 +1,8 @@
 """What healthy backends answer when they are asked for their view, to be changed by a test."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.record import Owner, Record
@@ -22,7 +24,7 @@ RECORD = Record(
 )
 
 
-def replicated(name, behind=0, address=None, **peer):
+def replicated(name: str, behind: int = 0, address: str | None = None, **peer: Any) -> str:
     """Print one line of ``chef_backend.replication``: a follower that is that many bytes behind."""
     where = {"replay_lsn": f"1/{0x3000060 - behind:X}", "client_addr": address or f"10.0.0.{name[-1]}"}
     return json.dumps({"application_name": name, "state": "streaming", "peer": where | peer, "current": "1/3000060"})
@@ -31,7 +33,7 @@ def replicated(name, behind=0, address=None, **peer):
 REPLICATION = "\n".join([replicated("be2"), replicated("be3", behind=96)])
 
 
-def answer(node, **changes):
+def answer(node: str, **changes: Any) -> dict[str, Any]:
     """What a healthy backend answers, before it is read."""
     short = node.partition(".")[0]
     return {
@@ -47,27 +49,27 @@ def answer(node, **changes):
     } | changes
 
 
-def view(node, **changes):
+def view(node: str, **changes: Any) -> View:
     """A healthy backend's view, some of its answer changed."""
     return View.of_answer(answer(node, **changes))
 
 
-def views(**changes):
+def views(**changes: Mapping[str, Any]) -> dict[str, View]:
     """Three healthy backends, some of their answers changed: ``be2={"version": "2.3.16"}``."""
     return {node: view(node, **changes.get(node, {})) for node in printed.NODES}
 
 
-def everywhere(answer):
+def everywhere(answer: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return the same change for all three backends."""
     return {node: answer for node in printed.NODES}
 
 
-def silent(node):
+def silent(node: str) -> View:
     """What stands for a minion that did not answer."""
     return View.of_silence(node, "Minion did not return")
 
 
-def moved(leader):
+def moved(leader: str) -> str:
     """Print a cluster-status in which another node leads."""
     return printed.cluster_status(
         tuple(

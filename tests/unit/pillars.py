@@ -1,6 +1,7 @@
 """Pillars of one cluster, as tests change them: the least that is right, and one with every key."""
 
 import copy
+from typing import Any
 
 import pytest
 
@@ -9,8 +10,8 @@ from saltext.chef_backend import pillar as pillars
 PROD = "chef_backend:clusters:prod"
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 PACKAGE = {"source": "salt://chef/chef-backend_2.3.16-1_amd64.deb", "sha256": SHA256}
-LEAST = {"backends": ["be1", "be2", "be3"], "version": "2.3.16", "package": PACKAGE}
-FULL = LEAST | {
+LEAST: dict[str, Any] = {"backends": ["be1", "be2", "be3"], "version": "2.3.16", "package": PACKAGE}
+FULL: dict[str, Any] = LEAST | {
     "frontends": ["fe1", "fe2"],
     "frontend_least_version": "12.17.5",
     "server": {
@@ -33,15 +34,15 @@ HOOKS = ("balancer.drain", "balancer.undrain")
 ABSENT = object()
 
 
-def pillar(cluster, name="prod"):
+def pillar(cluster: object, name: str = "prod") -> dict[str, Any]:
     return {"chef_backend": {"clusters": {name: cluster}}}
 
 
-def changed(where, value):
+def changed(where: str, value: object) -> dict[str, Any]:
     """Return FULL with one value set, or taken away, at a path such as ``package:sha256`` or ``hops:0:version``."""
     cluster = copy.deepcopy(FULL)
     *way, last = [int(part) if part.isdigit() else part for part in where.split(":")]
-    inner = cluster
+    inner: Any = cluster
     for part in way:
         inner = inner[part]
     if value is ABSENT:
@@ -51,7 +52,7 @@ def changed(where, value):
     return cluster
 
 
-def problems(whole, name="prod"):
+def problems(whole: object, name: str = "prod") -> tuple[str, ...]:
     with pytest.raises(pillars.ConfigError) as caught:
         pillars.cluster_from_pillar(whole, name)
     assert str(caught.value) == "\n".join(caught.value.problems)

@@ -4,6 +4,8 @@ The layouts follow the samples; those of columns no sample has are synthetic (se
 """
 
 import dataclasses
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 NODES = ("be1", "be2", "be3")
 
@@ -21,11 +23,11 @@ class Member:
     eligible: str = "eligible"
 
     @property
-    def guid(self):
+    def guid(self) -> str:
         return self.name.encode().hex().rjust(32, "0")
 
     @property
-    def ip(self):
+    def ip(self) -> str:
         return f"10.0.0.{self.name[-1]}"
 
 
@@ -48,18 +50,23 @@ SERVICES = {
 DISKS = ("/var/log/chef-backend: OK; /var/opt/chef-backend: OK", "health: green; healthy nodes: 3/3")
 
 
-def changed(name, **fields):
+def changed(name: str, **fields: Any) -> tuple[Member, ...]:
     """Return the healthy members with fields of one of them replaced."""
     return tuple(dataclasses.replace(member, **fields) if member.name == name else member for member in MEMBERS)
 
 
-def cluster_status(members=MEMBERS, columns=tuple(COLUMNS), gap=2):
+def cluster_status(members: Iterable[Member] = MEMBERS, columns: Sequence[str] = tuple(COLUMNS), gap: int = 2) -> str:
     """Print the table, with columns in that order; a gap of 1 loses the padding."""
     rows = [list(columns)] + [[getattr(member, COLUMNS[column]) for column in columns] for member in members]
     return table(rows, gap)
 
 
-def status(cells=SERVICES, down=(), disks=DISKS, gap=2):
+def status(
+    cells: Mapping[str, str] = SERVICES,
+    down: Collection[str] = (),
+    disks: Iterable[str] | None = DISKS,
+    gap: int = 2,
+) -> str:
     """Print services and their last cells; those named ``down`` are; ``disks`` None leaves the System section out."""
     rows = [["Service", "Local Status", "Time in State", "Distributed Node Status"]]
     for number, (name, cell) in enumerate(cells.items()):
@@ -71,12 +78,12 @@ def status(cells=SERVICES, down=(), disks=DISKS, gap=2):
     return text
 
 
-def cells(**changes):
+def cells(**changes: str | None) -> dict[str, str]:
     """Return the healthy cells with some replaced; a cell that is None leaves its service out."""
     return {name: cell for name, cell in (SERVICES | changes).items() if cell is not None}
 
 
-def table(rows, gap):
+def table(rows: Collection[Sequence[str]], gap: int) -> str:
     """Lay out rows as the samples do."""
     widths = [max(map(len, column)) if gap > 1 else 0 for column in zip(*rows, strict=True)]
     lines = ((" " * gap).join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)

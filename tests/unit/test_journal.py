@@ -72,19 +72,3 @@ def test_an_entry_as_a_line():
     assert journal.line(turn, clock) == "7  be2      gate 3 of 3 done: upgrade leader be1"
     failed = ran(7, "chef-backend-ctl", "upgrade", status=3)
     assert journal.line(failed, clock) == "7  be2      chef-backend-ctl upgrade (status 3) FAILED (1.5 s)"
-
-
-@pytest.mark.parametrize(
-    ("argv", "changes"),
-    [
-        (["chef-backend-ctl", "upgrade", "--failover"], True),
-        (["chef-backend-ctl", "status", "postgresql"], False),
-        (["chef-backend-ctl", "cluster-status"], False),
-        (["chef-server-ctl", "reconfigure"], True),
-        (["chef-server-ctl", "version"], False),
-        (["install", "/x.deb"], True),
-        (["chef-backend-ctl"], False),
-    ],
-)
-def test_only_what_changes_something_stands_in_the_journal(argv, changes):
-    assert journal.changes(argv) is changes

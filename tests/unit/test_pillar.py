@@ -56,7 +56,7 @@ def test_several_windows_that_may_touch_at_midnight():
 
 
 def test_the_example_pillar_is_right():
-    text = (Path(__file__).parents[2] / "pillar" / "example.sls").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "pillar" / "example.yaml").read_text(encoding="utf-8")
     example = yaml.safe_load(text)
     assert pillars.cluster_names(example) == ["prod"]
     assert pillars.cluster_from_pillar(example, "prod").backends == ("be1", "be2", "be3")

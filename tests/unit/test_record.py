@@ -105,6 +105,10 @@ def test_a_required_field_has_no_default(name):
     ("name", "value"),
     [
         ("run", 7),
+        ("run", ""),
+        ("run", "../../evil"),  # it becomes part of files' names
+        ("run", "/etc/evil"),
+        ("run", "..\n"),
         ("cluster", None),
         ("state", ["open"]),
         ("failover", True),

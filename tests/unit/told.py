@@ -1,16 +1,22 @@
 """A run as it is told: its record, and entries of its journal (synthetic)."""
 
+from typing import Any
+
 from saltext.chef_backend.journal import Entry
 from saltext.chef_backend.record import Owner, Record
 
 OPENED = 1795348800.0
 RUN = "20261122120000000000"
-ARCHIVE = {"archive": "/var/opt/chef-backup/chef-backup-2026-11-22.tgz", "size": 48123904, "members": 12}
+ARCHIVE: dict[str, Any] = {
+    "archive": "/var/opt/chef-backup/chef-backup-2026-11-22.tgz",
+    "size": 48123904,
+    "members": 12,
+}
 
 
-def record(**fields):
+def record(**fields: Any) -> Record:
     """Return the record of a rolling run that is done."""
-    given = {
+    given: dict[str, Any] = {
         "run": RUN,
         "cluster": "prod",
         "way": "rolling",
@@ -28,23 +34,31 @@ def record(**fields):
     return Record(**(given | fields))
 
 
-def entry(at, node, step, how, seconds=None, comment=None, **data):
+def entry(
+    at: float,
+    node: str,
+    step: str,
+    how: str,
+    seconds: float | None = None,
+    comment: str | None = None,
+    **data: Any,
+) -> Entry:
     """Return an entry that was told ``at`` seconds after the run was opened."""
     return Entry(OPENED + at, "prod", RUN, node, step, how, seconds, comment, data)
 
 
-def command(at, node, words, seconds=0.5, status=0):
+def command(at: float, node: str, words: str, seconds: float = 0.5, status: int = 0) -> Entry:
     """Return the entry of a command that ended then."""
     how = "failed" if status else "end"
     return entry(at, node, "command", how, seconds, argv=words.split(), status=status)
 
 
-def step(begin, end, node, name, how="end"):
+def step(begin: float, end: float, node: str, name: str, how: str = "end") -> list[Entry]:
     """Return the two entries of a step."""
     return [entry(begin, node, name, "begin"), entry(end, node, name, how, round(end - begin, 1))]
 
 
-def upgrade(at, node, last=False):
+def upgrade(at: float, node: str, last: bool = False) -> list[Entry]:
     """Return what is told of a node's upgrade that begins then and takes 18 seconds."""
     words = "chef-backend-ctl upgrade --failover" if last else "chef-backend-ctl upgrade"
     return [
@@ -60,7 +74,7 @@ def upgrade(at, node, last=False):
     ]  # fmt: skip
 
 
-def whole_run():
+def whole_run() -> list[Entry]:
     """Return the entries of a rolling run that went well, with a probe."""
     return [
         entry(0, "prod", "open", "end", comment="rolling to 2.3.16"),

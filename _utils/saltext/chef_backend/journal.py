@@ -2,17 +2,16 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from saltext.chef_backend import printable
 
 BEGIN, END, FAILED = "begin", "end", "failed"
+PREFIX = "chef_backend"  # of the tags of events
 WORDS = {BEGIN: "...", END: "done", FAILED: "FAILED"}
 GATE = "gate"  # when the gates hold before a node's turn, data has its number, and the count of turns
 COMMAND = "command"  # a command that changes something: data holds argv and status
-# subcommands of chef-backend-ctl and chef-server-ctl that only read
-READING = ("cluster-status", "help", "service-list", "show-config", "status", "tail", "test", "version")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +51,11 @@ class Entry:
         """Return the entry as a mapping."""
         return dataclasses.asdict(self)
 
+    @property
+    def tag(self) -> str:
+        """The tag of the event by which it is told."""
+        return f"{PREFIX}/{self.cluster}/{self.run}/{self.node}/{self.step}/{self.how}"
+
 
 def read(text: str) -> tuple[list[Entry], list[str]]:
     """Read a journal's file, one entry a line.
@@ -65,11 +69,6 @@ def read(text: str) -> tuple[list[Entry], list[str]]:
         except (ValueError, RecursionError):
             troubles.append(f"a line of the journal cannot be read: {printable.shown(line)}")
     return entries, troubles
-
-
-def changes(argv: Sequence[str]) -> bool:
-    """Whether a command of the product changes something."""
-    return len(argv) > 1 and argv[1] not in READING
 
 
 def line(entry: Entry, clock: Callable[[float], str]) -> str:

@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from salt.exceptions import CommandExecutionError
+
 Result = dict[str, Any]  # of a state: name, result, changes and comment
 
 
@@ -19,6 +21,16 @@ def attempt(name: str, errors: tuple[type[Exception], ...]) -> Iterator[Result]:
         yield ret
     except errors as err:
         ret.update(result=False, comment=str(err))
+
+
+def on_node(name: str) -> contextlib.AbstractContextManager[Result]:
+    """Give a node's state its result: what a command, a text or a file may fail with is told, not raised."""
+    return attempt(name, (CommandExecutionError, ValueError, OSError))  # ParseError is a ValueError
+
+
+def on_master(name: str) -> contextlib.AbstractContextManager[Result]:
+    """Give a state of a run its result: a gate that does not hold is a failed state with a plain comment."""
+    return attempt(name, (CommandExecutionError, ValueError))
 
 
 def would(ret: Result, comment: str, what: str, old: object, new: object) -> Result:

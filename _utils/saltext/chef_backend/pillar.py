@@ -151,7 +151,7 @@ def _clusters(pillar: Any) -> tuple[dict[str, Any], list[str]]:
         raise ConfigError(
             [
                 "chef_backend: not found in the master's own pillar, expected a mapping with clusters: assign the "
-                "pillar file to the master's id followed by _master in top.sls (see pillar/example.sls)"
+                "pillar file to the master's id followed by _master in top.sls (see pillar/example.yaml)"
             ]
         )
     problems = [
@@ -204,7 +204,7 @@ class _Reader:
         self.problems = [] if problems is None else problems
         self.data = data if isinstance(data, dict) else {}
         if not isinstance(data, dict):
-            self.problems.append(f"{path}: found {_shown(data)}, expected a mapping: see pillar/example.sls")
+            self.problems.append(f"{path}: found {_shown(data)}, expected a mapping: see pillar/example.yaml")
 
     def problem(self, key: str, found: Any, expected: str, advice: str) -> None:
         shown = list(found) if isinstance(found, tuple) else found

@@ -6,6 +6,7 @@ file, and the same file is the cluster's lock: whoever creates it owns the run.
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ DONE = "done"
 FRONTENDS = "frontends"  # the way of a run that upgrades the frontends themselves: no backend, no failover
 REPLACE = "replace_node"  # the way of a run that replaces one backend: no version changes, failover is not switched
 PAUSE, ABORT = "pause", "abort"  # what an operator may wish of a run that is under way
+RUN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,127}")  # a run's id: part of files' names
 
 
 class RecordError(ValueError):
@@ -144,9 +146,14 @@ def _is_owner(value: Any) -> bool:
     return _is_text(value["jid"]) and _is_text(value["master"]) and _is_time(value["started"])
 
 
+def _is_run(value: object) -> bool:
+    return isinstance(value, str) and RUN.fullmatch(value) is not None
+
+
 _LISTS = ("backends", "frontends", "finished", "down")
 # what a field holds, and how to call it; all others are text
 _FITS = {
+    "run": (_is_run, "a run's id"),
     "owner": (_is_owner, "a mapping of jid, master, pid and started"),
     "backends": (_are_names, "a list of names"),
     "frontends": (_are_names, "a list of names"),

@@ -6,9 +6,11 @@ import json
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
+from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 _LINE = 60  # the signature is sent in headers of this many characters
 
@@ -35,9 +37,12 @@ class ChefApi:
 
     def __init__(self, url: str, user: str, key: str, timeout: float = 5.0):
         self.url, self.user, self.timeout = url.rstrip("/"), user, timeout
-        self._key = serialization.load_pem_private_key(key.encode(), None)
+        loaded = serialization.load_pem_private_key(key.encode(), None)
+        if not isinstance(loaded, rsa.RSAPrivateKey):
+            raise ValueError(f"{user}: found a {type(loaded).__name__}, expected an RSA key")
+        self._key = loaded
 
-    def request(self, method: str, path: str, body: dict | None = None):
+    def request(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
         """Send one signed request; returns the answer's JSON. Raises ApiError on anything but a 2xx status."""
         content = b"" if body is None else json.dumps(body).encode()
         request = urllib.request.Request(

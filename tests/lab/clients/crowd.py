@@ -4,6 +4,7 @@ import json
 
 from tests.lab.clients.tally import Tally
 from tests.lab.clients.writers import ApiWriter, SqlWriter, Writer
+from tests.lab.hosts import Lab
 
 SECRETS = "etc/chef-backend/chef-backend-secrets.json"
 API_KEY = "etc/goiardi/admin.pem"  # made by the first frontend, on its first start
@@ -17,7 +18,7 @@ class Crowd:
     :param lab: a running lab. :param name: part of the writers' names: no two crowds of a lab may share it.
     """
 
-    def __init__(self, lab, name: str = "crowd"):
+    def __init__(self, lab: Lab, name: str = "crowd"):
         password = json.loads((lab.root(lab.backends[0]) / SECRETS).read_text())["postgresql"]["db_superuser_password"]
         key = (lab.root(lab.frontends[0]) / API_KEY).read_text()
         first = lab.frontends[0]
@@ -29,8 +30,8 @@ class Crowd:
         return [*self.sql, *self.api]
 
     def __enter__(self) -> "Crowd":
-        for writer in self.sql:
-            writer.prepare()
+        for rows in self.sql:
+            rows.prepare()
         for writer in self.writers:
             writer.start()
         try:
@@ -41,7 +42,7 @@ class Crowd:
             raise
         return self
 
-    def __exit__(self, *_error) -> None:
+    def __exit__(self, *_error: object) -> None:
         for writer in self.writers:
             writer.stop()
 

@@ -95,23 +95,16 @@ class SqlWriter(Writer):
 
     def __init__(self, name: str, address: str, user: str, password: str, rate: float = 300):
         super().__init__(name, rate)
-        self._where = {
-            "host": address,
-            "user": user,
-            "password": password,
-            "connect_timeout": 2,
-            "tcp_user_timeout": 1000,
-            "autocommit": True,
-        }
+        self._address, self._user, self._password = address, user, password
         self._connection: psycopg.Connection | None = None
 
     def prepare(self) -> None:
         """Make database and table if they are missing. Raises WriterError."""
         try:
-            with psycopg.connect(dbname="postgres", **self._where) as admin:
+            with self._connect("postgres") as admin:
                 if not admin.execute("select 1 from pg_database where datname = %s", (DATABASE,)).fetchone():
                     admin.execute(f"create database {DATABASE}")
-            with psycopg.connect(dbname=DATABASE, **self._where) as mine:
+            with self._connect() as mine:
                 mine.execute("create table if not exists rows (key text primary key, at timestamptz default now())")
         except psycopg.Error as error:
             raise WriterError(f"{self.name}: the table cannot be made: {error}") from error
@@ -119,7 +112,7 @@ class SqlWriter(Writer):
     def write(self, number: int) -> tuple[str, str]:
         try:
             if self._connection is None:
-                self._connection = psycopg.connect(dbname=DATABASE, **self._where)
+                self._connection = self._connect()
         except psycopg.Error as error:
             return REFUSED, str(error)  # nothing was sent
         try:
@@ -133,7 +126,7 @@ class SqlWriter(Writer):
         return ACKNOWLEDGED, ""
 
     def stored(self) -> frozenset[str]:
-        with psycopg.connect(dbname=DATABASE, **self._where) as reader:
+        with self._connect() as reader:
             rows = reader.execute("select key from rows where key like %s", (f"{self.name}-%",))
             return frozenset(key for (key,) in rows)
 
@@ -142,6 +135,17 @@ class SqlWriter(Writer):
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _connect(self, database: str = DATABASE) -> psycopg.Connection:
+        return psycopg.connect(
+            host=self._address,
+            user=self._user,
+            password=self._password,
+            dbname=database,
+            connect_timeout=2,
+            tcp_user_timeout=1000,
+            autocommit=True,
+        )
 
 
 class ApiWriter(Writer):

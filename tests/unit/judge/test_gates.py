@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from saltext.chef_backend import pillar as pillars
+from saltext.chef_backend.errors import NotYet
 from saltext.chef_backend.judge import gates
 from saltext.chef_backend.product.version import Version
 from tests.unit import printed
@@ -44,7 +45,7 @@ def test_what_does_not_hold_is_refused_in_words():
     refused(gates.nobody_at_work, busy, said="be3: chef-backend-ctl backup: wait until that has ended")
     young = views(be2={"status": printed.status().replace("1d 5h 0m 41s", "0d 0h 0m 4s ")})
     refused(gates.settled, young, 10, said="leaderl on be2 has been up for 4 s only (settle time 10 s)")
-    with pytest.raises(gates.Unsettled) as caught:
+    with pytest.raises(NotYet) as caught:
         gates.settled(young, 10)
     assert caught.value.left == 6
 

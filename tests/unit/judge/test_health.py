@@ -43,6 +43,18 @@ def said(verdict):
     return "\n".join(map(str, verdict.reasons))
 
 
+# all nodes' views
+
+
+def test_between_turns_one_node_is_enough_to_show_the_table_of_the_cluster():
+    unasked = {node: dataclasses.replace(view(node), table=False, cluster=None) for node in ("be2", "be3")}
+    assert health.judge_cluster(views(**unasked), BOUNDS).healthy
+    said_nothing = dataclasses.replace(view("be2"), cluster=None)
+    assert "be2 shows no cluster-status" in said(health.judge_cluster(views(be2=said_nothing), BOUNDS))
+    nobody = {node: dataclasses.replace(view(node), table=False, cluster=None) for node in printed.NODES}
+    assert "shows no cluster-status" in said(health.judge_cluster(nobody, BOUNDS))
+
+
 # one node's view
 
 

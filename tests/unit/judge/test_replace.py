@@ -25,8 +25,8 @@ UNLISTED = tuple(member for member in printed.MEMBERS if member.name != "be3")
 MINE = dataclasses.replace(RECORD, way=records.REPLACE, target="replace be3", state=records.FAILED)
 
 
-def seen(cells=None, members=UNLISTED, disks="2/3", **changes):
-    """What the backends answer while be3 is down; no cluster can be asked on be3 itself."""
+def told(cells=None, members=UNLISTED, disks="2/3", **changes):
+    """What is changed in the backends' answers while be3 is down; no cluster can be asked on be3 itself."""
     disks = (printed.DISKS[0], f"health: yellow; healthy nodes: {disks}")
     other = {
         "status": printed.status(printed.cells(**(cells or DOWN)), disks=disks),
@@ -36,11 +36,19 @@ def seen(cells=None, members=UNLISTED, disks="2/3", **changes):
     answered = {"be1": {**other, "replication": replicated("be2")}, "be2": dict(other), "be3": be3}
     for node, more in changes.items():
         answered[node] |= more
-    return views(**answered)
+    return answered
+
+
+def told_removed(**changes):
+    return told(GONE, disks="2/2", **changes)
+
+
+def seen(*args, **changes):
+    return views(**told(*args, **changes))
 
 
 def removed(**changes):
-    return seen(GONE, disks="2/2", **changes)
+    return views(**told_removed(**changes))
 
 
 def test_only_a_backend_of_the_cluster_and_only_if_its_name_is_confirmed():

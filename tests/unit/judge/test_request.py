@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from saltext.chef_backend.judge import request as requests
 from saltext.chef_backend.settings import Reactor
 
-TOKEN = "correct horse battery staple"
-REACTOR = Reactor(("prod", "test"), hashlib.sha256(TOKEN.encode()).hexdigest())
+CHECKSUM = hashlib.sha256(b"correct horse battery staple").hexdigest()
+TOKEN = f"sha256:{CHECKSUM}"  # as the reaction hands it on
+REACTOR = Reactor(("prod", "test"), CHECKSUM)
 ASKED = {"cluster": "prod", "version": "2.3.16", "token": TOKEN}
 POST = {"headers": {"Host": "hub"}, "body": "", "post": ASKED, "_stamp": "2026-11-23T12:00:00"}
 
@@ -42,6 +43,8 @@ def asked(**changes):
         (asked(version="3.1.1"), "version '3.1.1' is not the target of prod, which is 2.3.16"),
         (asked(version="2.3.16 "), "version '2.3.16 ' is not the target"),
         (asked(token="guess"), "its token is wrong"),
+        (asked(token=CHECKSUM), "its token is wrong"),
+        (asked(token="correct horse battery staple"), "its token is wrong"),
         (asked(token="\ud800"), "its token is wrong"),
         (asked(token=None), "token is None, expected text"),
         ({**POST, "post": None}, "it holds no mapping"),

@@ -243,6 +243,10 @@ def test_each_moment_lies_in_one_part_even_where_commands_overlap():
     ]
 
 
+def test_each_moment_is_counted_at_the_first_layer_that_has_it():
+    assert evidence.shares([[(2, 4), (3, 5)], [(0, 3), (6, 20)], [(0, 10)]], 1, 10) == [3, 5, 1]
+
+
 def elasticsearch(*lines):
     return [{"event": "elasticsearch", "host": host, "status": status, "time": time} for host, status, time in lines]
 

@@ -60,7 +60,7 @@ def _one_is_silent(views: Views, node: str) -> str:
         f"{said}. If it is down for good: 'chef-backend-ctl remove-node {name}' on {leads.name}, then "
         f"'chef-backend-ctl cleanse' and 'chef-backend-ctl join-cluster {leads.ip} --recovery -s SECRETS' on the node "
         f"that replaces it. {_secrets(leads.name)}. If its minion answers again, orch.chef_backend_replace_node does "
-        "that (docs/recovery.md)"
+        "that (docs/how-to/replace-a-backend.md)"
     )
 
 

@@ -44,7 +44,7 @@ def from_pillar(pillar: Mapping[str, Any]) -> tuple[Group, ...]:
     found = pillar["chef_backend"].get("fleet")
     if not isinstance(found, list) or not found:
         shown = "nothing" if found is None else repr(found)
-        raise pillars.ConfigError([f"{ROOT}: found {shown}, expected a list of groups: see docs/fleet.md"])
+        raise pillars.ConfigError([f"{ROOT}: found {shown}, expected a list of groups: see docs/how-to/fleet.md"])
     problems: list[str] = []
     groups: list[Group] = []
     for number, item in enumerate(found):
@@ -80,7 +80,7 @@ def decide(group: Group, states: Mapping[str, str]) -> Decision:
 def _group(path: str, item: object, known: Sequence[str]) -> tuple[Group | None, list[str]]:
     """Return the Group of an item of the pillar, or None, and what is wrong with it."""
     if not isinstance(item, dict):
-        return None, [f"{path}: found {item!r}, expected a mapping: see docs/fleet.md"]
+        return None, [f"{path}: found {item!r}, expected a mapping: see docs/how-to/fleet.md"]
     fields = {field.name: field.default for field in dataclasses.fields(Group)}
     given = {name: item.get(name, default) for name, default in fields.items()}
     troubles = [

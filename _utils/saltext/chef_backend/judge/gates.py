@@ -6,6 +6,7 @@ Each function raises ValueError if its gate does not hold: which node, which val
 from collections.abc import Mapping, Sequence
 
 from saltext.chef_backend import record as records
+from saltext.chef_backend.errors import InVain, NotYet
 from saltext.chef_backend.judge import answers, window
 from saltext.chef_backend.judge import way as ways
 from saltext.chef_backend.judge.answers import Views
@@ -15,22 +16,10 @@ from saltext.chef_backend.record import Record
 from saltext.chef_backend.settings import Cluster
 
 
-class Unsettled(ValueError):
-    """A service has not been up for the settle time: ``left`` seconds are missing."""
-
-    def __init__(self, text: str, left: float) -> None:
-        super().__init__(text)
-        self.left = left
-
-
-class Wished(ValueError):
-    """The operator wants the run to end at this safe point: there is nothing to wait for."""
-
-
 def not_ended_by_wish(record: Record) -> None:
     """Nobody has asked for a pause or for the end of the run. While it has the cluster down there is no safe point."""
     if record.wish and not record.down:
-        raise Wished(f"{record.wish} was asked for: nothing more is begun")
+        raise InVain(f"{record.wish} was asked for: nothing more is begun")
 
 
 def everybody_answers(views: Views) -> None:
@@ -78,11 +67,11 @@ def fits_window(settings: Cluster, now: float, record: Record, views: Views) -> 
 
     :param now: epoch seconds.
     :param record: the run's.
-    :raises Wished: it does not fit, and when the next window opens.
+    :raises InVain: it does not fit, and when the next window opens.
     """
     why = window.too_short(settings.window, now, window.expected(settings, record.way, record, views))
     if why:
-        raise Wished(why)
+        raise InVain(why)
 
 
 def one_hop(settings: Cluster) -> None:
@@ -232,12 +221,12 @@ def settled(views: Views, settle: float, search: bool = True) -> None:
     A service that is restarted begins its time anew: one that comes up again and again never settles.
 
     :param search: whether Elasticsearch has to have settled.
-    :raises Unsettled: how long is left.
+    :raises NotYet: how long is left.
     """
     found = answers.youngest(views, search)
     if found and found[2] < settle:
         node, service, up = found
-        raise Unsettled(f"{service} on {node} has been up for {up} s only (settle time {settle} s)", settle - up)
+        raise NotYet(f"{service} on {node} has been up for {up} s only (settle time {settle} s)", settle - up)
 
 
 def upgraded(views: Views, target: str) -> None:

@@ -116,7 +116,8 @@ def _judge_views(views: Mapping[str, View], bounds: Bounds, absent: str | None) 
             reasons.append(Reason(node, "could not be judged:", said))
         if view.unsynced:
             reasons.append(Reason(node, "is partially synced", advice=SYNC_FAILED))
-        reasons += _judge_roles(view.cluster, node, absent)
+        if view.table or not known:  # between two turns one node is asked for the whole cluster's
+            reasons += _judge_roles(view.cluster, node, absent)
         reasons += _judge_services(view.status, node, absent, absent_leads)
     reasons = _but_search(reasons, bounds.search)
     if len({frozenset(node.guid for node in cluster.leaders) for cluster in known}) > 1:

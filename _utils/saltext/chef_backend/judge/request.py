@@ -1,11 +1,11 @@
 """Whether an event may start an upgrade. Any minion can forge any event, so what it says is believed to the letter.
 
 A request is a mapping of cluster, version and token, and nothing else. The token's checksum is in the pillar of the
-master: a minion sees neither that nor the events of others.
+master: a minion sees neither that nor the events of others. What comes here is ``sha256:`` and a checksum: the reaction
+puts it in the place of every event's token, so that Salt, which keeps what runners are given, never has the token.
 """
 
 import dataclasses
-import hashlib
 import hmac
 import re
 from collections.abc import Callable
@@ -62,7 +62,7 @@ def judge(tag: str, data: object, reactor: Reactor | None, targets: Callable[[st
 
     :param tag: the event's tag.
     :param data: what it carries.
-    :param reactor: ``chef_backend_settings.Reactor`` of the pillar, or None.
+    :param reactor: ``Reactor`` of the pillar, or None.
     :param targets: function of a cluster's name, one of ``reactor.clusters``; its target as text.
     :returns: Request.
     """
@@ -73,8 +73,9 @@ def judge(tag: str, data: object, reactor: Reactor | None, targets: Callable[[st
     if reactor is None:
         return Request(refused="the pillar allows no events: chef_backend:reactor is not there")
     # compared in a time that tells nothing
-    given = hashlib.sha256(asked["token"].encode("utf-8", "surrogatepass")).hexdigest()
-    if not hmac.compare_digest(given, reactor.token_sha256):
+    if not hmac.compare_digest(
+        asked["token"].encode("utf-8", "surrogatepass"), f"sha256:{reactor.token_sha256}".encode()
+    ):
         return Request(refused="its token is wrong")
     cluster, version = asked["cluster"], asked["version"]
     if not pillars.NAME.fullmatch(cluster) or cluster not in reactor.clusters:

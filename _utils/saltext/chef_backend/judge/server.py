@@ -60,7 +60,7 @@ def refuse(frontends: Sequence[Frontend], settings: Server) -> None:
     """Raise ValueError if the frontends cannot go to the target, in words that say what to do.
 
     :param frontends: list of Frontend.
-    :param settings: ``chef_backend_settings.Server``.
+    :param settings: ``Server``.
     """
     target = settings.version
     newer = [f"{one.node} runs {one.version}" for one in frontends if one.version > target]

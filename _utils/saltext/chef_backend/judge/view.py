@@ -20,9 +20,11 @@ class View:
     version: str | None = None  # of the installed package
     record: Record | None = None  # this node's copy
     busy: tuple[str, ...] = ()  # commands that change the node now
+    table: bool = True  # whether it was asked for cluster-status at all
     cluster: ClusterStatus | None = None
     status: Status | None = None
     half_upgraded: str | None = None  # why its upgrade has begun and not ended
+    leads: bool | None = None  # whether its PostgreSQL is the one that takes writes
     earlier: Mapping[str, float] = dataclasses.field(default_factory=dict)  # seconds each node took in the run before
     unsynced: bool = False  # its sync failed, and left a file that says so
     lag: Mapping[str, int] = dataclasses.field(default_factory=dict)  # bytes behind, by follower; the leader has some
@@ -45,9 +47,11 @@ class View:
             version=answer.get("version"),
             record=read("record", Record.from_dict),
             busy=tuple(answer.get("busy") or ()),
+            table="cluster_status" in answer,
             cluster=read("cluster_status", ClusterStatus.from_table),
             status=read("status", Status.from_text),
             half_upgraded=answer.get("half_upgraded"),
+            leads=answer.get("leads"),
             earlier=answer.get("earlier") or {},
             unsynced=bool(answer.get("unsynced")),
             lag=read("replication", lag) or {},

@@ -5,9 +5,8 @@ from typing import Any
 
 from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import answers, downtime
-from saltext.chef_backend.judge import way as ways
 from saltext.chef_backend.judge.answers import Views
-from saltext.chef_backend.product.version import Version
+from saltext.chef_backend.judge.plan import Plan
 
 UNKNOWN = "unknown"
 
@@ -59,92 +58,6 @@ def status(cluster: str, target: str, views: Views, max_lag_bytes: int, now: flo
         "healthy": verdict.healthy and not reasons,
         "reasons": reasons,
     }
-
-
-def plan(
-    shown: Mapping[str, Any],
-    frontends: Sequence[Sequence[str]],
-    packages: Mapping[str, str],
-    index_created: str | None = None,
-) -> dict[str, Any]:
-    """Return what an upgrade would do, in its order, from what ``status`` shows.
-
-    :param shown: as returned by :func:`status`.
-    :param frontends: batches of frontends, a list of lists of minion ids.
-    :param packages: ``{version: file name}`` of the packages, in the order of the hops; the last is the target's.
-    :param index_created: version of the Elasticsearch that created the index, as text, where the way depends on it.
-    :returns: mapping with ``way`` and ``reason`` of the first hop, ``hops``, ``order``, ``commands`` (of the first
-        hop), ``frontends``, ``refusals``.
-    """
-    stops = tuple(Version.from_text(version) for version in packages)
-    index = Version.from_text(index_created) if index_created else None
-    chain, troubles = _hops(shown["nodes"], stops, index)
-    refusals = [*shown["reasons"], *troubles, *ways.refusals(chain)]
-    first = chain[0] if chain else None
-    if troubles:  # unknown is never "nothing to do"
-        way, reason = "refused", troubles[0]
-    elif ways.refusals(chain):
-        way, reason = "refused", ways.refusals(chain)[0]
-    else:
-        way, reason = (first.way.name, first.way.reason) if first else ("none", f"{stops[-1]} is installed")
-    due = [row for row in shown["nodes"] if row["due"]]
-    leads = [row["node"] for row in due if row["role"] == "leader"]
-    order = [row["node"] for row in due if row["node"] not in leads] + leads
-    package = packages[str(first.to if first else stops[-1])]
-    return {
-        "way": way,
-        "reason": reason,
-        "hops": [str(hop) for hop in chain],
-        "order": order,
-        "commands": [] if way == "refused" else _commands(way, order, leads, package),
-        "frontends": frontends,
-        "refusals": refusals,
-    }
-
-
-def _hops(
-    rows: Sequence[Mapping[str, Any]], stops: Sequence[Version], index: Version | None
-) -> tuple[tuple[ways.Hop, ...], list[str]]:
-    """Return the chain of hops of these nodes, and what is unknown or contradicts itself in their versions."""
-    installed, troubles = {}, []
-    for row in rows:
-        try:
-            if row["version"] == UNKNOWN:
-                raise ValueError("its version is unknown")
-            installed[row["node"]] = Version.from_text(row["version"])
-        except ValueError as err:
-            troubles.append(f"{row['node']}: {err}")
-    if troubles:
-        return (), troubles
-    try:
-        return ways.chain(ways.start(installed, stops), stops, index), []
-    except ValueError as err:
-        return (), [str(err)]
-
-
-def _commands(way: str, order: Sequence[str], leads: Sequence[str], package: str) -> list[list[str]]:
-    """Return ``[node, command]`` pairs of the first hop."""
-    followers = [node for node in order if node not in leads]
-    if way == "downtime":
-        down = [*leads, *followers]
-        return [
-            *([node, f"install {package}"] for node in sorted(order)),
-            *([node, "chef-backend-ctl down-for-upgrade"] for node in down),
-            *([node, "chef-backend-ctl upgrade"] for node in order),
-        ]
-    commands = []
-    if followers:
-        commands.append(["any", "chef-backend-ctl set-cluster-failover off"])
-        for node in followers:
-            commands += [[node, f"install {package}"], [node, "chef-backend-ctl upgrade"]]
-        commands.append(["any", "chef-backend-ctl set-cluster-failover on"])
-    for node in leads:
-        commands += [[node, f"install {package}"], [node, "chef-backend-ctl upgrade --failover"]]
-        commands += [["any", f"chef-backend-ctl set-cluster-failover {state}"] for state in ("off", "on")]
-    if way == "reindex":
-        for step in ("stop elasticsearch", "delete the index files", "start elasticsearch"):
-            commands.append(["all", step])
-    return commands
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
@@ -203,15 +116,33 @@ def status_text(shown: Mapping[str, Any]) -> str:
     )
 
 
-def plan_text(shown: Mapping[str, Any], planned: Mapping[str, Any]) -> str:
-    """Return ``plan`` for a terminal."""
-    lines = [status_text(shown), "", f"way: {planned['way']} ({planned['reason']})"]
-    if len(planned["hops"]) > 1:
-        lines += [f"hop {number}: {hop}" for number, hop in enumerate(planned["hops"], 1)]
-    if planned["order"]:
-        lines.append(f"order: {', '.join(planned['order'])}")
-    lines += [f"  {node:<8} {command}" for node, command in planned["commands"]]
-    lines += [f"  {', '.join(batch):<8} chef-server-ctl reconfigure" for batch in planned["frontends"]]
-    if planned["refusals"]:
-        lines += ["an upgrade would be refused now:"] + [f"  - {refusal}" for refusal in planned["refusals"]]
+def plan(planned: Plan, frontends: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Return a plan as plain lists, mappings and texts.
+
+    :param frontends: batches of frontends.
+    """
+    return {
+        "way": planned.way,
+        "reason": planned.reason,
+        "hops": list(planned.hops),
+        "order": list(planned.order),
+        "commands": [[step.node, str(step)] for step in planned.commands],
+        "frontends": [list(batch) for batch in frontends],
+        "refusals": list(planned.refusals),
+    }
+
+
+def plan_text(shown: Mapping[str, Any], planned: Plan) -> str:
+    """Return ``plan`` for a terminal.
+
+    :param shown: as returned by :func:`status`.
+    """
+    lines = [status_text(shown), "", f"way: {planned.way} ({planned.reason})"]
+    if len(planned.hops) > 1:
+        lines += [f"hop {number}: {hop}" for number, hop in enumerate(planned.hops, 1)]
+    if planned.order:
+        lines.append(f"order: {', '.join(planned.order)}")
+    lines += [f"  {step.node:<8} {step}" for step in planned.commands]
+    if planned.refusals:
+        lines += ["an upgrade would be refused now:"] + [f"  - {refusal}" for refusal in planned.refusals]
     return "\n".join(lines)

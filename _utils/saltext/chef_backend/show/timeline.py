@@ -103,8 +103,8 @@ class Timeline:
 def build(record: Record, entries: Iterable[Entry], troubles: Iterable[str] = ()) -> Timeline:
     """Return the Timeline of a run.
 
-    :param record: ``chef_backend_record.Record``.
-    :param entries: what was told of it, ``chef_backend_journal.Entry``, in any order.
+    :param record: ``Record``.
+    :param entries: what was told of it, ``Entry``, in any order.
     :param troubles: what could not be read of it, one sentence each.
     """
     entries = sorted(entries, key=lambda entry: entry.time)

@@ -65,7 +65,7 @@ def rows(
 def screen(record: Record, shown: Sequence[Mapping[str, Any]], entries: Iterable[Entry], now: float) -> str:
     """Return the whole of what a terminal shows of a run that is under way.
 
-    :param record: ``chef_backend_record.Record``.
+    :param record: ``Record``.
     :param shown: as returned by :func:`rows`.
     :param entries: list of Entry.
     :param now: epoch seconds.
@@ -84,7 +84,7 @@ def cluster_row(name: str, record: Record | None, last: Entry | None, now: float
     """Return one cluster of many, to be shown: a mapping.
 
     :param name: the cluster's name.
-    :param record: ``chef_backend_record.Record`` of its unfinished run, or None.
+    :param record: ``Record`` of its unfinished run, or None.
     :param last: the last Entry that was told of it since it is watched, or None.
     :param now: epoch seconds.
     """
@@ -110,7 +110,7 @@ def clusters_text(shown: Sequence[Mapping[str, Any]]) -> str:
 def run_row(record: Record, clock: Callable[[float], str]) -> dict[str, Any]:
     """Return a run as ``history`` lists it: a mapping.
 
-    :param record: ``chef_backend_record.Record``.
+    :param record: ``Record``.
     :param clock: function of epoch seconds that returns date and time as text.
     """
     return {

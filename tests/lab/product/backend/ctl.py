@@ -16,7 +16,7 @@ from . import (
     journal,
     paths,
 )
-from .ctl_base import CommandFailed, Interrupted, parse_options
+from .ctl_base import CommandFailed, Interrupted, Options, parse_options
 from .etcd import Conflict, Unavailable
 from .machine import this_machine
 from .node import NotConfigured
@@ -38,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(argv: list[str]) -> int:
     """Without the journal."""
+    faults.start()
     if os.geteuid() != 0:
         # synthetic wording; that it needs root is documented
         print("chef-backend-ctl must be run as root.", file=sys.stderr)
@@ -86,7 +87,7 @@ def _unknown(name: str) -> int:
     return 1
 
 
-def _license_accepted(options) -> bool:
+def _license_accepted(options: Options) -> bool:
     if paths.LICENSE.exists():
         return True
     if options.accept_license:

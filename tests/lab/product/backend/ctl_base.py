@@ -8,10 +8,14 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, NoReturn
 
 from . import node, services
 from .cluster import Cluster
 from .etcd import Conflict, Etcd, Unavailable
+
+Options = argparse.Namespace
+Argument = tuple[tuple[str, ...], dict[str, Any]]  # as for argparse.add_argument
 
 
 class CommandFailed(Exception):
@@ -30,23 +34,23 @@ class Interrupted(Exception):
 class Command:
     """A subcommand: what it does, its options as argparse takes them, whether it asks for the licence."""
 
-    run: Callable[[argparse.Namespace], int | None]
+    run: Callable[[Options], int | None]
     summary: str
-    arguments: tuple[tuple[tuple[str, ...], dict], ...] = ()
+    arguments: tuple[Argument, ...] = ()
     licensed: bool = False
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         raise CommandFailed(f"{message}\n{self.format_usage().strip()}")
 
 
-def option(*flags: str, **settings) -> tuple[tuple[str, ...], dict]:
-    """One argument, as for argparse.add_argument."""
+def option(*flags: str, **settings: Any) -> Argument:
+    """One argument of a command."""
     return flags, settings
 
 
-def parse_options(command: Command, arguments: list[str]) -> argparse.Namespace:
+def parse_options(command: Command, arguments: list[str]) -> Options:
     """The options of a command line; every command takes the four common ones. Raises CommandFailed."""
     parser = _Parser(prog="chef-backend-ctl", description=command.summary, allow_abbrev=False)
     for flags, settings in command.arguments:
@@ -58,7 +62,7 @@ def parse_options(command: Command, arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def confirm(options: argparse.Namespace, warning: str) -> None:
+def confirm(options: Options, warning: str) -> None:
     """Ask for approval unless --yes was given; raises Interrupted when it is not to be had."""
     if options.yes:
         return
@@ -74,7 +78,7 @@ def confirm(options: argparse.Namespace, warning: str) -> None:
         raise Interrupted("Canceling operation")
 
 
-def progress(options: argparse.Namespace, done: str) -> None:
+def progress(options: Options, done: str) -> None:
     """A finished step, marked as in S12."""
     if not options.quiet:
         print(f"\N{CHECK MARK} {done}", flush=True)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 
 from . import node, paths, postgres, runit, services
 from .cluster import Cluster, Post
-from .ctl_base import Command, CommandFailed, cluster, option
+from .ctl_base import Command, CommandFailed, Options, cluster, option
 from .etcd import Conflict, Etcd, Unavailable
 from .system import ask_elasticsearch, disks
 
 
-def cluster_status(options) -> int:
+def cluster_status(options: Options) -> int:
     """Every node that posted its status lately, as it posted it: up to one posting interval old."""
     here = cluster()
     posts = sorted(here.posts().values(), key=lambda post: post.name)
@@ -38,7 +39,7 @@ def cluster_status(options) -> int:
     return 0
 
 
-def _as_json(post: Post, blocked: bool) -> dict:
+def _as_json(post: Post, blocked: bool) -> dict[str, object]:
     # synthetic, except that a user's script (S14) finds the name four lines before the role
     # and partially_synced within five lines after it
     return {
@@ -64,7 +65,7 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     )
 
 
-def status(options) -> int:
+def status(options: Options) -> int:
     """This node's services, and in the last column what it sees of the cluster."""
     known = services.names(node.installed_version())
     asked = options.service
@@ -129,7 +130,7 @@ def _local(service: str) -> tuple[str, str]:
 
 
 def _seen(service: str, here: Cluster, me: node.Identity) -> str:
-    views = {
+    views: dict[str, Callable[[], str]] = {
         "leaderl": lambda: _leaderl_seen(here),
         "epmd": lambda: "status: local-only",
         "etcd": lambda: _etcd_seen(here),
@@ -139,7 +140,7 @@ def _seen(service: str, here: Cluster, me: node.Identity) -> str:
     return _or_error(views[service])
 
 
-def _or_error(view) -> str:
+def _or_error(view: Callable[[], str]) -> str:
     try:
         return view()
     except (Unavailable, Conflict) as error:

@@ -8,7 +8,7 @@ import uuid
 
 from . import node, paths, postgres
 from .cluster import Cluster
-from .ctl_base import Command, CommandFailed, cluster, option
+from .ctl_base import Command, CommandFailed, Options, cluster, option
 from .machine import this_machine
 
 STATES = {"on": True, "true": True, "enabled": True, "off": False, "false": False, "disabled": False}
@@ -18,14 +18,14 @@ ALLOWED = 120
 DISABLED = "Failover is disabled: see set-cluster-failover and set-node-failover."  # synthetic
 
 
-def set_cluster_failover(options) -> None:
+def set_cluster_failover(options: Options) -> None:
     """Allow or forbid any election."""
     allowed = STATES[options.state]
     cluster().change_block(cluster=not allowed)
     print(f"Failover is now {'enabled' if allowed else 'disabled'} for the cluster.")  # synthetic
 
 
-def set_node_failover(options) -> None:
+def set_node_failover(options: Options) -> None:
     """Allow or forbid that this node is elected."""
     allowed = STATES[options.state]
     me = node.identity()
@@ -33,7 +33,7 @@ def set_node_failover(options) -> None:
     print(f"Failover is now {'enabled' if allowed else 'disabled'} for node {me.name}.")  # synthetic
 
 
-def demote(_options) -> None:
+def demote(_options: Options) -> None:
     """The leader steps down in favour of the best follower."""
     here = cluster()
     leader = here.leader()
@@ -43,7 +43,7 @@ def demote(_options) -> None:
     print(f"{leader} has been demoted; {here.leader()} is the new leader.")  # synthetic
 
 
-def promote(options) -> None:
+def promote(options: Options) -> None:
     """The named node becomes leader, by hand-over, or by election when nobody leads."""
     here = cluster()
     if options.node not in here.members():
@@ -61,7 +61,7 @@ def promote(options) -> None:
     print(f"{options.node} is now the leader.")  # synthetic
 
 
-def force_leader(_options) -> None:
+def force_leader(_options: Options) -> None:
     """With no leader, this node leads, whatever is blocked."""
     here = cluster()
     me = node.identity()
@@ -92,7 +92,7 @@ def best_follower(here: Cluster, leader: str) -> str:
         " order by pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) / 65536, application_name",
         host=members[leader].ip,
     )
-    streaming = [name for (name,) in rows if name in members]
+    streaming: list[str] = [name for (name,) in rows if name in members]
     allowed = [name for name in streaming if not block.holds(members[name].guid)]
     if streaming and not allowed:
         raise CommandFailed(DISABLED)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import node, paths, postgres, services
 from .cluster import Cluster
-from .ctl_base import Command, CommandFailed, cluster, confirm, option, progress, wait_until
+from .ctl_base import Command, CommandFailed, Options, cluster, confirm, option, progress, wait_until
 from .etcd import Conflict, Etcd, Unavailable
 from .machine import this_machine
 
@@ -16,7 +16,7 @@ PATIENCE = 600
 """Seconds (of the product) that a node gets to join. synthetic: the product's limit is unknown."""
 
 
-def create_cluster(options) -> None:
+def create_cluster(options: Options) -> None:
     """A new cluster with this node as its first, which leads."""
     if options.quorum_loss_recovery:
         _recover_quorum(options)
@@ -32,7 +32,7 @@ def create_cluster(options) -> None:
     progress(options, "Starting Chef Backend")
 
 
-def _recover_quorum(options) -> None:
+def _recover_quorum(options: Options) -> None:
     """On the survivor of a lost quorum: a cluster of one with the data that is here."""
     me = node.identity()
     confirm(options, "The other nodes are removed from the cluster and have to join it anew.")
@@ -50,7 +50,7 @@ def _recover_quorum(options) -> None:
     progress(options, "Recovered the cluster with this node alone")
 
 
-def _lead_alone(me) -> None:
+def _lead_alone(me: node.Identity) -> None:
     """Enter this node into a cluster of its own, and wait until it leads it."""
     services.wait_for_etcd()
     here = cluster()
@@ -62,7 +62,7 @@ def _lead_alone(me) -> None:
     )
 
 
-def join_cluster(options) -> None:
+def join_cluster(options: Options) -> None:
     """Become a member of the cluster that PEER_IP belongs to; with --recovery, once more."""
     if options.recovery:
         _leave_for_recovery(options.peer)
@@ -128,7 +128,7 @@ def _leave_for_recovery(peer: str) -> None:
     _wipe()
 
 
-def remove_node(options) -> None:
+def remove_node(options: Options) -> None:
     """Take a dead node out of the cluster."""
     here = cluster()
     member = here.members().get(options.name)
@@ -145,7 +145,7 @@ def remove_node(options) -> None:
     print(f"{options.name} has been removed from the cluster.")  # synthetic
 
 
-def cleanse(options) -> None:
+def cleanse(options: Options) -> None:
     """Remove all data and configuration of this node."""
     confirm(options, "This removes all Chef Backend data from this node.")
     if services.is_configured():

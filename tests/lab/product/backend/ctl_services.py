@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from . import node, services
-from .ctl_base import Command, option
+from .ctl_base import Command, Options, option
 from .ctl_cluster import simple
 
 
-def _verb(verb: str):
-    def run(options) -> int:
+def _verb(verb: str) -> Callable[[Options], int]:
+    def run(options: Options) -> int:
         known = services.names(node.installed_version())
         if options.service and options.service not in known:
             print(f"Unknown service: {options.service}")
@@ -25,7 +27,7 @@ def _verb(verb: str):
     return run
 
 
-def service_list(_options) -> None:
+def service_list(_options: Options) -> None:
     """The names of the services; a star marks those that are set up."""
     star = "*" if services.is_configured() else ""
     for name in sorted(services.names(node.installed_version())):

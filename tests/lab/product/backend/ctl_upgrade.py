@@ -11,7 +11,7 @@ import time
 
 from . import faults, node, paths, postgres, services
 from .cluster import Cluster
-from .ctl_base import Command, CommandFailed, cluster, option, progress
+from .ctl_base import Command, CommandFailed, Options, cluster, option, progress
 from .ctl_failover import best_follower, hand_over, refuse_blocked
 from .etcd import Conflict, Etcd, Unavailable
 from .machine import this_machine
@@ -24,7 +24,7 @@ REJOIN = 120
 """Seconds (of the product) that a node gets to rejoin. synthetic: the product's limit is unknown."""
 
 
-def upgrade(options) -> None:
+def upgrade(options: Options) -> None:
     """Bring this node to the installed version and wait until it has rejoined."""
     me = node.identity()
     running, installed = node.running_version(), node.installed_version()
@@ -130,7 +130,7 @@ class _Marker:
                 continue
 
 
-def _leave_leadership(here: Cluster, me: node.Identity, options) -> None:
+def _leave_leadership(here: Cluster, me: node.Identity, options: Options) -> None:
     refuse_blocked(here, me.name)
     target = best_follower(here, me.name)
     hand_over(here, me.name, target)
@@ -200,7 +200,7 @@ def _streams(here: Cluster, me: node.Identity) -> bool:
         return False
 
 
-def down_for_upgrade(options) -> None:
+def down_for_upgrade(options: Options) -> None:
     """Take this node out; while any node is down so, nobody but the last leader is elected."""
     me = node.identity()
     here = cluster()
@@ -214,7 +214,7 @@ def down_for_upgrade(options) -> None:
     progress(options, f"{me.name} is down for the upgrade")
 
 
-def _upgrade_down_node(me: node.Identity, options) -> None:
+def _upgrade_down_node(me: node.Identity, options: Options) -> None:
     """In the way with downtime: nothing to wait for until the node comes back that led."""
     installed = node.installed_version()
     _migrate(installed)

@@ -13,11 +13,11 @@ import uuid
 from pathlib import Path
 
 from . import node, paths, postgres, runit, services
-from .ctl_base import Command, CommandFailed, cluster, confirm, option, progress, wait_until
+from .ctl_base import Command, CommandFailed, Options, cluster, confirm, option, progress, wait_until
 from .machine import this_machine
 
 
-def reconfigure(options) -> None:
+def reconfigure(options: Options) -> None:
     """Write the services' configuration anew and restart nothing that need not be."""
     node.identity()
     node.read_settings()
@@ -25,12 +25,12 @@ def reconfigure(options) -> None:
     progress(options, "Reconfiguring Chef Backend")
 
 
-def show_config(_options) -> None:
+def show_config(_options: Options) -> None:
     """The running configuration; no passwords in it."""
     print(paths.RUNNING.read_text() if paths.RUNNING.exists() else "{}")
 
 
-def gen_server_config(options) -> None:
+def gen_server_config(options: Options) -> None:
     """A frontend's chef-server.rb for this cluster, with the superuser's password in it."""
     members = sorted(member.ip for member in cluster().members().values())
     text = "\n".join(
@@ -60,7 +60,7 @@ def gen_server_config(options) -> None:
         print(text)
 
 
-def backup(options) -> None:
+def backup(options: Options) -> None:
     """A tar.gz of the configuration and a base backup of this node, below /var/opt/chef-backup."""
     me = node.identity()
     here = cluster()
@@ -94,7 +94,7 @@ def backup(options) -> None:
     progress(options, f"Backup written to {paths.BACKUPS / name}")
 
 
-def restore(options) -> None:
+def restore(options: Options) -> None:
     """Replace all data of the cluster by a backup; on the leader."""
     source = Path(options.path)
     if not source.exists():
@@ -139,7 +139,7 @@ def restore(options) -> None:
     progress(options, "Starting up Chef Backend")
 
 
-def pgsql_follow(options) -> None:
+def pgsql_follow(options: Options) -> None:
     """Copy all data from the leader by hand, leaderl being stopped; ends an unfinished sync."""
     if os.environ.get("PSQL_INTERNAL_OK") != "true":
         raise CommandFailed("pgsql-follow is an internal command: set PSQL_INTERNAL_OK=true to run it.")  # synthetic
@@ -158,12 +158,12 @@ def pgsql_follow(options) -> None:
     progress(options, f"{me.name} follows {leader.name}")
 
 
-def version(_options) -> None:
+def version(_options: Options) -> None:
     """The first line of the manifest."""
     print(paths.MANIFEST_TEXT.read_text().splitlines()[0])
 
 
-def gen_sample_backend_config(_options) -> None:
+def gen_sample_backend_config(_options: Options) -> None:
     """A sample of chef-backend.rb."""
     print("# publish_address '10.0.0.1'\n# leaderl.leader_ttl_seconds 30\n# leaderl.required_active_followers 0")
 

@@ -16,6 +16,7 @@ import urllib.parse
 import urllib.request
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, TypedDict
 
 from . import journal, node, services
 from .machine import this_machine
@@ -25,6 +26,14 @@ PATIENCE = 2
 """Seconds that a node without an index looks for a peer that has one, before it makes a new one."""
 
 
+class Peer(TypedDict):
+    """Another node that is alive: its address, the UUID of its index, and when that was made (epoch seconds)."""
+
+    ip: str
+    index: str
+    made: float
+
+
 class Store:
     """This node's copy of the index, and what it knows of its peers. Raises TooOld at its start."""
 
@@ -32,7 +41,7 @@ class Store:
         self.me = me
         self.version = release(node.running_version())
         self.lock = threading.Lock()
-        self.alive: dict[str, dict] = {}
+        self.alive: dict[str, Peer] = {}
         self.members: dict[str, str] = {}
         self.told = ""
         found = Index.on_disk()
@@ -58,7 +67,7 @@ class Store:
         members = json.loads(services.INITIAL.read_text())
         posted = _etcd_members() or {guid: url.split("//")[1].split(":")[0] for guid, url in members.items()}
         self.members = posted
-        alive = {}
+        alive: dict[str, Peer] = {}
         for guid, ip in posted.items():
             answer = _get(ip, "/_lab") if guid != self.me.guid else None
             if answer:
@@ -116,7 +125,7 @@ class Store:
             self.index.save()
         return len(found)
 
-    def health(self) -> dict:
+    def health(self) -> dict[str, Any]:
         """What /_cluster/health says; `members` is the lab's own addition."""
         complete = len(self.alive) + 1 == len(self.members)
         agreed = all(peer["index"] == self.index.uuid for peer in self.alive.values())
@@ -128,12 +137,13 @@ class Store:
         }
 
 
-def _get(ip: str, path: str) -> dict | None:
+def _get(ip: str, path: str) -> dict[str, Any] | None:
     try:
         with urllib.request.urlopen(f"http://{ip}:9200{path}", timeout=0.5) as answer:
-            return json.load(answer)
+            found: dict[str, Any] = json.load(answer)
     except (OSError, ValueError):
         return None
+    return found
 
 
 def _etcd_members() -> dict[str, str]:
@@ -146,6 +156,8 @@ def _etcd_members() -> dict[str, str]:
 
 
 class _Answers(BaseHTTPRequestHandler):
+    server: _Server
+
     @property
     def store(self) -> Store:
         return self.server.store
@@ -215,7 +227,7 @@ class _Answers(BaseHTTPRequestHandler):
         except OSError:
             return  # a member that is away copies everything when it returns with an empty disk
 
-    def _cat(self, options: dict) -> None:
+    def _cat(self, options: dict[str, list[str]]) -> None:
         columns = {
             "health": self.store.health()["status"],
             "status": "open",
@@ -240,6 +252,12 @@ class _Answers(BaseHTTPRequestHandler):
         """Health checks are nothing worth a line."""
 
 
+class _Server(ThreadingHTTPServer):
+    def __init__(self, store: Store):
+        super().__init__(("", 9200), _Answers)
+        self.store = store
+
+
 def main() -> int:
     """Run as the node's service; returns 1 when the index is too old, and ends by a signal otherwise."""
     try:
@@ -250,9 +268,7 @@ def main() -> int:
 
 
 def _serve(store: Store) -> None:
-    server = ThreadingHTTPServer(("", 9200), _Answers)
-    server.store = store
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=_Server(store).serve_forever, daemon=True).start()
     pause = this_machine().scaled(5, 0.5)
     while True:
         store.look()

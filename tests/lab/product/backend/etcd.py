@@ -7,6 +7,8 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 ROOT = "/v2/keys/cb/"
 
@@ -17,6 +19,24 @@ class Unavailable(Exception):
 
 class Conflict(Exception):
     """A compare-and-swap found something else than expected."""
+
+
+class Record(TypedDict, total=False):
+    """etcd's own record of a key."""
+
+    key: str
+    value: str
+    modifiedIndex: int
+    nodes: list[Record]
+
+
+class Member(TypedDict):
+    """A member of etcd, as it tells of itself; `name` is empty until it has started."""
+
+    id: str
+    name: str
+    peerURLs: list[str]
+    clientURLs: list[str]
 
 
 class Etcd:
@@ -35,16 +55,17 @@ class Etcd:
         node = self.node(key)
         return None if node is None else node.get("value", "")
 
-    def node(self, key: str) -> dict | None:
-        """etcd's own record of a key (value, modifiedIndex, ttl, nodes); None when there is none."""
+    def node(self, key: str) -> Record | None:
+        """etcd's own record of a key; None when there is none."""
         status, answer = self._ask("GET", key, {"quorum": "true", "recursive": "true"})
         if status == 404:
             return None
-        return answer["node"]
+        record: Record = answer["node"]
+        return record
 
     def children(self, key: str) -> dict[str, str]:
         """Last part of the name and value of each key directly below `key`; empty when there is none."""
-        node = self.node(key) or {}
+        node = self.node(key) or Record()
         return {child["key"].rsplit("/", 1)[1]: child.get("value", "") for child in node.get("nodes", [])}
 
     def put(self, key: str, value: str | None = None, **options: object) -> None:
@@ -75,9 +96,10 @@ class Etcd:
         _, answer = self._ask("GET", "", options, timeout=seconds)
         return answer["node"]["key"].removeprefix("/cb/"), answer["node"]["modifiedIndex"] + 1
 
-    def members(self) -> list[dict]:
-        """etcd's members: id, name, peerURLs, clientURLs; raises Unavailable."""
-        return self._send("GET", "/v2/members")[1]["members"]
+    def members(self) -> list[Member]:
+        """etcd's members; raises Unavailable."""
+        members: list[Member] = self._send("GET", "/v2/members")[1]["members"]
+        return members
 
     def add_member(self, ip: str) -> None:
         """Announce a new member; raises Conflict when it is one already."""
@@ -103,7 +125,15 @@ class Etcd:
             return False
         return True
 
-    def _ask(self, method, key, options, form=None, timeout=None, missing_is_conflict=False):
+    def _ask(
+        self,
+        method: str,
+        key: str,
+        options: Mapping[str, str],
+        form: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        missing_is_conflict: bool = False,
+    ) -> tuple[int, dict[str, Any]]:
         query = "?" + urllib.parse.urlencode(options) if options else ""
         body = urllib.parse.urlencode(form).encode() if form is not None else None
         status, answer = self._send(method, ROOT + key + query, body, timeout, form is not None)
@@ -111,7 +141,9 @@ class Etcd:
             raise Conflict(f"{key}: {answer.get('message')}")
         return status, answer
 
-    def _send(self, method, path, body=None, timeout=None, is_form=False):
+    def _send(
+        self, method: str, path: str, body: bytes | None = None, timeout: float | None = None, is_form: bool = False
+    ) -> tuple[int, dict[str, Any]]:
         problem = "no member to ask"
         for host in self.hosts:
             request = urllib.request.Request(f"http://{host}:2379{path}", data=body, method=method)
@@ -135,7 +167,7 @@ class Etcd:
         raise Unavailable(f"etcd does not answer: {problem}")
 
 
-def _error_answer(error: urllib.error.HTTPError) -> dict:
+def _error_answer(error: urllib.error.HTTPError) -> dict[str, Any]:
     try:
         answer = json.loads(error.read())
     except (OSError, ValueError, http.client.HTTPException):

@@ -85,6 +85,7 @@ class Here:
 
 
 class _Answers(BaseHTTPRequestHandler):
+    server: _Server
     protocol_version = "HTTP/1.0"
     # In one segment: HAProxy hangs up after the status line.
     wbufsize = 65536
@@ -113,9 +114,13 @@ class _Answers(BaseHTTPRequestHandler):
         """HAProxy asks several times a second: nothing worth a line."""
 
 
+class _Server(ThreadingHTTPServer):
+    def __init__(self, here: Here):
+        super().__init__(("", 7331), _Answers)
+        self.here = here
+
+
 def start_threads(here: Here) -> None:
     """Begin to answer on port 7331 and to watch the lease."""
-    server = ThreadingHTTPServer(("", 7331), _Answers)
-    server.here = here
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=_Server(here).serve_forever, daemon=True).start()
     threading.Thread(target=here.fence, daemon=True).start()

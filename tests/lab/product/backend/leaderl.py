@@ -148,7 +148,7 @@ class Leaderl:
         # After a restart of everything the last leader, who has the newest data, gets the time to return.
         return time.monotonic() - here.started > here.settings.leader_ttl
 
-    def position(self, last: str | None) -> list | None:
+    def position(self, last: str | None) -> list[int] | None:
         """How good this node's data is, comparable: the last leader's is complete. None: not known yet."""
         if not postgres.is_standby():
             return [1, 0]
@@ -194,14 +194,14 @@ class Leaderl:
     def post_interval(self) -> float:
         """Seconds between two posts: the product's, or as a test has ordered."""
         ordered = faults.read().get("posts")
-        return ordered["every"] if ordered else self.here.settings.status_post
+        return float(ordered["every"]) if ordered else self.here.settings.status_post
 
     def following_post(self) -> float:
         """When to post next, monotonic seconds: after one interval, or at the phase of it that a test has ordered."""
         interval, ordered = self.post_interval(), faults.read().get("posts")
         if not ordered:
             return time.monotonic() + interval
-        ahead = ordered["phase"] * interval - time.time() % interval
+        ahead: float = ordered["phase"] * interval - time.time() % interval
         return time.monotonic() + (ahead if ahead > 0 else ahead + interval)
 
     def watch(self) -> None:

@@ -11,6 +11,7 @@ import psycopg2
 from . import paths, postgres
 from .etcd import Conflict, Unavailable
 from .leader_state import Here, log
+from .node import Identity
 
 
 class Leading:
@@ -160,10 +161,10 @@ class Leading:
             log("refused to hand over:", why_not)
         answer = {"id": request["id"], "refused": why_not}
         here.cluster.etcd.put("control/answer", json.dumps(answer), ttl=60)
-        if not why_not:
+        if target is not None and why_not is None:
             self.hand_over(target)
 
-    def _why_not(self, target, name: str) -> str | None:
+    def _why_not(self, target: Identity | None, name: str) -> str | None:
         if target is None:
             return f"{name} is not a member of the cluster"
         block = self.here.cluster.block()
@@ -181,7 +182,7 @@ class Leading:
             return f"{name} is {rows[0][0]} bytes behind (limit {limit})"
         return None
 
-    def hand_over(self, target) -> None:
+    def hand_over(self, target: Identity) -> None:
         """Leave, with nothing behind that the next leader lacks."""
         here = self.here
         log("hands over to", target.name)

@@ -140,12 +140,14 @@ def install_secrets(text: str) -> None:
 
 def superuser_password() -> str:
     """The password with which chef_pgsql connects over the network."""
-    return json.loads(paths.SECRETS.read_text())["postgresql"]["db_superuser_password"]
+    password: str = json.loads(paths.SECRETS.read_text())["postgresql"]["db_superuser_password"]
+    return password
 
 
 def installed_version() -> str:
     """The version of the package on the disk."""
-    return json.loads(paths.MANIFEST.read_text())["build_version"]
+    version: str = json.loads(paths.MANIFEST.read_text())["build_version"]
+    return version
 
 
 def running_version() -> str:

@@ -9,8 +9,11 @@ import subprocess
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from . import node, paths, runit
+
+Row = tuple[Any, ...]
 
 SERVICE = paths.SERVICES / "postgresql"
 STANDBY = paths.PGDATA / "standby.signal"
@@ -74,17 +77,22 @@ def lsn(text: str) -> int:
     return (int(high, 16) << 32) + int(low, 16)
 
 
-def query(statement: str, parameters: tuple = (), host: str | None = None, seconds: int = 2) -> list[tuple]:
+def query(statement: str, parameters: tuple[object, ...] = (), host: str | None = None, seconds: int = 2) -> list[Row]:
     """Run one statement as superuser; rows, or an empty list. Raises psycopg2.Error.
 
     host: address of another node, or None for this one through its socket; seconds: to connect and to answer.
     """
     import psycopg2  # here: it is a third of what a command needs to start, and most need no PostgreSQL
 
-    where = {"host": str(paths.SOCKETS)} if host is None else {"host": host, "password": node.superuser_password()}
-    # Unsent data of a vanished host would otherwise be retried for a quarter of an hour.
-    limits = {"connect_timeout": seconds, "tcp_user_timeout": seconds * 1000}
-    connection = psycopg2.connect(user=paths.PG_USER, dbname="postgres", **where, **limits)
+    connection = psycopg2.connect(
+        user=paths.PG_USER,
+        dbname="postgres",
+        host=str(paths.SOCKETS) if host is None else host,
+        password=None if host is None else node.superuser_password(),
+        connect_timeout=seconds,
+        # Unsent data of a vanished host would otherwise be retried for a quarter of an hour.
+        tcp_user_timeout=seconds * 1000,
+    )
     with closing(connection):
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -92,7 +100,7 @@ def query(statement: str, parameters: tuple = (), host: str | None = None, secon
             return cursor.fetchall() if cursor.description else []
 
 
-def try_query(statement: str, parameters: tuple = (), host: str | None = None) -> list[tuple] | None:
+def try_query(statement: str, parameters: tuple[object, ...] = (), host: str | None = None) -> list[Row] | None:
     """As query(), with None when the server does not answer."""
     import psycopg2
 
@@ -107,9 +115,10 @@ def in_recovery(host: str | None = None) -> bool | None:
     import psycopg2
 
     try:
-        return query("select pg_is_in_recovery()", host=host, seconds=1)[0][0]
+        recovers: bool = query("select pg_is_in_recovery()", host=host, seconds=1)[0][0]
     except (psycopg2.Error, OSError):
         return None
+    return recovers
 
 
 def exists() -> bool:
@@ -317,7 +326,7 @@ def _source(leader: node.Identity) -> str:
 
 def _as_user(
     program: str, *arguments: str, check: bool = False, seconds: float | None = None
-) -> subprocess.CompletedProcess:
+) -> subprocess.CompletedProcess[str]:
     answer = subprocess.run(
         ["chpst", "-u", paths.PG_USER, str(Path(paths.PG_BIN) / program), *arguments],
         capture_output=True,

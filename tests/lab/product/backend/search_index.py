@@ -11,6 +11,7 @@ import json
 import time
 import uuid
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from . import node, paths
 
@@ -33,7 +34,7 @@ class Index:
     created: str
     made: float
     uuid: str
-    documents: dict = field(default_factory=dict)
+    documents: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def new(cls, version: str) -> Index:

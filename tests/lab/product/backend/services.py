@@ -7,6 +7,7 @@ import pwd
 import shutil
 import time
 from dataclasses import asdict
+from pathlib import Path
 
 from . import node, paths, postgres, runit
 from .etcd import Etcd
@@ -23,7 +24,7 @@ def names(version: str) -> tuple[str, ...]:
     return NAMES if node.version_numbers(version) >= (1, 4, 6) else BEFORE_1_4_6
 
 
-def folder(service: str):
+def folder(service: str) -> Path:
     """The service's runit folder."""
     return paths.SERVICES / service
 
@@ -102,7 +103,8 @@ INITIAL = paths.DATA / "leaderl" / "data" / "etcd-initial.json"
 
 
 def _initial_of_before() -> dict[str, str]:
-    return json.loads(INITIAL.read_text())
+    initial: dict[str, str] = json.loads(INITIAL.read_text())
+    return initial
 
 
 def _etcd_script(me: node.Identity, settings: node.Settings, initial: dict[str, str]) -> str:

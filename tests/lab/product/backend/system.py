@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import urllib.request
+from typing import Any
 
 from . import paths
 
@@ -23,13 +24,14 @@ def disks() -> dict[str, str]:
     return found
 
 
-def ask_elasticsearch(path: str, host: str = "127.0.0.1", seconds: float = 1) -> dict | None:
+def ask_elasticsearch(path: str, host: str = "127.0.0.1", seconds: float = 1) -> dict[str, Any] | None:
     """The JSON answer of a GET, None without one."""
     try:
         with urllib.request.urlopen(f"http://{host}:9200{path}", timeout=seconds) as answer:
-            return json.load(answer)
+            found: dict[str, Any] = json.load(answer)
     except (OSError, ValueError):
         return None
+    return found
 
 
 def elasticsearch_role() -> str:

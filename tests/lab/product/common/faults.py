@@ -1,12 +1,14 @@
 """Faults that a test orders for one host, in /etc/lab/faults.json.
 
     {"upgrade": {"exit": 1, "output": "disk full", "times": 1, "hang": 3},
-     "no_rejoin": true, "never_leads": true, "upgrade_seconds": 20,
+     "no_rejoin": true, "never_leads": true, "upgrade_seconds": 20, "ctl_seconds": 1.2,
      "posts": {"every": 10, "phase": 0.5}}
 
 A key that is a subcommand: the command waits `hang` seconds; with `exit` or `output` it then prints the
 output and ends with that status (0 when only output is given), without `exit` and `output` it goes on.
 `times` counts down to nothing; without it the fault stands.
+
+`ctl_seconds`: every call of chef-backend-ctl and chef-server-ctl sleeps as long at its start: the real ones are Ruby.
 
 `posts`: the node's leaderl posts what cluster-status shows every so many seconds, at that phase of the interval (from 0
 to below 1) by the wall clock. On a real cluster the phase is chance: it differs from node to node, from start to start.
@@ -19,17 +21,24 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 FAULTS = Path("/etc/lab/faults.json")
 
 
-def read(path: Path = FAULTS) -> dict:
+def read(path: Path = FAULTS) -> dict[str, Any]:
     """All faults that stand; none when the file is missing or empty."""
     try:
         text = path.read_text()
     except FileNotFoundError:
         return {}
-    return json.loads(text) if text.strip() else {}
+    found: dict[str, Any] = json.loads(text) if text.strip() else {}
+    return found
+
+
+def start(path: Path = FAULTS) -> None:
+    """Take as long as was ordered for the start of a ctl."""
+    time.sleep(float(read(path).get("ctl_seconds", 0)))
 
 
 def take(command: str, path: Path = FAULTS) -> int | None:
@@ -49,7 +58,7 @@ def take(command: str, path: Path = FAULTS) -> int | None:
     return status
 
 
-def _count_down(command: str, path: Path) -> dict | None:
+def _count_down(command: str, path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     with path.open("r+") as file:

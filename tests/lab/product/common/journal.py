@@ -11,13 +11,13 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 JOURNAL = Path("/lab/journal")
 
 
-def write(entry: dict, path: Path = JOURNAL) -> None:
+def write(entry: Mapping[str, object], path: Path = JOURNAL) -> None:
     """Append `entry` as one line by one write, so that lines of several processes never mix.
 
     A journal that may not be written (not root, no lab) is not the product's concern.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 REGISTER = "/usr/local/sbin/lab-service"
@@ -62,8 +63,8 @@ def _is_supervised(folder: Path) -> bool:
 
 
 def sv(
-    verb: str, folder: Path | str, *, wait: int | None = 7, environment: dict | None = None
-) -> subprocess.CompletedProcess:
+    verb: str, folder: Path | str, *, wait: int | None = 7, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """`sv VERB FOLDER`, output captured as text.
 
     wait: seconds that sv itself waits (7 as the product does), None not at all: it looks every 0.4 s only.

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import psycopg2
+from psycopg2.extensions import connection as Connection
 
 from . import runit
 from .server_settings import (
@@ -66,7 +67,7 @@ sslmode = "disable"
 """
 
 
-def connect(settings: ServerSettings, database: str = "postgres", seconds: int = 5):
+def connect(settings: ServerSettings, database: str = "postgres", seconds: int = 5) -> Connection:
     """A connection as superuser to the leader, through HAProxy; raises ServerError."""
     try:
         connection = psycopg2.connect(

@@ -6,14 +6,17 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 
 import psycopg2
+from psycopg2.extensions import cursor as Cursor
 
 from . import faults, journal, runit, server_api, server_haproxy, server_index
 from .machine import this_machine
 from .server_settings import (
     API_PORT,
+    DATABASE,
     LICENSE,
     MAINTENANCE,
     MIGRATION_LEVEL,
@@ -59,27 +62,27 @@ def upgrade(_arguments: list[str]) -> int:
     wanted = _level(installed)
     mine = MIGRATION_LEVEL.read_text() if MIGRATION_LEVEL.exists() else ""
     with (
-        closing(server_api.connect(settings, server_api.DATABASE)) as connection,
+        closing(server_api.connect(settings, DATABASE)) as connection,
         connection.cursor() as cursor,
     ):
         cursor.execute(
             "select shobj_description(oid, 'pg_database') from pg_database where datname = %s",
-            (server_api.DATABASE,),
+            (DATABASE,),
         )
-        done = cursor.fetchone()[0]
+        (done,) = cursor.fetchone() or (None,)
         if done == wanted and mine != wanted:
             # Documented: copy the file from the frontend that migrated. The text is synthetic.
             raise ServerError(f"The database is migrated already: copy {MIGRATION_LEVEL} from the first frontend.")
         if done != wanted:
             _migrate(cursor, wanted)
-        cursor.execute(f"comment on database {server_api.DATABASE} is %s", (wanted,))
+        cursor.execute(f"comment on database {DATABASE} is %s", (wanted,))
     write_private(MIGRATION_LEVEL, wanted, 0o644)
     write_private(UPGRADED_TO, installed + "\n", 0o644)
     print("Chef Infra Server Upgraded!")
     return 0
 
 
-def _migrate(cursor, level: str) -> None:
+def _migrate(cursor: Cursor, level: str) -> None:
     """The schema step, which a second time would do harm: each one leaves a row that can be counted. synthetic."""
     cursor.execute("create table if not exists public.migrations (level text, frontend text, at timestamptz)")
     cursor.execute("insert into public.migrations values (%s, %s, now())", (level, this_machine().name))
@@ -100,7 +103,7 @@ def _require_license() -> None:
     raise ServerError("Chef Infra Server cannot execute without accepting the license", 172)
 
 
-def _services(verb: str):
+def _services(verb: str) -> Callable[[list[str]], int]:
     def run(arguments: list[str]) -> int:
         unknown = [name for name in arguments if name not in NAMES]
         if unknown:
@@ -155,7 +158,7 @@ def version(_arguments: list[str]) -> int:
     return 0
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "reconfigure": reconfigure,
     "upgrade": upgrade,
     **{verb: _services(verb) for verb in ("start", "stop", "restart", "status")},
@@ -173,6 +176,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(argv: list[str]) -> int:
     """Without the journal."""
+    faults.start()
     if os.geteuid() != 0:
         print("chef-server-ctl must be run as root.", file=sys.stderr)
         return 1

@@ -12,7 +12,7 @@ import urllib.request
 from contextlib import closing
 
 from . import server_api, server_haproxy
-from .server_settings import ServerError, ServerSettings, read_settings
+from .server_settings import DATABASE, ServerError, ServerSettings, read_settings
 
 ORGANISATION = "default"
 BATCH = 100
@@ -44,14 +44,14 @@ def reindex(arguments: list[str]) -> int:
 
 def _nodes(settings: ServerSettings) -> list[str]:
     with (
-        closing(server_api.connect(settings, server_api.DATABASE)) as connection,
+        closing(server_api.connect(settings, DATABASE)) as connection,
         connection.cursor() as cursor,
     ):
         cursor.execute("select name from goiardi.nodes order by name")
         return [name for (name,) in cursor.fetchall()]
 
 
-def _send(settings: ServerSettings, method: str, path: str, body: dict) -> None:
+def _send(settings: ServerSettings, method: str, path: str, body: dict[str, str]) -> None:
     """Send to the leader's Elasticsearch; raises ServerError when it is not there."""
     address = f"http://127.0.0.1:{settings.elasticsearch_port}"
     request = urllib.request.Request(

@@ -78,7 +78,8 @@ def read_settings(file: Path = SETTINGS) -> ServerSettings:
 
 def installed_version() -> str:
     """The version of the package on the disk."""
-    return json.loads(MANIFEST.read_text())["build_version"]
+    version: str = json.loads(MANIFEST.read_text())["build_version"]
+    return version
 
 
 def version_numbers(version: str) -> tuple[int, ...]:

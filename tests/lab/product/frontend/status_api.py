@@ -13,13 +13,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import psycopg2
 
 from . import server_api
-from .server_settings import MAINTENANCE, ServerError, read_settings
+from .server_settings import DATABASE, MAINTENANCE, ServerError, read_settings
 
 
 def _sql() -> bool:
     try:
         with (
-            closing(server_api.connect(read_settings(), server_api.DATABASE, 2)) as connection,
+            closing(server_api.connect(read_settings(), DATABASE, 2)) as connection,
             connection.cursor() as cursor,
         ):
             # A follower would answer a plain question too, but take no node.
@@ -33,12 +33,13 @@ def _index() -> bool:
     try:
         address = f"http://127.0.0.1:{read_settings().elasticsearch_port}/_cluster/health"
         with urllib.request.urlopen(address, timeout=2) as answer:
-            return json.load(answer)["status"] in ("green", "yellow")
+            colour: str = json.load(answer)["status"]
     except (ServerError, OSError, ValueError, KeyError):
         return False
+    return colour in ("green", "yellow")
 
 
-def status() -> tuple[int, dict]:
+def status() -> tuple[int, dict[str, object]]:
     """HTTP status and answer."""
     if MAINTENANCE.exists():
         return 503, {"status": "maintenance", "upstreams": {}}  # synthetic

@@ -1,0 +1,82 @@
+"""What a run's master asks of this frontend: what it runs, whether it serves, its migration-level, its notes.
+
+Nobody types these; what an operator types is in ``chef_server`` and in the runner ``chef_backend``. An entry of a
+journal is a mapping; its fields stand in ``docs/reference/events.md``.
+"""
+
+from typing import Any
+
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import salt
+from saltext.chef_backend.node import frontend, server
+from saltext.chef_backend.node import journal as journals
+
+
+def __virtual__() -> salt.Virtual:
+    return salt.on_a_frontend()
+
+
+def state() -> dict[str, Any]:
+    """Return what judging this frontend needs.
+
+    :returns: ``{"version": text, "begun": why an upgrade of it has begun and not ended, or None, "drained": bool}``.
+    """
+    return server.state(salt.host())
+
+
+def out() -> str | None:
+    """Return how this frontend was taken out of service, ``maintenance`` or ``stopped``, or None if it was not."""
+    return frontend.out(salt.host())
+
+
+def bring_back(timeout: float = 300) -> bool:
+    """Bring this frontend back into service, if it was taken out.
+
+    :param timeout: bound in seconds of each command.
+    :returns: True if it was out of service.
+    :raises CommandExecutionError: a command fails; it counts as out of service still.
+    """
+    return frontend.bring_back(salt.host(), timeout)
+
+
+def await_service(api: str, timeout: float) -> bool:
+    """Wait until this frontend can serve clients: one leader in HAProxy, and the API answers.
+
+    :param api: URL of its status page.
+    :param timeout: bound in seconds of each of the two.
+    :returns: True.
+    :raises CommandExecutionError: what was seen last, when the bound has passed.
+    """
+    frontend.await_service(salt.host(), api, timeout, timeout)
+    return True
+
+
+def drain() -> bool:
+    """Note that the load balancer is about to be told to send this frontend no clients."""
+    server.drain(salt.host())
+    return True
+
+
+def undrain() -> bool:
+    """Note that the load balancer sends clients to this frontend again. Returns True if it did not before."""
+    return server.undrain(salt.host())
+
+
+def level() -> dict[str, str]:
+    """Return this frontend's migration-level.
+
+    :returns: ``{"text": content of the file, "sha256": its checksum}``.
+    :raises CommandExecutionError: there is none: then this frontend has not migrated the database.
+    """
+    return server.level(salt.host())
+
+
+def journal(run: str) -> dict[str, list[Any]]:
+    """Return what this node told of a run.
+
+    :returns: ``{"entries": list of mappings, "troubles": list of what could not be read}``.
+    """
+    return journals.read(salt.host(), str(run))

@@ -1,0 +1,49 @@
+"""Time, through one door: a simulation puts its own in its place."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What this extension asks of time."""
+
+    def now(self) -> float:
+        """Return epoch seconds, as this host's clock shows them; it may be set back."""
+
+    def monotonic(self) -> float:
+        """Return seconds that only grow."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+    def every(self, seconds: float, work: Callable[[], None]) -> Callable[[], None]:
+        """Do some work again and again in this interval, beside all else; return what ends that."""
+
+
+class RealClock:
+    """The host's own time."""
+
+    def now(self) -> float:
+        """Return epoch seconds."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Return seconds that only grow."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+    def every(self, seconds: float, work: Callable[[], None]) -> Callable[[], None]:
+        """Do some work in this interval, from a thread that ends with the process at the latest."""
+        end = threading.Event()
+
+        def loop() -> None:
+            while not end.wait(seconds):
+                work()
+
+        threading.Thread(target=loop, daemon=True).start()
+        return end.set

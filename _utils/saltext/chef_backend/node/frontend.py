@@ -1,0 +1,238 @@
+"""What this frontend is asked and told: its version, its HAProxy, its API, in and out of service, reconfigured."""
+
+import json
+import socket
+from collections.abc import Callable
+
+from salt.exceptions import CommandExecutionError
+
+from saltext.chef_backend import outcome, waiting
+from saltext.chef_backend.errors import NotYet
+from saltext.chef_backend.node import ctl, files, journal
+from saltext.chef_backend.node.host import OWN, Host
+from saltext.chef_backend.outcome import Result
+from saltext.chef_backend.product import command, haproxy, runit
+from saltext.chef_backend.product import maintenance as by
+from saltext.chef_backend.product.version import Version
+
+MANIFEST = "/opt/opscode/version-manifest.json"
+HAPROXY_SOCKET = "/var/opt/opscode/haproxy/haproxy.sock"
+# nothing that can be observed tells for which release of the backends this frontend was reconfigured
+RECONFIGURED_FOR = f"{OWN}/reconfigured-for"
+# no command tells whether maintenance mode is on
+OUT_OF_SERVICE = f"{OWN}/out-of-service"
+
+
+def version(host: Host) -> str:
+    """Return the installed version of chef-server-core. Raises CommandExecutionError."""
+    return ctl.version(host, MANIFEST, "chef-server-core")
+
+
+def status(host: Host, timeout: float = 60) -> str:
+    """Return what ``chef-server-ctl status`` prints: runit's lines. Its exit status is another where a service is down.
+
+    :raises CommandExecutionError: nothing was printed at all.
+    """
+    return ctl.read(host, (command.SERVER, "status"), timeout)
+
+
+def show_stat(host: Host) -> str:
+    """Return what this frontend's HAProxy thinks of the backends, one server a line (``show stat -1 4 -1``)."""
+    path = host.path(HAPROXY_SOCKET)
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(5)
+            connection.connect(str(path))
+            connection.sendall(b"show stat -1 4 -1\n")
+            return b"".join(iter(lambda: connection.recv(65536), b"")).decode("utf-8", "replace")
+    except OSError as err:
+        raise CommandExecutionError(f"{host.name}: {path}: {err}") from err
+
+
+def wait_for_leader(host: Host, timeout: float = 60) -> float:
+    """Wait until HAProxy sends both proxies to exactly one backend, the same one.
+
+    At its start HAProxy takes every backend for up, so a single look is not enough to trust it.
+
+    :returns: seconds waited.
+    :raises CommandExecutionError: what HAProxy said last, if the bound has passed.
+    """
+
+    def look() -> None:
+        trouble = haproxy.one_up(haproxy.parse_show_stat(show_stat(host)))
+        if trouble:
+            raise NotYet("; ".join(trouble))
+
+    return _waited(host, look, timeout, "HAProxy has no single leader")
+
+
+def wait_for_api(host: Host, url: str, timeout: float = 120) -> float:
+    """Wait until the Chef API of this frontend answers ``pong``.
+
+    :param url: the status page; it asks the database too.
+    :returns: seconds waited.
+    :raises CommandExecutionError: what it answered last, if the bound has passed.
+    """
+
+    def look() -> None:
+        answer = host.salt["http.query"](
+            url, status=True, verify_ssl=False, raise_error=False, opts={"http_request_timeout": 30}
+        )
+        try:
+            said = json.loads(answer.get("body") or "{}").get("status")
+        except (ValueError, AttributeError):
+            said = None
+        if answer.get("status") != 200 or said != "pong":
+            shown = said or answer.get("error") or "no answer"
+            raise NotYet(f"{url}: {answer.get('status') or ''} {shown}")
+
+    return _waited(host, look, timeout, "the Chef API does not answer")
+
+
+def reconfigured_for(host: Host) -> str | None:
+    """Return the Chef Backend version this frontend was last reconfigured for, or None if none is noted."""
+    return files.read(host.path(RECONFIGURED_FOR))
+
+
+def out(host: Host) -> str | None:
+    """Return how this frontend was taken out of service, ``maintenance`` or ``stopped``, or None if it was not."""
+    return files.read(host.path(OUT_OF_SERVICE))
+
+
+def take_out(host: Host, timeout: float = 300) -> str:
+    """Take this frontend out of service: maintenance mode since 14.6.32, before that all its services stop.
+
+    Clients are to see a clean refusal while the backends cannot serve them, not half an answer.
+
+    :returns: ``maintenance`` or ``stopped``.
+    :raises CommandExecutionError: the command fails, or a service goes on.
+    """
+    how = by.out_of_service_by(Version.from_text(version(host)))
+    # before it is done: what dies in between is brought back all the same
+    files.write(host.path(OUT_OF_SERVICE), f"{how}\n")
+    if how == by.MAINTENANCE:
+        ctl.run(host, command.maintenance("on"), timeout=timeout)
+    else:
+        stop(host, timeout)
+    return how
+
+
+def stop(host: Host, timeout: float = 300) -> None:
+    """Stop all services of this frontend, and see that none runs. Raises CommandExecutionError."""
+    ctl.run(host, command.SERVER_STOP, timeout=timeout)
+    still = runit.running(status(host))
+    if still:
+        raise CommandExecutionError(f"{host.name}: stop ended with status 0, but {', '.join(still)} runs")
+
+
+def bring_back(host: Host, timeout: float = 300) -> bool:
+    """Bring this frontend back into service, if it was taken out; its API is for the caller to look at.
+
+    :returns: True if it was out of service.
+    :raises CommandExecutionError: the command fails; the frontend counts as out of service still.
+    """
+    how = out(host)
+    if how is None:
+        return False
+    if how == by.MAINTENANCE:
+        ctl.run(host, command.maintenance("off"), timeout=timeout)
+    ctl.run(host, command.SERVER_START, timeout=timeout)
+    files.remove(host.path(OUT_OF_SERVICE))
+    return True
+
+
+def reconfigured(
+    host: Host,
+    name: str,
+    backend_version: str,
+    api: str,
+    leader_timeout: float = 60,
+    timeout: float = 900,
+    api_timeout: float = 120,
+) -> Result:
+    """This frontend was reconfigured for a Chef Backend version, and its API answers.
+
+    Before: its HAProxy must send to exactly one leader, else ``reconfigure`` would work on a wrong database. Out of
+    service its API refuses, and stopped its HAProxy tells nothing: then :func:`in_service` looks at them.
+
+    :param backend_version: the version the backends have been upgraded to.
+    :param api: URL of its status page.
+    :param leader_timeout: bound in seconds for HAProxy to know one leader.
+    :param timeout: bound in seconds for ``reconfigure``.
+    :param api_timeout: bound in seconds for the API to answer afterwards.
+    """
+    with outcome.on_node(name) as ret:
+        before, left = reconfigured_for(host), out(host)
+        if before == backend_version and left:
+            return outcome.done(ret, f"reconfigured for {backend_version}; out of service: {left}")
+        if before == backend_version:
+            wait_for_leader(host, leader_timeout)
+            wait_for_api(host, api, api_timeout)
+            return outcome.done(ret, f"reconfigured for {backend_version}; its API answers")
+        if host.test:
+            words = " ".join(command.RECONFIGURE)
+            return outcome.would(ret, f"would run {words}", "reconfigured for", before, backend_version)
+        with journal.told(host, "reconfigure"):
+            if left != by.STOPPED:
+                wait_for_leader(host, leader_timeout)
+            ctl.run(host, command.RECONFIGURE, timeout=timeout)
+            ret["changes"]["reconfigured for"] = {"old": before, "new": backend_version}
+            waited = wait_for_leader(host, leader_timeout)
+            if not left:
+                waited += wait_for_api(host, api, api_timeout)
+            files.write(host.path(RECONFIGURED_FOR), f"{backend_version}\n", 0o644)
+        seen = f"out of service: {left}" if left else "API answers"
+        return outcome.done(ret, f"reconfigured; one leader in HAProxy, {seen}, after {waited:.2f} s")
+    return ret
+
+
+def out_of_service(host: Host, name: str, timeout: float = 300) -> Result:
+    """Clients are refused by this frontend: maintenance mode since 14.6.32, before that its services are stopped.
+
+    No command tells whether maintenance mode is on: what counts is that ctl accepted it, as noted on this frontend.
+    """
+    with outcome.on_node(name) as ret:
+        how = out(host)
+        if how:
+            return outcome.done(ret, f"out of service: {how}")
+        if host.test:
+            return outcome.would(ret, "would take this frontend out of service", "clients", "served", "refused")
+        how = take_out(host, timeout)
+        ret["changes"]["clients"] = {"old": "served", "new": "refused"}
+        return outcome.done(ret, f"out of service: {how}")
+    return ret
+
+
+def in_service(
+    host: Host, name: str, api: str, leader_timeout: float = 60, timeout: float = 300, api_timeout: float = 120
+) -> Result:
+    """This frontend serves its clients: it is back if it was out of service, and its API answers.
+
+    :param api: URL of its status page.
+    :param leader_timeout: bound in seconds for HAProxy to know one leader.
+    :param timeout: bound in seconds for its services to start.
+    :param api_timeout: bound in seconds for the API to answer.
+    """
+    with outcome.on_node(name) as ret:
+        left = out(host)
+        if left and host.test:
+            return outcome.would(ret, "would bring this frontend back into service", "clients", "refused", "served")
+        if bring_back(host, timeout):
+            ret["changes"]["clients"] = {"old": "refused", "new": "served"}
+        waited = await_service(host, api, leader_timeout, api_timeout)
+        return outcome.done(ret, f"in service; one leader in HAProxy and API answers after {waited:.2f} s")
+    return ret
+
+
+def await_service(host: Host, api: str, leader_timeout: float, api_timeout: float) -> float:
+    """Wait until this frontend can serve clients: one leader in HAProxy, and the API answers. Returns seconds."""
+    return wait_for_leader(host, leader_timeout) + wait_for_api(host, api, api_timeout)
+
+
+def _waited(host: Host, look: Callable[[], None], timeout: float, what: str) -> float:
+    began = host.clock.monotonic()
+    try:
+        waiting.until(host.clock, look, timeout, every=0.2)
+    except CommandExecutionError as err:
+        raise CommandExecutionError(f"{host.name}: {what}: {err}") from err
+    return host.clock.monotonic() - began

@@ -1,0 +1,149 @@
+"""The search index as this frontend sees it, through HAProxy: built again from PostgreSQL, found by a search."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from salt.exceptions import CommandExecutionError
+
+from saltext.chef_backend import outcome, waiting
+from saltext.chef_backend.errors import NotYet
+from saltext.chef_backend.node import ctl, files, frontend, journal
+from saltext.chef_backend.node.host import OWN, Host
+from saltext.chef_backend.outcome import Result
+from saltext.chef_backend.pillar import ORGANISATION
+from saltext.chef_backend.product import command
+from saltext.chef_backend.product import index as indexes
+from saltext.chef_backend.product.reading import ParseError
+
+URL = "http://127.0.0.1:9200"  # assumed: HAProxy listens on the port of loopback that it forwards to the leader's
+NOTE = f"{OWN}/reindexed"  # of which index what was built again: nothing that can be observed tells it
+ALL = "-a"
+BOUND = 30  # seconds for one answer
+Read = TypeVar("Read")
+
+
+def reindexed(
+    host: Host, name: str, organisation: str | None = None, leader_timeout: float = 60, timeout: float = 86400
+) -> Result:
+    """This frontend has sent the objects of an organisation, or of all, to the index that is there now.
+
+    What was sent to which index is noted on this frontend, by the index's UUID, so that a run that goes on does not
+    do hours of work twice; a new index is always filled anew, an index whose UUID cannot be read too.
+
+    :param organisation: its name; all organisations if not given.
+    :param leader_timeout: bound in seconds for HAProxy to know one leader.
+    :param timeout: bound in seconds; the documentation says about 2 minutes per 1000 nodes.
+    """
+    whose = f"organisation {organisation}" if organisation else "all organisations"
+    with outcome.on_node(name) as ret:
+        index = _index_or_none(host)
+        before, done = _noted(host)
+        if index and before == index and {ALL, organisation or ALL} & set(done):
+            return outcome.done(ret, f"{whose}: sent to index {index} before")
+        if host.test:
+            return outcome.would(ret, f"would run reindex for {whose}", "reindexed", None, whose)
+        with journal.told(host, "reindex"):
+            frontend.wait_for_leader(host, leader_timeout)
+            index, there = uuid(host), count(host)
+            ctl.run(host, command.reindex(known_organisation(organisation)), timeout=timeout)
+            ret["changes"]["reindexed"] = {"old": None, "new": whose}
+            after = count(host)
+            ret["changes"]["documents"] = {"old": there, "new": after}
+            if uuid(host) != index:
+                raise CommandExecutionError(
+                    f"{host.name}: the index was replaced while it was being filled: run the same command again"
+                )
+            _note(host, index, organisation)
+        return outcome.done(ret, f"{whose}: reindex ended, {after} documents in the index, {there} before")
+    return ret
+
+
+def searchable(host: Host, name: str, minimum: int = 1, timeout: float = 300) -> Result:
+    """The index that this frontend's searches ask holds documents. Changes nothing.
+
+    It counts, through this frontend's HAProxy, the documents of all organisations. Not documented, and so not
+    compared: how many documents the product makes of what PostgreSQL holds, and how they name their organisation. A
+    count alone does not prove that each object is found; ``minimum`` takes what a person or an earlier count knows.
+
+    :param minimum: the least number of documents.
+    :param timeout: bound in seconds; Elasticsearch shows a document a second after it came, or later.
+    """
+    with outcome.on_node(name) as ret:
+
+        def look() -> int:
+            found = count(host)
+            if found < minimum:
+                raise NotYet(f"{found} documents, expected at least {minimum}")
+            return found
+
+        if host.test:
+            try:
+                found = look()
+            except (CommandExecutionError, ValueError) as err:
+                ret.update(result=None, comment=f"would wait until it does: {err}")
+                return ret
+        else:
+            try:
+                found = waiting.until(host.clock, look, timeout)
+            except CommandExecutionError as err:
+                raise CommandExecutionError(
+                    f"{host.name}: not searchable: {err}. Run {' '.join(command.reindex(None))}"
+                ) from err
+        return outcome.done(ret, f"{found} documents, at least {minimum} expected")
+    return ret
+
+
+def count(host: Host) -> int:
+    """Return how many documents the leader's Elasticsearch holds in the index ``chef``, of all organisations.
+
+    Documented: the frontends use the leader's Elasticsearch through their HAProxy, which forwards 9200, and the index
+    is called ``chef``; ``_count`` is Elasticsearch's own.
+
+    :raises CommandExecutionError: nobody answers, or there is no such index.
+    """
+    return _read(host, f"{URL}/chef/_count", indexes.parse_count)
+
+
+def uuid(host: Host) -> str:
+    """Return the UUID of the index ``chef``: another index has another, whatever it is called.
+
+    :raises CommandExecutionError: nobody answers, or there is no such index.
+    """
+    return _read(host, f"{URL}/chef/_settings", indexes.parse_index_uuid)
+
+
+def known_organisation(name: object) -> str | None:
+    """Return an organisation's name, or None for all. Raises CommandExecutionError if it is none."""
+    if name is not None and not ORGANISATION.fullmatch(str(name)):
+        raise CommandExecutionError(f"{name!r} is not the name of an organisation")
+    return None if name is None else str(name)
+
+
+def _index_or_none(host: Host) -> str | None:
+    """The index's UUID; None if it cannot be told: then nothing counts as done."""
+    try:
+        return uuid(host)
+    except CommandExecutionError:
+        return None
+
+
+def _noted(host: Host) -> tuple[str | None, list[str]]:
+    """The UUID of the index that was built again, and the organisations; ``-a`` stands for all."""
+    words = (files.read(host.path(NOTE)) or "").split()
+    return (words[0], words[1:]) if words else (None, [])
+
+
+def _note(host: Host, index: str, organisation: str | None) -> None:
+    before, done = _noted(host)
+    kept = done if before == index else []
+    files.write(host.path(NOTE), " ".join([index, *kept, organisation or ALL]) + "\n", 0o644)
+
+
+def _read(host: Host, url: str, reader: Callable[[str], Read]) -> Read:
+    try:
+        answer = host.salt["http.query"](url, raise_error=False, opts={"http_request_timeout": BOUND})
+        if "error" in answer:
+            raise CommandExecutionError(answer["error"])
+        return reader(answer.get("body") or "")
+    except (CommandExecutionError, ParseError) as err:
+        raise CommandExecutionError(f"{host.name}: {url}: {err}") from err

@@ -1,0 +1,187 @@
+"""The frontend's own upgrade: its migration-level, whether it has begun, who takes its clients, and the upgrade."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from salt.exceptions import CommandExecutionError
+
+from saltext.chef_backend import outcome
+from saltext.chef_backend.node import backend, ctl, files, frontend, journal, package
+from saltext.chef_backend.node.host import OWN, Host
+from saltext.chef_backend.outcome import Result
+from saltext.chef_backend.product import command, runit
+from saltext.chef_backend.product.version import Version, of_package
+
+LEVEL = "/var/opt/opscode/upgrades/migration-level"
+# its services alone do not tell: they may have been stopped before the package came, or the host restarted since
+BEGUN = f"{OWN}/server-upgrade"
+# only the site's own load balancer knows, and a run that died may leave a frontend without clients for ever
+DRAINED = f"{OWN}/server-drained"
+
+
+def state(host: Host) -> dict[str, Any]:
+    """Return what judging this frontend needs.
+
+    :returns: ``{"version": text, "begun": why an upgrade of it has begun and not ended, or None, "drained": bool}``.
+    :raises CommandExecutionError: its version or its services cannot be read.
+    """
+    begun = files.read(host.path(BEGUN)) or outdated_services(host)
+    return {"version": frontend.version(host), "begun": begun, "drained": host.path(DRAINED).exists()}
+
+
+def outdated_services(host: Host) -> str | None:
+    """Name the services that started before the installed package was unpacked, or return None.
+
+    So does a package look that somebody installed and nobody ran ``upgrade`` for: it has not migrated the database.
+    """
+    try:
+        since = host.clock.now() - backend.unpacked(host, frontend.MANIFEST)
+    except OSError as err:
+        raise CommandExecutionError(f"{host.name}: {err}") from err
+    older = runit.running_longer(frontend.status(host), since)
+    return f"{', '.join(older)} started before {frontend.version(host)} was installed" if older else None
+
+
+def drain(host: Host) -> None:
+    """Note that the load balancer is about to be told to send this frontend no clients."""
+    files.write(host.path(DRAINED), "")
+
+
+def undrain(host: Host) -> bool:
+    """Note that the load balancer sends clients to this frontend again. Returns True if it did not before."""
+    return files.remove(host.path(DRAINED))
+
+
+def level(host: Host) -> dict[str, str]:
+    """Return this frontend's migration-level: ``{"text": content, "sha256": its checksum}``.
+
+    :raises CommandExecutionError: there is none: then this frontend has not migrated the database.
+    """
+    path = host.path(LEVEL)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as err:
+        raise CommandExecutionError(f"{host.name}: {path}: {err}") from err
+    return {"text": text, "sha256": _sha256(text)}
+
+
+def has_level(host: Host, name: str, text: str, sha256: str) -> Result:
+    """This frontend has the migration-level of the one that migrated the database, so that it does not migrate again.
+
+    :param text: content of the file.
+    :param sha256: its checksum where it comes from.
+    """
+    with outcome.on_node(name) as ret:
+        try:
+            before = level(host)["sha256"]
+        except CommandExecutionError:
+            before = None
+        if before == sha256:
+            return outcome.done(ret, f"migration-level has checksum {sha256}")
+        if host.test:
+            return outcome.would(ret, "would copy migration-level", "migration-level", before, sha256)
+        if _sha256(text) != sha256:
+            raise CommandExecutionError(f"{host.name}: the migration-level that came has not the checksum {sha256}")
+        files.write(host.path(LEVEL), text, 0o644, folder_mode=0o755)  # the product's own file and folder
+        if level(host)["sha256"] != sha256:
+            raise CommandExecutionError(f"{host.name}: {host.path(LEVEL)} was written and reads differently")
+        ret["changes"]["migration-level"] = {"old": before, "new": sha256}
+        return outcome.done(ret, "copied, checksum verified")
+    return ret
+
+
+def upgraded(
+    host: Host,
+    version: str,
+    source: str,
+    sha256: str,
+    api: str,
+    accept_license: bool = False,
+    leader_timeout: float = 60,
+    timeout: float = 3600,
+    api_timeout: float = 120,
+) -> Result:
+    """This frontend runs a version of chef-server-core, by the documented commands, and its API answers.
+
+    What died half-way is gone on with: each of the commands may run again, the database is migrated once, as its
+    migration-level tells.
+
+    :param source: where the package was staged from.
+    :param sha256: the package is verified once more before anything stops.
+    :param api: URL of its status page.
+    :param accept_license: accept the product's licence (13 and later).
+    :param leader_timeout: bound in seconds for HAProxy to know one leader.
+    :param timeout: bound in seconds of each command.
+    :param api_timeout: bound in seconds for the API to answer.
+    """
+    product = package.SERVER
+    with outcome.on_node(version) as ret:
+        before = state(host)
+        if before["version"] == version and not before["begun"]:
+            frontend.await_service(host, api, leader_timeout, api_timeout)
+            return outcome.done(ret, f"this frontend runs {product} {version}; its API answers")
+        if Version.from_text(before["version"]) > Version.from_text(version):
+            raise CommandExecutionError(f"{host.name}: {before['version']} is newer than {version}: no way back")
+        if host.test:
+            return outcome.would(ret, "would stop, install, upgrade and start", product, before["version"], version)
+        missing = before["version"] != version or of_package(package.held(host, product)) != version
+        if missing:
+            staged = package.staged(host, source, sha256, version, product)
+            if staged["result"] is not True:
+                raise CommandExecutionError(f"{host.name}: {staged['comment']}")
+        files.write(host.path(BEGUN), f"{version}\n")
+        environment = {"CHEF_LICENSE": "accept"} if accept_license is True else None
+        with journal.told(host, "upgrade"):
+            # an upgrade beside a running server is not documented
+            frontend.stop(host, timeout)
+            ret["changes"]["services"] = {"old": "running", "new": "stopped"}
+            if missing:
+                _install(host, version, source, timeout, ret, again=before["version"] == version)
+            ctl.run(host, command.SERVER_UPGRADE, timeout=timeout, env=environment)
+            ctl.run(host, command.SERVER_START, timeout=timeout)
+            ret["changes"]["services"] = {"old": "stopped", "new": "running"}
+            ctl.run(host, command.SERVER_CLEANUP, timeout=timeout)
+            waited = frontend.await_service(host, api, leader_timeout, api_timeout)
+        files.remove(host.path(BEGUN))
+        return outcome.done(
+            ret, f"{product} {before['version']} upgraded to {version}; its API answers after {waited:.2f} s"
+        )
+    return ret
+
+
+def _install(host: Host, version: str, source: str, timeout: float, ret: Result, again: bool) -> None:
+    """Install the staged package. Raises CommandExecutionError.
+
+    The old package's last script takes /usr/bin/chef-server-ctl away, and the new one's puts it there. dpkg runs them
+    in this order, so Salt's own state is right; rpm the other way round, but on some systems, so the documented option
+    leaves the old one's out, which Salt's state cannot. Neither script touches a service. That dpkg be told to refuse
+    what is older or there already (-EG) is not needed: both have been looked at.
+
+    :param ret: gets what was changed.
+    :param again: the new files are there, but an installation that was cut off has not come to its end.
+    """
+    product, path = package.SERVER, package.staged_path(host, source)
+    if host.grains["os_family"] == "Debian":
+        done = host.states["pkg.installed"](
+            name=product, sources=[{product: str(path)}], refresh=False, reinstall=again
+        )
+        ret["changes"].update(done.get("changes") or {})
+        if done["result"] is not True:
+            raise CommandExecutionError(f"{host.name}: installing {path} failed: {done['comment']}")
+    else:
+        _rpm(host, path, timeout, ret, again)
+    package.is_whole(host, path, version, product, frontend.version)
+
+
+def _rpm(host: Host, path: Path, timeout: float, ret: Result, again: bool) -> None:
+    before = package.held(host, package.SERVER)
+    words = ["rpm", "-Uvh", "--nopostun", *(["--replacepkgs"] if again else []), str(path)]
+    ran = ctl.run_all(host, words, timeout)
+    if ran["retcode"] != 0:
+        raise CommandExecutionError(command.failure(host.name, words, ran, timeout))
+    ret["changes"][package.SERVER] = {"old": before, "new": package.held(host, package.SERVER)}
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,196 @@
+"""A backend is backed up, goes down, is upgraded, and has rejoined: what states of a node do, and read again."""
+
+import itertools
+from collections.abc import Iterable
+from pathlib import Path
+
+from salt.exceptions import CommandExecutionError
+
+from saltext.chef_backend import outcome, waiting
+from saltext.chef_backend.errors import NotYet
+from saltext.chef_backend.judge import health
+from saltext.chef_backend.node import backend, ctl, journal, record_file, side_by_side
+from saltext.chef_backend.node.host import Host
+from saltext.chef_backend.node.package import archive_members
+from saltext.chef_backend.node.view import half_upgraded, outdated_services
+from saltext.chef_backend.outcome import Result
+from saltext.chef_backend.product import command
+from saltext.chef_backend.product.cluster_status import UNKNOWN
+
+JUST_NOW = 1.0  # seconds
+FINAL = (".tar.gz", ".tgz")  # of a backup's archive
+
+
+def backed_up(host: Host, folder: str, timeout: int = 600) -> Result:
+    """A backup archive of this run stands below a folder and can be read to its end.
+
+    :param folder: of the archives.
+    :param timeout: bound in seconds.
+    """
+    with outcome.on_node(folder) as ret:
+        before = _archives(host.path(folder))
+        if host.test:
+            return outcome.would(ret, "would take a backup on this follower", "archive", None, "a new archive")
+        with journal.told(host, "backup") as told:
+            ctl.run(host, command.backup(timeout), timeout=timeout + 30)
+            new = sorted(_archives(host.path(folder)) - before)
+            if not new:
+                raise CommandExecutionError(f"backup ended with status 0, but no new archive stands in {folder}")
+            archive, size = new[-1], new[-1].stat().st_size
+            ret["changes"]["archive"] = {"old": None, "new": str(archive)}
+            members = archive_members(host, archive, timeout)
+            told.update(archive=str(archive), size=size, members=members)
+        return outcome.done(ret, f"{archive}: {size} bytes, {members} members, readable to its end")
+    return ret
+
+
+def down_for_upgrade(host: Host, name: str, timeout: float = 600) -> Result:
+    """This node is out of the cluster and its services are stopped, until it is upgraded."""
+    with outcome.on_node(name) as ret:
+        running = ", ".join(backend.services(host).running)
+        if not running:
+            return outcome.done(ret, "no service of this node runs")
+        if host.test:
+            return outcome.would(ret, "would run down-for-upgrade", "services", running, "down")
+        record_file.down_here(host)
+        with journal.told(host, "down for upgrade"):
+            ctl.run(host, command.DOWN_FOR_UPGRADE, timeout=timeout)
+            still = ", ".join(backend.services(host).running)
+            if still:
+                raise CommandExecutionError(f"{host.name}: down-for-upgrade ended with status 0, but {still} runs")
+            ret["changes"]["services"] = {"old": running, "new": "down"}
+        return outcome.done(ret, "down for the upgrade: no service runs")
+    return ret
+
+
+def upgraded(
+    host: Host,
+    version: str,
+    handover: bool = False,
+    down: bool = False,
+    timeout: float = 3600,
+    leader_timeout: float = 60,
+) -> Result:
+    """This node's data and services are at the installed version.
+
+    :param version: it must be installed.
+    :param handover: the node leads: hand the lead over to a follower first. Without it, a leader is refused.
+    :param down: the whole cluster is down for the upgrade: nobody leads, and this node need not have rejoined
+        afterwards, as its leader may come up later.
+    :param timeout: bound in seconds.
+    :param leader_timeout: bound in seconds for cluster-status to show the new leader: nodes post every 10 s.
+    """
+    with outcome.on_node(version) as ret:
+        here = backend.version(host)
+        # a run that died here is gone on with, even where its services cannot be asked any more
+        due = half_upgraded(host, None) or outdated_services(host) if here == version else f"{here} is installed"
+        if down and not due and not record_file.is_finished_here(host):
+            due = "it went down for the upgrade"
+        if due is None:
+            return outcome.done(ret, f"this node runs chef-backend {version}")
+        if host.test:
+            words = " ".join(command.upgrade(handover)[1:])
+            return outcome.would(ret, f"would run {words}: {due}", "runs", "the version before", version)
+        if here != version:
+            raise CommandExecutionError(f"{host.name}: {here} is installed, expected {version}: install it first")
+        leads = not down and _leads(host)
+        if leads and not handover:
+            raise CommandExecutionError(
+                f"{host.name} leads: its upgrade needs a hand-over. Nothing was done; run the same command "
+                "again, and it is upgraded last"
+            )
+        record_file.begun_here(host)
+        with journal.told(host, "upgrade"):
+            ctl.run(host, command.upgrade(leads), timeout=timeout)
+            ret["changes"]["runs"] = {"old": "the version before", "new": version}
+            late = outdated_services(host)
+            if late:
+                raise CommandExecutionError(f"{host.name}: upgrade ended with status 0, but {late}")
+            if down:
+                record_file.finished_here(host)
+            if leads:
+                ret["changes"]["leader"] = {"old": host.name, "new": _new_leader(host, leader_timeout)}
+        return outcome.done(ret, f"this node runs chef-backend {version}{' and handed the lead over' * leads}")
+    return ret
+
+
+def stable(host: Host, name: str, search: bool = True, timeout: float = 1800) -> Result:
+    """This node sees a wholly healthy cluster, itself in it. That it stays so is for the next gates to see.
+
+    :param search: whether Elasticsearch has to be well.
+    :param timeout: bound in seconds.
+    """
+    with outcome.on_node(name) as ret:
+        if host.test:
+            try:
+                _look(host, search)
+            except (CommandExecutionError, ValueError) as err:
+                ret.update(result=None, comment=f"would wait until it is: {err}")
+                return ret
+            return outcome.done(ret, "the cluster is healthy, seen from this node")
+        began = host.clock.monotonic()
+        with journal.told(host, "rejoin"):
+            try:
+                lately = itertools.chain([JUST_NOW], itertools.repeat(0.0))  # only for the first look
+                waiting.until(host.clock, lambda: _look(host, search, next(lately)), timeout, most=5)
+            except CommandExecutionError as err:
+                raise CommandExecutionError(f"{host.name} has not rejoined: {err}") from err
+            record_file.finished_here(host)
+        return outcome.done(ret, f"rejoined: healthy after {host.clock.monotonic() - began:.1f} s")
+    return ret
+
+
+def failover(host: Host, name: str, to: object, timeout: float = 60) -> Result:
+    """Failover of the whole cluster is on or off.
+
+    :param to: ``on`` or ``off``, or the boolean that YAML makes of the word.
+    :param timeout: bound in seconds for the nodes to show it.
+    """
+    with outcome.on_node(name) as ret:
+        wanted, before = backend.failover_word(to), backend.failover(host)
+        if before == wanted:
+            return outcome.done(ret, f"failover is {wanted}")
+        if host.test:
+            return outcome.would(ret, f"would switch failover {wanted}", "failover", before, wanted)
+        after = backend.ensure_failover(host, wanted, timeout)["after"]
+        ret["changes"]["failover"] = {"old": before, "new": wanted}
+        if after == UNKNOWN:
+            return outcome.done(ret, f"failover switched {wanted}; this version does not show it, ctl accepted it")
+        return outcome.done(ret, f"failover is {wanted}, seen in cluster-status")
+    return ret
+
+
+def _leads(host: Host) -> bool:
+    """Whether this node leads: by its PostgreSQL, whose word does not lag; where it tells nothing, by the table."""
+    try:
+        return backend.takes_writes(host)
+    except CommandExecutionError:
+        return backend.is_leader(host)
+
+
+def _new_leader(host: Host, timeout: float) -> str:
+    try:
+        return backend.new_leader(host, timeout)
+    except CommandExecutionError as err:
+        raise CommandExecutionError(f"{host.name}: upgrade --failover ended with status 0, but {err}") from err
+
+
+def _look(host: Host, search: bool, within: float = 0) -> None:
+    """See that the cluster is healthy, as this node sees it now. Raises ValueError, CommandExecutionError.
+
+    :param within: seconds; what the step before has asked so lately is not asked again.
+    """
+    with side_by_side.pool() as pool:
+        cluster = pool.submit(lambda: backend.cluster(host, within=within))
+        services = pool.submit(lambda: backend.services(host, within=within))
+    verdict = health.judge(cluster.result(), services.result(), search=search)
+    if not verdict.healthy:
+        raise NotYet(_shown(verdict.reasons))
+
+
+def _shown(reasons: Iterable[health.Reason]) -> str:
+    return "; ".join(str(reason) for reason in reasons)
+
+
+def _archives(folder: Path) -> set[Path]:
+    return {path for path in folder.glob("*") if path.name.endswith(FINAL)}

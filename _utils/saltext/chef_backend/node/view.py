@@ -1,0 +1,142 @@
+"""What this backend answers when a run asks: what it runs, whether it is half-upgraded, what is at work on it.
+
+One answer holds all that judging the node needs, so that a run asks each node once and not seven times.
+"""
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from salt.exceptions import CommandExecutionError
+
+from saltext.chef_backend.judge import answers
+from saltext.chef_backend.node import backend, record_file, side_by_side
+from saltext.chef_backend.node.host import Host
+from saltext.chef_backend.product.cluster_status import ClusterStatus
+from saltext.chef_backend.product.reading import ParseError
+from saltext.chef_backend.product.status import Status
+
+SLOW = ("cluster_status", "status")  # each starts a Ruby program: side by side
+LATER = ("half_upgraded", "replication")  # they look at what the others found
+UNSYNCED = "/var/opt/chef-backend/leaderl/data/unsynced"  # left by a sync that failed; cluster-status does not show it
+CHANGING = r"chef-backend-ctl (upgrade|down-for-upgrade|backup|restore|reconfigure|join-cluster|remove-node|cleanse)\b"
+
+
+def view(
+    host: Host,
+    only: Sequence[str] | None = None,
+    jid: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+    table: str | None = None,
+) -> dict[str, Any]:
+    """Return all that judging this node needs, as ``chef_backend.judge.view.View`` reads it.
+
+    :param only: names of the parts to ask for; all if not given.
+    :param jid: orchestration that asks; if it owns the record, this is a sign of life of it.
+    :param changes: fields of that record to change before anything is asked.
+    :param table: minion id of the one node that is to ask for cluster-status, the table of the whole cluster; every
+        one of them if not given.
+    :returns: ``{"node", "record", "version", "busy", "cluster_status", "status", "half_upgraded", "leads", "earlier",
+        "unsynced", "replication", "errors"}``; what failed stands under ``errors``. ``earlier``: seconds that each
+        node took in the run before.
+    """
+    answer: dict[str, Any] = {"node": host.name, "errors": {}}
+    asked: dict[str, Callable[[], Any]] = {
+        "record": lambda: _record(host, jid, changes),
+        "version": lambda: backend.version(host),
+        "busy": lambda: busy(host),
+        "cluster_status": lambda: backend.cluster_status(host),
+        "status": lambda: backend.status(host),
+        "half_upgraded": lambda: half_upgraded(host, answer.get("status")),
+        "leads": lambda: backend.takes_writes(host),
+        "earlier": lambda: _took_before(host),
+        "unsynced": lambda: host.path(UNSYNCED).exists(),
+        "replication": lambda: backend.replication(host) if _pg_leads(host, answer.get("cluster_status")) else "",
+    }
+    parts = only or [part for part in asked if part != "leads"]  # which the table tells, too
+    wanted = [part for part in parts if part != "cluster_status" or table in (None, host.name)]
+
+    def ask(part: str) -> None:
+        try:
+            answer[part] = asked[part]()
+        except (CommandExecutionError, OSError, ValueError) as err:  # ParseError is a ValueError
+            answer[part] = None
+            answer["errors"][part] = str(err)
+
+    if "record" in wanted:
+        ask("record")
+    with side_by_side.pool() as pool:
+        slow = [pool.submit(ask, part) for part in SLOW if part in wanted]
+        for part in wanted:
+            if part not in (*SLOW, *LATER, "record"):
+                ask(part)
+        for each in slow:
+            each.result()
+    for part in LATER:
+        if part in wanted:
+            ask(part)
+    return answer
+
+
+def busy(host: Host) -> list[str]:
+    """Return what is changing this node now: chef-backend-ctl commands and Salt's state runs, as text.
+
+    A run whose orchestration was killed goes on here until the step at hand has ended.
+    """
+    pids = host.salt["ps.pgrep"](CHANGING, full=True, pattern_is_regex=True) or []
+    lines = []
+    for pid in pids:
+        with contextlib.suppress(CommandExecutionError):  # it has ended meanwhile
+            lines.append(host.salt["ps.proc_info"](pid, attrs=["cmdline"]).get("cmdline"))
+    jobs = host.salt["saltutil.is_running"]("state.*")
+    return [" ".join(line) for line in lines if line] + [f"{job['fun']} (job {job['jid']})" for job in jobs]
+
+
+def half_upgraded(host: Host, status: str | None) -> str | None:
+    """Return why this node's upgrade has begun and not ended, or None.
+
+    A run that died here says so in this node's record: a reboot since then hides it from the services.
+
+    :param status: what ``status`` printed; without it only the record is looked at.
+    """
+    record = record_file.read(host)
+    if record and record.node == host.name and record.target == backend.version(host):
+        return f"run {record.run} did not finish on this node"
+    return outdated_services(host, status) if status else None
+
+
+def outdated_services(host: Host, status: str | None = None) -> str | None:
+    """Name the services that started before the installed package was unpacked, or return None.
+
+    Installing a package restarts nothing; until ``upgrade`` the node runs the version before.
+
+    :param status: what ``status`` printed; asked if not given.
+    """
+    unpacked, now = backend.unpacked(host), host.clock.now()
+    services = Status.from_text(status or backend.status(host)).services
+    older = [s.name for s in services if s.state == "running" and now - s.seconds < unpacked]
+    return f"{', '.join(older)} started before {backend.version(host)} was installed" if older else None
+
+
+def _record(host: Host, jid: str | None, changes: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    record = record_file.amend(host, jid, changes or {}) if jid else record_file.read(host)
+    return record.to_dict() if record else None
+
+
+def _took_before(host: Host) -> dict[str, float]:
+    """What each node took in the run before, in seconds; a file that cannot be read is no reason not to upgrade."""
+    try:
+        ended = record_file.last(host)
+    except CommandExecutionError:
+        return {}
+    return dict(ended.took) if ended else {}
+
+
+def _pg_leads(host: Host, text: str | None) -> bool:
+    """Tell whether this node's PostgreSQL leads: by cluster-status, or where that cannot be read, by its own word."""
+    try:
+        return answers.node_of(ClusterStatus.from_table(text or ""), host.name).pg == "leader"
+    except ParseError:
+        return backend.takes_writes(host)
+    except KeyError:
+        return False

@@ -1,0 +1,57 @@
+"""The door through which a run reaches nodes; a simulation puts its own in its place."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from salt.exceptions import CommandExecutionError
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What one minion said: a value, or why there is none."""
+
+    ok: bool
+    value: Any = None
+    error: str = ""
+
+
+class Bus(Protocol):
+    """What a run asks of nodes, and orders them to do."""
+
+    def ask(
+        self,
+        nodes: Sequence[str],
+        function: str,
+        *args: Any,
+        timeout: float = 15,
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> dict[str, Answer]:
+        """Ask minions side by side, and return what each of them said; a silent one says so.
+
+        :param function: name of an execution module's function.
+        :param timeout: seconds to wait for a first sign of life.
+        :returns: one entry for each node.
+        :raises CommandExecutionError: the master itself cannot be asked.
+        """
+
+    def send(self, nodes: Sequence[str], function: str, *args: Any) -> None:
+        """Have minions do something that nobody waits for. Raises CommandExecutionError, OSError."""
+
+    def matching(self, target: str) -> list[str]:
+        """Return the ids of the minions that a compound target matches, by the master's own keys and caches."""
+
+    def own(self) -> "Bus":
+        """Return a bus for another thread: Salt's clients are not made to be shared."""
+
+
+def ask_all(bus: Bus, nodes: Sequence[str], function: str, *args: Any, timeout: float = 15) -> dict[str, Any]:
+    """Ask minions, each of which must answer, and without an error; return what each returned.
+
+    :raises CommandExecutionError: what went wrong on each node on which something did, one a line.
+    """
+    said = bus.ask(nodes, function, *args, timeout=timeout)
+    troubles = [answer.error for answer in said.values() if not answer.ok]
+    if troubles:
+        raise CommandExecutionError("\n".join(troubles))
+    return {node: answer.value for node, answer in said.items()}

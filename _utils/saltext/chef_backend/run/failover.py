@@ -1,0 +1,92 @@
+"""Failover of a cluster, switched by a run: the record says so first, and it comes on only where that is safe."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from salt.exceptions import CommandExecutionError
+
+from saltext.chef_backend import journal, outcome
+from saltext.chef_backend.judge import gates
+from saltext.chef_backend.outcome import Result
+from saltext.chef_backend.run import cluster as clusters
+from saltext.chef_backend.run import lock, progress
+from saltext.chef_backend.run.master import Master
+
+Changes = Mapping[str, Any]
+
+
+def switched(master: Master, name: str, cluster: str, to: object) -> Result:
+    """Failover of the cluster is on or off, and the record says so first.
+
+    The record comes first: should the master die in between, the nodes know that failover is to be restored.
+
+    :param to: ``on`` or ``off``, or the boolean that YAML makes of the word.
+    """
+    with outcome.on_master(name) as ret:
+        wanted = {True: "on", False: "off"}[to] if isinstance(to, bool) else str(to)
+        if master.test:
+            ret.update(result=None, comment=f"failover would be {wanted}")
+            return ret
+        ret["changes"].update(switch(master, cluster, wanted))
+        return outcome.done(ret, f"failover is {wanted}")
+    return ret
+
+
+def switch(master: Master, cluster: str, to: str) -> Changes:
+    """Note and switch failover; return changes, as a state tells them. Raises CommandExecutionError."""
+    held = lock.held(master, cluster)
+    record = lock.note(master, cluster, failover=to, step=f"failover {to}", turn=None)
+    # what this run has set and seen itself is not asked again
+    before = held.failover if held and held.failover != to else None
+    changes = order(master, cluster, to, before)
+    progress.tell(master, record, f"failover {to}", journal.END)
+    return changes
+
+
+def order(master: Master, cluster: str, to: str, before: str | None = None) -> Changes:
+    """Switch failover by the first backend that can: it is the whole cluster's, and switching twice does no harm.
+
+    :param before: what it is now, where that was seen; asked if not given.
+    :returns: changes, as a state tells them; empty if it was so.
+    :raises CommandExecutionError: no backend could.
+    """
+    bound = clusters.settings(master, cluster).timeouts.failover
+    said = _by_the_first_that_can(master, cluster, "chef_backend_agent.ensure_failover", to, bound, before)
+    return {} if said["before"] == to else {"failover": {"old": said["before"], "new": to}}
+
+
+def switch_off_and_on(master: Master, cluster: str) -> Changes:
+    """Switch failover off and on again by one order, noted and told as two; return changes, as a state tells them.
+
+    :raises CommandExecutionError: no backend could, or it is not seen on.
+    """
+    record = lock.note(master, cluster, failover="off", step="failover off", turn=None)
+    progress.tell(master, record, "failover off", journal.END)
+    bound = clusters.settings(master, cluster).timeouts.failover
+    _by_the_first_that_can(master, cluster, "chef_backend_agent.failover_off_and_on", bound)
+    record = lock.note(master, cluster, failover="on", step="failover on")
+    progress.tell(master, record, "failover on", journal.END)
+    return {"failover": {"old": "on", "new": "off, then on"}}
+
+
+def _by_the_first_that_can(master: Master, cluster: str, function: str, *args: Any) -> Any:
+    troubles = []
+    for node in clusters.backends(master, cluster):
+        answer = master.bus.ask([node], function, *args)[node]
+        if answer.ok:
+            return answer.value
+        troubles.append(answer.error)
+    raise CommandExecutionError("\n".join(troubles))
+
+
+def restore(master: Master, cluster: str) -> Changes:
+    """Switch failover on, if a follower could take the lead unharmed.
+
+    :returns: changes, as a state tells them.
+    :raises CommandExecutionError: it is not safe now, and why.
+    """
+    try:
+        gates.safe_to_fail_over(clusters.views(master, cluster, ["busy", "cluster_status", "status"]))
+    except ValueError as err:
+        raise CommandExecutionError(str(err)) from err
+    return order(master, cluster, "on")

@@ -1,0 +1,102 @@
+"""The frontends of a cluster, asked on the master: what they run, whether they serve, and which is due."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from salt.exceptions import CommandExecutionError
+
+from saltext.chef_backend import outcome, waiting
+from saltext.chef_backend.judge import server
+from saltext.chef_backend.judge.server import Frontend
+from saltext.chef_backend.outcome import Result
+from saltext.chef_backend.product.version import Version
+from saltext.chef_backend.record import Record
+from saltext.chef_backend.run import cluster as clusters
+from saltext.chef_backend.run import look, orders
+from saltext.chef_backend.run.bus import ask_all
+from saltext.chef_backend.run.master import Master
+
+
+def installed(master: Master, cluster: str) -> list[Frontend]:
+    """Ask every frontend what it runs.
+
+    :raises CommandExecutionError: one does not answer, or its version cannot be read.
+    """
+    found = []
+    for node, said in all_do(master, cluster, clusters.frontends(master, cluster), "chef_server_agent.state").items():
+        try:
+            version = Version.from_text(said["version"])
+        except ValueError as err:
+            raise CommandExecutionError(f"{node}: {err}") from err
+        found.append(Frontend(node, version, said["begun"] is not None, said["drained"]))
+    return found
+
+
+def unfinished(master: Master, cluster: str) -> list[str]:
+    """Return the frontends that a run has taken from their clients or left half-upgraded."""
+    return server.unfinished(installed(master, cluster))
+
+
+def await_service(master: Master, cluster: str, nodes: Sequence[str], timeout: float) -> None:
+    """Wait until these frontends can serve clients: one leader in HAProxy, and the API answers.
+
+    :param timeout: bound in seconds of each of the two.
+    :raises CommandExecutionError: what the frontends said that did not, one a line.
+    """
+    api = clusters.settings(master, cluster).frontend_api
+    all_do(master, cluster, nodes, "chef_server_agent.await_service", api, timeout)
+
+
+def await_rest(master: Master, cluster: str, nodes: Sequence[str], timeout: float) -> None:
+    """Wait until no state is at work on these frontends: what a run that died began there goes on until it ends.
+
+    Salt queues a state behind it, but may take the waiting one for lost.
+
+    :param timeout: bound in seconds.
+    :raises CommandExecutionError: what is at work still, and where; or which frontend does not answer.
+    """
+
+    def look_at_them() -> None:
+        jobs = all_do(master, cluster, nodes, "saltutil.is_running", "state.*")
+        busy = [node for node, found in jobs.items() if found]
+        if busy:
+            raise ValueError(f"{', '.join(busy)}: a state of the run before is at work: wait until it has ended")
+
+    all_do(master, cluster, nodes, "test.ping")  # one that does not answer at all is not waited for
+    waiting.until(master.clock, look_at_them, timeout)
+
+
+def all_do(master: Master, cluster: str, nodes: Sequence[str], function: str, *args: Any) -> dict[str, Any]:
+    """Have frontends do one thing; each must answer, and without an error. Returns their answers."""
+    bound = clusters.settings(master, cluster).timeouts.ask
+    return ask_all(master.bus, nodes, function, *args, timeout=bound)
+
+
+def taken_out(master: Master, name: str, cluster: str, record: Record | None) -> Result:
+    """Every frontend is out of service: clients are to find a clean refusal, not half an answer."""
+    with outcome.on_master(name) as ret:
+        nodes = clusters.frontends(master, cluster)
+        if not nodes:
+            return outcome.done(ret, "the pillar names no frontends")
+        for node in nodes:
+            orders.apply(master, ret, cluster, record, [node], "orch.node.out_of_service")
+        if not master.test:
+            return outcome.done(ret, f"{', '.join(nodes)} refuse their clients")
+    return ret
+
+
+def in_service(master: Master, name: str, cluster: str) -> Result:
+    """Every frontend is reconfigured for the upgraded backends, and serves its clients, batch by batch.
+
+    The next is not touched before each of the last sees one leader and answers its API.
+    """
+    with outcome.on_master(name) as ret:
+        record = look.record_of(master, cluster)
+        nodes = clusters.frontends(master, cluster)
+        if not nodes:
+            return outcome.done(ret, "the pillar names no frontends")
+        for batch in clusters.batches(master, cluster, nodes):
+            orders.apply(master, ret, cluster, record, batch, "orch.node.in_service")
+        if not master.test:
+            return outcome.done(ret, f"{', '.join(nodes)} are reconfigured, and serve their clients")
+    return ret

@@ -1,0 +1,90 @@
+"""This master, as a run uses it: its pillar, the bus, time, its events, and what it keeps."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from saltext.chef_backend.clock import Clock, RealClock
+from saltext.chef_backend.journal import Entry
+from saltext.chef_backend.run.bus import Bus
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """One event of the master's bus."""
+
+    tag: str
+    data: Mapping[str, Any]
+
+
+class Listener(Protocol):
+    """The master's event bus, listened to."""
+
+    def get(self, tag: str, seconds: float) -> Event | None:
+        """Return the next event whose tag begins so; None if none comes in time."""
+
+
+class Events(Protocol):
+    """The master's event bus."""
+
+    def fire(self, tag: str, data: Mapping[str, Any]) -> None:
+        """Fire an event."""
+
+    def listen(self) -> AbstractContextManager[Listener]:
+        """Listen from now on: no event from here on is missed."""
+
+
+class Told(Protocol):
+    """What this master has told of runs, kept beyond the process."""
+
+    def keep(self, entry: Entry) -> None:
+        """Keep an entry; what cannot be kept is logged, and fails nothing."""
+
+    def of(self, cluster: str, run: str) -> Iterator[Any]:
+        """Return the entries of a run, as mappings."""
+
+
+class Notes(Protocol):
+    """Small notes of this master, which its other processes see."""
+
+    def read(self, name: str) -> str | None:
+        """Return what is noted, or None."""
+
+    def write(self, name: str, text: str) -> None:
+        """Replace a note. Raises OSError."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Hold all notes against this master's other processes and threads, for what is read and then written."""
+
+    def page(self, name: str, text: str) -> str:
+        """Keep a page of HTML among this master's reports; return its path. Raises CommandExecutionError."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Process:
+    """One process of a master: a pid alone may have been used again."""
+
+    pid: int
+    started: float  # epoch seconds
+
+
+@dataclasses.dataclass(frozen=True)
+class Master:
+    """The master that this code runs on, and the job that it runs for."""
+
+    id: str
+    pillar: Mapping[str, Any]
+    bus: Bus
+    events: Events
+    told: Told
+    notes: Notes
+    kept: MutableMapping[str, Any]  # lives as long as this process
+    process: Process
+    alive: Callable[[Process], bool]  # whether a process of this master is the one that began then
+    start: Callable[[str, Mapping[str, Any]], str]  # a runner as a process of its own; returns its job id
+    salt: Mapping[str, Callable[..., Any]] = dataclasses.field(default_factory=dict)  # the master's own functions
+    jid: str = ""  # job id of the orchestration; outside of one there is none
+    test: bool = False  # say only what would be
+    saltenv: str | None = None
+    clock: Clock = dataclasses.field(default_factory=RealClock)

@@ -1,0 +1,99 @@
+"""Open a run: all that must hold before anything is touched; then the cluster is held, and the run can be resumed."""
+
+from saltext.chef_backend import journal, outcome
+from saltext.chef_backend.judge import answers, gates
+from saltext.chef_backend.judge.answers import Views
+from saltext.chef_backend.outcome import Result
+from saltext.chef_backend.record import Record
+from saltext.chef_backend.run import cluster as clusters
+from saltext.chef_backend.run import failover, frontends, lock, look, progress, ways
+from saltext.chef_backend.run.bus import ask_all
+from saltext.chef_backend.run.master import Master
+from saltext.chef_backend.settings import Cluster
+
+
+def opened(master: Master, name: str, cluster: str, way: str) -> Result:
+    """The cluster may be upgraded this way, and this orchestration holds it.
+
+    All nodes answer, the cluster is healthy, the version path is supported, nobody else is at it; then the record is
+    written to every backend. A run that died or failed on the same target is taken over.
+
+    :param way: the way this orchestration goes: ``rolling``, ``downtime`` or ``reindex``.
+    """
+    with outcome.on_master(name) as ret:
+        settings = clusters.settings(master, cluster)
+        gates.one_hop(settings)
+        fronts = clusters.frontends(master, cluster)
+        gates.reindex_is_prepared(way, settings, fronts)
+        bound = settings.timeouts.ask
+        gates.frontends_new_enough(ask_all(master.bus, fronts, "chef_server.version", timeout=bound), settings)
+        views: Views = clusters.views(master, cluster)
+        gates.everybody_answers(views)
+        found = answers.record(views)
+        gates.same_kind(found, way)
+        resumed = lock.may_take(master, found, str(settings.version), views)
+        if resumed:
+            gates.same_way(resumed, way)
+            views = _at_rest(master, settings, resumed)
+            found = resumed = answers.record(views)  # the node may have finished meanwhile
+        gates.nobody_at_work(views)
+        gates.in_window(settings, master.clock.now(), resumed, answers.half_upgraded(views))
+        failover_found = _may_begin(master, settings, way, views, resumed)
+        due, leads = answers.due(views, str(settings.version)), answers.leader_of_record(views)
+        plan = f"{way} to {settings.version}; due: {', '.join(due) or 'no backend'}; {leads} leads now"
+        if resumed and resumed.down:
+            plan = f"{way} to {settings.version}; the cluster is down: {', '.join(resumed.down)}; {leads} led"
+        if master.test:
+            ret.update(result=None, comment=f"would open a run: {plan}")
+            return ret
+        record = lock.begin(
+            master,
+            views,
+            found,
+            resumed,
+            lease=settings.timeouts.lease,
+            cluster=cluster,
+            way=way,
+            target=str(settings.version),
+            leader=leads,
+            failover_found=failover_found,
+            frontends=tuple(fronts),
+            reindex=way == "reindex" and bool(due),
+        )
+        ret["changes"]["run"] = {"old": None, "new": record.run}
+        look.seen(master, cluster, views)
+        if record.failover == "off" and not record.down and not answers.half_upgraded(views):
+            # the dead run's: what it had switched off for may be done, and then nothing else here switches it on
+            ret["changes"].update(failover.restore(master, cluster))
+            lock.note(master, cluster, failover="on")
+        else:
+            look.keep(master, cluster, views, record)
+        progress.tell(master, record, "open", journal.END, comment=plan)
+        return outcome.done(ret, f"{'resumed' if resumed else 'opened'} run {record.run}: {plan}")
+    return ret
+
+
+def _at_rest(master: Master, settings: Cluster, resumed: Record) -> Views:
+    """Wait until what the dead run left at work on the nodes has ended; return the views from then."""
+
+    def at_rest() -> Views:
+        views = clusters.views(master, settings.name)
+        gates.nobody_at_work(views)
+        return views
+
+    bounds = settings.timeouts
+    views = look.until_holds(master, settings.name, at_rest, bounds.upgrade + bounds.rejoin)
+    bound = bounds.reindex if resumed.reindex else bounds.reconfigure
+    frontends.await_rest(master, settings.name, resumed.frontends, bound)
+    return views
+
+
+def _may_begin(master: Master, settings: Cluster, way: str, views: Views, resumed: Record | None) -> str:
+    """Hold the cluster's health and its way; return failover as it is found."""
+    if resumed and resumed.down:  # by this run: nobody leads, and health cannot be asked for
+        return resumed.failover
+    search = not (resumed and resumed.reindex)
+    gates.healthy(views, settings.gates.max_lag_bytes, resumed.node if resumed else None, search)
+    if search:  # the Elasticsearch that refuses an old index cannot be asked who created it
+        gates.right_way(views, settings.version, ways.index_created(master, settings.name, views), way)
+    return gates.failover_found(views, resumed)

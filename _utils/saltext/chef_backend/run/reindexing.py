@@ -1,0 +1,103 @@
+"""A search index that the new release cannot read: emptied on all backends, and filled again from one frontend.
+
+Each step on all backends before the next on any: one that still runs would send its old index to the emptied ones.
+"""
+
+from saltext.chef_backend import outcome
+from saltext.chef_backend.judge import answers
+from saltext.chef_backend.judge.answers import Views
+from saltext.chef_backend.outcome import Result
+from saltext.chef_backend.record import Record
+from saltext.chef_backend.run import cluster as clusters
+from saltext.chef_backend.run import frontends, look, orders, ways
+from saltext.chef_backend.run.master import Master
+
+
+def frontends_out(master: Master, name: str, cluster: str) -> Result:
+    """Clients are refused by every frontend, where the index is to be built again."""
+    with outcome.on_master(name) as ret:
+        views, record = look.look(master, cluster)
+        if not _wanted(master, cluster, views, record):
+            look.keep(master, cluster, views, record)
+            return outcome.done(ret, "nothing is due")
+        if not answers.half_upgraded(views):
+            look.fits(master, cluster, views, record)
+        return frontends.taken_out(master, name, cluster, record)
+    return ret
+
+
+def stopped(master: Master, name: str, cluster: str) -> Result:
+    """Elasticsearch is stopped on every backend, where the index cannot be read."""
+    return _on_all(master, name, cluster, "orch.node.elasticsearch_stopped")
+
+
+def deleted(master: Master, name: str, cluster: str) -> Result:
+    """The index files are deleted on every backend, where the index cannot be read."""
+    return _on_all(master, name, cluster, "orch.node.index_deleted")
+
+
+def started(master: Master, name: str, cluster: str) -> Result:
+    """Elasticsearch runs on every backend, green."""
+    return _on_all(master, name, cluster, "orch.node.elasticsearch_started")
+
+
+def reconfigured(master: Master, name: str, cluster: str) -> Result:
+    """One frontend is reconfigured for the new index; clients are still refused."""
+    return _on_one(master, name, cluster, "orch.node.reconfigured")
+
+
+def readable(master: Master, name: str, cluster: str) -> Result:
+    """Every backend can read the new index."""
+    with outcome.on_master(name) as ret:
+        views, record = look.look(master, cluster)
+        if not _wanted(master, cluster, views, record):
+            look.keep(master, cluster, views, record)
+            return outcome.done(ret, "nothing is due")
+        if orders.apply(master, ret, cluster, record, sorted(views), "orch.node.index_readable"):
+            return outcome.done(ret, f"on {', '.join(sorted(views))}")
+    return ret
+
+
+def filled_one(master: Master, name: str, cluster: str) -> Result:
+    """One organisation is built again and found by a search, before all are."""
+    return _on_one(master, name, cluster, "orch.node.reindexed_one")
+
+
+def filled(master: Master, name: str, cluster: str) -> Result:
+    """All organisations are built again, and found by a search."""
+    return _on_one(master, name, cluster, "orch.node.reindexed_all")
+
+
+def _on_all(master: Master, name: str, cluster: str, sls: str) -> Result:
+    """Apply an SLS to every backend, if the index is to be built again and is not a new one yet.
+
+    Whether it is new is asked of Elasticsearch, which tells nothing while it is stopped: then the steps go on.
+    """
+    with outcome.on_master(name) as ret:
+        views, record = look.look(master, cluster)
+        wanted = _wanted(master, cluster, views, record)
+        if not wanted or ways.index_is_readable(master, cluster, views):
+            look.keep(master, cluster, views, record)
+            return outcome.done(ret, "the index can be read" if wanted else "nothing is due")
+        if orders.apply(master, ret, cluster, record, sorted(views), sls):
+            return outcome.done(ret, f"on {', '.join(sorted(views))}")
+    return ret
+
+
+def _on_one(master: Master, name: str, cluster: str, sls: str) -> Result:
+    with outcome.on_master(name) as ret:
+        views, record = look.look(master, cluster)
+        if not _wanted(master, cluster, views, record):
+            look.keep(master, cluster, views, record)
+            return outcome.done(ret, "nothing is due")
+        frontend = clusters.frontends(master, cluster)[0]
+        if orders.apply(master, ret, cluster, record, [frontend], sls):
+            return outcome.done(ret, f"on {frontend}")
+    return ret
+
+
+def _wanted(master: Master, cluster: str, views: Views, record: Record | None) -> bool:
+    """Whether the index is to be built again: this run's record says so; in test mode, if a backend is due."""
+    if record is not None:
+        return record.reindex
+    return bool(clusters.due(views, str(clusters.settings(master, cluster).version)))

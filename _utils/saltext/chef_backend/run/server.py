@@ -1,0 +1,258 @@
+"""The frontends' own upgrade: opened, prepared, each in its turn, the first of which migrates the database."""
+
+from collections.abc import Sequence
+
+from salt.exceptions import CommandExecutionError
+
+from saltext.chef_backend import journal, outcome
+from saltext.chef_backend import record as records
+from saltext.chef_backend.judge import answers, gates, server
+from saltext.chef_backend.outcome import Result
+from saltext.chef_backend.record import Record
+from saltext.chef_backend.run import cluster as clusters
+from saltext.chef_backend.run import frontends, lock, look, orders, progress
+from saltext.chef_backend.run.bus import ask_all
+from saltext.chef_backend.run.master import Master
+from saltext.chef_backend.settings import Cluster, Server
+
+HOOKS = ("drain", "undrain")
+
+
+def opened(master: Master, name: str, cluster: str) -> Result:
+    """The frontends may be upgraded, and this orchestration holds their cluster: nothing else runs on it meanwhile."""
+    with outcome.on_master(name) as ret:
+        settings = clusters.settings(master, cluster)
+        path, wanted = f"chef_backend:clusters:{cluster}", _server(settings)
+        if not settings.frontends:
+            raise CommandExecutionError(
+                f"{path}:frontends: found nothing, expected the frontends to upgrade: name them"
+            )
+        for each in HOOKS:  # an undrain that is not there would be missed when a frontend waits for its clients
+            _hook_function(master, settings, each)
+        target = str(wanted.version)
+        views = clusters.views(master, cluster)
+        gates.everybody_answers(views)
+        found = answers.record(views)
+        gates.same_kind(found, records.FRONTENDS)
+        resumed = lock.may_take(master, found, target, views)
+        gates.nobody_at_work(views)
+        gates.healthy(views, settings.gates.max_lag_bytes)
+        if resumed:
+            frontends.await_rest(master, cluster, resumed.frontends, settings.timeouts.upgrade)
+        there = frontends.installed(master, cluster)
+        server.refuse(there, wanted)
+        gates.in_window(settings, master.clock.now(), resumed, server.unfinished(there))
+        serving = server.who_serves(there, wanted.version)
+        frontends.await_service(master, cluster, serving, settings.timeouts.gate)
+        failover_found = gates.failover_found(views, resumed)
+        due = server.due(there, wanted.version)
+        plan = f"chef-server-core {target}; due: {', '.join(due) or 'no frontend'}"
+        if master.test:
+            ret.update(result=None, comment=f"would open a run: {plan}")
+            return ret
+        record = lock.begin(
+            master,
+            views,
+            found,
+            resumed,
+            lease=settings.timeouts.lease,
+            cluster=cluster,
+            way=records.FRONTENDS,
+            target=target,
+            leader=answers.leader(views),
+            failover_found=failover_found,
+            frontends=tuple(one.node for one in there),
+        )
+        ret["changes"]["run"] = {"old": None, "new": record.run}
+        progress.tell(master, record, "open", journal.END, comment=plan)
+        return outcome.done(ret, f"{'resumed' if resumed else 'opened'} run {record.run}: {plan}")
+    return ret
+
+
+def staged(master: Master, name: str, cluster: str) -> Result:
+    """The package lies on every frontend that is due, verified. Nothing here changes a service."""
+    with outcome.on_master(name) as ret:
+        record = look.record_of(master, cluster)
+        due = _due(master, cluster)
+        if not due:
+            return outcome.done(ret, "no frontend is due")
+        if orders.apply(master, ret, cluster, record, due, "orch.node.server_staged"):
+            return outcome.done(ret, f"on {', '.join(due)}")
+    return ret
+
+
+def backed_up(master: Master, name: str, cluster: str) -> Result:
+    """One follower has taken a backup, read to its end, if a frontend is due and the pillar wants one."""
+    with outcome.on_master(name) as ret:
+        views, record = look.look(master, cluster)
+        due = _due(master, cluster)
+        if not due or not clusters.settings(master, cluster).backup:
+            return outcome.done(ret, "the pillar wants none" if due else "no frontend is due")
+        leads = answers.leader(views)
+        follower = next(node for node in sorted(views) if node != leads)
+        if orders.apply(master, ret, cluster, record, [follower], "orch.node.backed_up"):
+            return outcome.done(ret, f"on {follower}")
+    return ret
+
+
+def first_upgraded(master: Master, name: str, cluster: str) -> Result:
+    """One frontend runs the target, and has migrated the database: once for all, and alone."""
+    with outcome.on_master(name) as ret:
+        wanted = _server(clusters.settings(master, cluster))
+        there = frontends.installed(master, cluster)
+        due = server.due(there, wanted.version)
+        if not due or server.source(there, wanted.version) is not None:
+            return outcome.done(ret, "the database is migrated" if due else "no frontend is due")
+        if _upgrade(master, ret, cluster, due[:1], ["orch.node.server_upgraded"]):
+            return outcome.done(ret, due[0])
+    return ret
+
+
+def others_upgraded(master: Master, name: str, cluster: str) -> Result:
+    """Every other frontend runs the target, with the migration-level of the first, batch by batch.
+
+    The next is not touched before each of the last is upgraded, answers its API and gets its clients again.
+    """
+    with outcome.on_master(name) as ret:
+        wanted = _server(clusters.settings(master, cluster))
+        there = frontends.installed(master, cluster)
+        due, source = server.due(there, wanted.version), server.source(there, wanted.version)
+        if source is None and master.test:  # the first was not upgraded before
+            due = due[1:]
+        if not due:
+            return outcome.done(ret, "no other frontend is due")
+        level = {"text": "", "sha256": "that of the first frontend"}
+        if source is not None:
+            level = frontends.all_do(master, cluster, [source], "chef_server_agent.level")[source]
+        elif not master.test:
+            raise CommandExecutionError("no frontend is on the target yet: there is no migration-level to copy")
+        sls = ["orch.node.server_level", "orch.node.server_upgraded"]
+        for batch in clusters.batches(master, cluster, due):
+            _upgrade(master, ret, cluster, batch, sls, level=level)
+        if not master.test:
+            return outcome.done(ret, ", ".join(due))
+    return ret
+
+
+def verified(master: Master, name: str, cluster: str) -> Result:
+    """Every frontend is wholly on the target, answers, gets its clients, and the backends are as healthy as before."""
+    with outcome.on_master(name) as ret:
+        settings = clusters.settings(master, cluster)
+        target = _server(settings).version
+        if master.test:
+            ret.update(result=None, comment=f"would verify that every frontend runs {target}")
+            return ret
+        late = _due(master, cluster)
+        if late:
+            raise CommandExecutionError(f"{', '.join(late)} does not run {target} yet, or is drained")
+        nodes = clusters.frontends(master, cluster)
+        frontends.await_service(master, cluster, nodes, settings.timeouts.api)
+        views, record = look.look(master, cluster, {"step": "verified", "turn": None})
+        gates.healthy(views, settings.gates.max_lag_bytes)
+        progress.tell(master, record, "verify", journal.END)
+        return outcome.done(ret, f"every frontend runs {target} and answers")
+    return ret
+
+
+def _upgrade(
+    master: Master, ret: Result, cluster: str, nodes: Sequence[str], sls: Sequence[str], **more: object
+) -> bool:
+    """Hold the gates of some frontends' turn, drain them, upgrade them, and give them their clients again."""
+    settings = clusters.settings(master, cluster)
+    record = _gates(master, settings, nodes)
+    _call_hook(master, ret, settings, "drain", nodes)
+    done = orders.apply(master, ret, cluster, record, nodes, ",".join(sls), **more)
+    _call_hook(master, ret, settings, "undrain", nodes)
+    return done
+
+
+def _gates(master: Master, settings: Cluster, nodes: Sequence[str]) -> Record | None:
+    """Hold that these frontends may be taken from their clients now; the record says that it is their turn.
+
+    The backends are healthy and at rest, the run is not to end here, and whoever is to serve the clients meanwhile
+    does so: with one frontend gone and another one drained, nobody would.
+    """
+    cluster, wanted = settings.name, _server(settings).version
+    there = frontends.installed(master, cluster)
+    going_on = [node for node in server.unfinished(there) if node in nodes]  # without clients, half-upgraded
+    names = ", ".join(nodes)
+
+    def may_be_touched() -> Record | None:
+        views, record = look.look(master, cluster, {"step": f"upgrade frontend {names}", "turn": names})
+        gates.healthy(views, settings.gates.max_lag_bytes)
+        gates.nobody_at_work(views)
+        if not going_on:  # those cannot wait
+            look.fits(master, cluster, views, record)
+        return record
+
+    record = look.until_holds(master, cluster, may_be_touched, settings.timeouts.gate)
+    serving = [node for node in server.who_serves(there, wanted) if node not in nodes]
+    frontends.await_service(master, cluster, serving, settings.timeouts.gate)
+    before = len(there) - len(server.due(there, wanted))
+    for number, node in enumerate(nodes, before + 1):
+        data = {"number": number, "count": len(there)}
+        said = f"upgrade frontend {node}"
+        progress.tell(master, record, journal.GATE, journal.END, node=node, comment=said, data=data)
+    return record
+
+
+def _call_hook(master: Master, ret: Result, settings: Cluster, hook: str, nodes: Sequence[str]) -> None:
+    """Have the site's load balancer send no clients to these frontends (drain), or send them again (undrain).
+
+    Each frontend keeps a note until it gets its clients again: if the run dies or the hook fails, the same command
+    calls it once more. So a hook may be called for a frontend that is as it wants it already.
+
+    :raises CommandExecutionError: the hook failed, or returned False.
+    """
+    function = _hook_function(master, settings, hook)
+    if master.test:
+        if function:
+            ret["comment"] = "\n".join(filter(None, [ret["comment"], f"would call {function} for {', '.join(nodes)}"]))
+        return
+    for node in nodes:
+        if hook == "drain" and function:
+            _note(master, settings, node, hook)  # before it is done: what dies in between is undone all the same
+        if function:
+            _call(master, function, node)
+        if hook == "undrain":
+            _note(master, settings, node, hook)
+        if function:
+            ret["changes"][f"{hook} {node}"] = {"old": None, "new": f"{hook}ed"}
+
+
+def _hook_function(master: Master, settings: Cluster, hook: str) -> str | None:
+    """Return the name of the function that the pillar gives for a hook, or None; the master must have it."""
+    server_settings = _server(settings)
+    function = server_settings.drain if hook == "drain" else server_settings.undrain
+    if function is not None and function not in master.salt:
+        raise CommandExecutionError(f"{hook}: the master has no function {function}: sync it, or correct the pillar")
+    return function
+
+
+def _call(master: Master, function: str, node: str) -> None:
+    """Call a function of the site's for a frontend. Raises CommandExecutionError, whatever it raised itself."""
+    try:
+        said = master.salt[function](node)
+    except Exception as err:
+        raise CommandExecutionError(f"{function} failed for {node}: {type(err).__name__}: {err}") from err
+    if said is False:
+        raise CommandExecutionError(f"{function} returned False for {node}")
+
+
+def _note(master: Master, settings: Cluster, node: str, verb: str) -> None:
+    """Have a frontend note that the load balancer sends it no clients, or that it sends them again."""
+    ask_all(master.bus, [node], f"chef_server_agent.{verb}", timeout=settings.timeouts.ask)
+
+
+def _due(master: Master, cluster: str) -> list[str]:
+    target = _server(clusters.settings(master, cluster)).version
+    return server.due(frontends.installed(master, cluster), target)
+
+
+def _server(settings: Cluster) -> Server:
+    if settings.server is None:
+        raise CommandExecutionError(
+            f"chef_backend:clusters:{settings.name}:server: found nothing, expected version and package: "
+            "see pillar/example.yaml"
+        )
+    return settings.server

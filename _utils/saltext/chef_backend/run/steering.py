@@ -1,0 +1,135 @@
+"""Steer a run from a second terminal, or start one while nobody looks: decided from its record, and done."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from salt.exceptions import CommandExecutionError
+
+from saltext.chef_backend import record as records
+from saltext.chef_backend.judge import answers, gates, steering, window
+from saltext.chef_backend.judge.answers import Views
+from saltext.chef_backend.judge.steering import Answer
+from saltext.chef_backend.record import Record
+from saltext.chef_backend.run import closing, failover, frontends, lock, ways
+from saltext.chef_backend.run import cluster as clusters
+from saltext.chef_backend.run.bus import ask_all
+from saltext.chef_backend.run.master import Master
+from saltext.chef_backend.settings import Cluster
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """What a verb did: whether that is what was asked for, what is told, and the orchestration to be started."""
+
+    ok: bool
+    text: str
+    start: str | None = None
+
+
+def pause(master: Master, cluster: str) -> Done:
+    """Have the cluster's run end before it touches another node; failover is on while it is paused."""
+    record, gone, _ = _found(master, cluster, "record")
+    return _do(master, cluster, record, steering.pause(record, gone))
+
+
+def resume(master: Master, cluster: str) -> Done:
+    """Tell whether the cluster's run goes on; one that nobody drives has to be started by the caller."""
+    record, gone, _ = _found(master, cluster, "record")
+    return _do(master, cluster, record, steering.resume(record, gone, _stops(master, cluster, record)))
+
+
+def abort(master: Master, cluster: str) -> Done:
+    """End the cluster's run: before it touches another node, or here and now if nobody drives it."""
+    record, gone, views = _found(master, cluster, "record", "status", "half_upgraded")
+    half_upgraded = answers.half_upgraded(views)
+    if record and record.way == records.REPLACE:
+        half_upgraded = []  # the node that is replaced may have broken in its upgrade
+    if record and record.way == records.FRONTENDS:
+        half_upgraded = frontends.unfinished(master, cluster)
+    ended = _ended(master, cluster) if record is None else None
+    return _do(master, cluster, record, steering.abort(record, gone, half_upgraded, ended))
+
+
+def scheduled(master: Master, cluster: str) -> Done:
+    """Tell whether the master's schedule is to start the cluster's upgrade, or go on with what waited for its window.
+
+    :raises CommandExecutionError: no window is named, or it cannot be told.
+    """
+    settings = clusters.settings(master, cluster)
+    if not settings.window:
+        raise CommandExecutionError(
+            f"chef_backend:clusters:{cluster}:window: found nothing, expected a window: a schedule would else start "
+            "an upgrade at any time"
+        )
+    return _unattended(master, settings)
+
+
+def requested(master: Master, cluster: str, version: str) -> Done:
+    """Tell whether a request, which was accepted, is to start the cluster's upgrade.
+
+    :param version: its target.
+    :raises CommandExecutionError: it is not the target any more, or it cannot be told.
+    """
+    settings = clusters.settings(master, cluster)
+    if str(settings.version) != version:
+        raise CommandExecutionError(f"{version} was requested, and the target of {cluster} is {settings.version}")
+    return _unattended(master, settings)
+
+
+def _found(master: Master, cluster: str, *parts: str) -> tuple[Record | None, str | None, Views]:
+    """Return the cluster's record, why nobody drives it (None if somebody does), and the views with these parts."""
+    views = clusters.views(master, cluster, parts)
+    try:
+        gates.everybody_answers(views)
+        record = answers.record(views)
+    except ValueError as err:
+        raise CommandExecutionError(str(err)) from err
+    return record, lock.gone(master, record) if record else None, views
+
+
+def _unattended(master: Master, settings: Cluster) -> Done:
+    """Decide for the schedule, or an event: nobody is looking."""
+    cluster = settings.name
+    outside = window.closed(settings.window, master.clock.now())
+    if outside:  # most of the time: the nodes are left in peace
+        return _do(master, cluster, None, steering.scheduled(None, None, outside, [], None, []))
+    record, gone, views = _found(master, cluster, "record", "earlier")
+    due: Sequence[str] = []
+    ended = None
+    if record is None:
+        views = clusters.views(master, cluster)
+        due, ended = clusters.due(views, str(settings.version)), _ended(master, cluster)
+    outside = ways.outside(master, cluster, record, views) if record or due else None
+    stops = _stops(master, cluster, record)
+    return _do(master, cluster, record, steering.scheduled(record, gone, outside, due, ended, stops))
+
+
+def _ended(master: Master, cluster: str) -> Record | None:
+    """Return the record of the last finished run, or None."""
+    said = ask_all(master.bus, clusters.backends(master, cluster), "chef_backend_agent.last")
+    return records.newest(clusters.records_of(said))
+
+
+def _stops(master: Master, cluster: str, record: Record | None) -> list[str]:
+    """Return the versions in the pillar that a run like this one may go to, as text."""
+    settings = clusters.settings(master, cluster)
+    if record is None or record.way != records.FRONTENDS:
+        return [str(version) for version in settings.stops]
+    return [str(settings.server.version)] if settings.server else []
+
+
+def _do(master: Master, cluster: str, record: Record | None, answer: Answer) -> Done:
+    if record and answer.action == steering.WISH:
+        said = master.bus.ask(record.backends, "chef_backend_agent.wish", record.run, answer.wish)
+        if not any(told.ok and told.value for told in said.values()):
+            raise CommandExecutionError(f"run {record.run} has ended meanwhile: nothing was done")
+    if record and answer.action == steering.HOLD:
+        ask_all(master.bus, record.backends, "chef_backend_agent.hold", record.run)
+    if record and answer.action == steering.CLOSE:
+        if record.failover == "off":
+            failover.restore(master, cluster)
+        closing.let_clients_in(master, record)
+        now = master.clock.now()
+        lock.finish(master, record.at(now, state=records.ABORTED, failover="on", turn=None))
+    start = steering.orchestration(record) if answer.action == steering.START else None
+    return Done(answer.ok, answer.text, start)

@@ -1,0 +1,213 @@
+"""Backends in their turns: prepared, upgraded one at a time, the leader last, and verified."""
+
+from salt.exceptions import CommandExecutionError
+
+from saltext.chef_backend import journal, outcome
+from saltext.chef_backend.judge import answers, gates
+from saltext.chef_backend.judge.answers import Views
+from saltext.chef_backend.outcome import Result
+from saltext.chef_backend.record import Record
+from saltext.chef_backend.run import cluster as clusters
+from saltext.chef_backend.run import failover, lock, look, orders, progress
+from saltext.chef_backend.run.master import Master
+from saltext.chef_backend.settings import Cluster
+
+FIRST, SECOND, LAST = "first", "second", "last"  # turns; the last is the leader's
+
+
+def staged(master: Master, name: str, cluster: str) -> Result:
+    """The package lies on every backend, verified, if one is due. Nothing here changes a service."""
+    with outcome.on_master(name) as ret:
+        views, record, due = _due(master, cluster)
+        if not due:
+            look.keep(master, cluster, views, record)
+            return outcome.done(ret, "no backend is due")
+        if orders.apply(master, ret, cluster, record, sorted(views), "orch.node.staged"):
+            return outcome.done(ret, f"on {', '.join(sorted(views))}")
+    return ret
+
+
+def backed_up(master: Master, name: str, cluster: str) -> Result:
+    """One follower has taken a backup, read to its end, if a backend is due and the pillar wants one."""
+    with outcome.on_master(name) as ret:
+        views, record, due = _due(master, cluster)
+        if not due or not clusters.settings(master, cluster).backup:
+            look.keep(master, cluster, views, record)
+            return outcome.done(ret, "the pillar wants none" if due else "no backend is due")
+        leads = answers.leader_of_record(views)
+        follower = next(node for node in sorted(views) if node != leads)
+        if orders.apply(master, ret, cluster, record, [follower], "orch.node.backed_up"):
+            return outcome.done(ret, f"on {follower}")
+    return ret
+
+
+def failover_off(master: Master, name: str, cluster: str) -> Result:
+    """Failover is off, so that nothing fails over to a follower that is being upgraded; as it was, if none is due."""
+    with outcome.on_master(name) as ret:
+        views, record, due = _due(master, cluster)
+        followers = _roles(views, due)[0]
+        if not followers:
+            look.keep(master, cluster, views, record)
+            return outcome.done(ret, "no follower is due")
+        if not answers.half_upgraded(views):
+            look.fits(master, cluster, views, record)
+        return failover.switched(master, name, cluster, "off")
+    return ret
+
+
+def failover_on(master: Master, name: str, cluster: str) -> Result:
+    """Failover is on again after the followers; as it was, if this run has not switched it."""
+    with outcome.on_master(name) as ret:
+        held = lock.held(master, cluster)
+        if held and held.failover == "on":
+            return outcome.done(ret, "failover was not switched")
+        return failover.switched(master, name, cluster, "on")
+    return ret
+
+
+def failover_off_and_on(master: Master, name: str, cluster: str) -> Result:
+    """After a hand-over failover was switched off and on again, as the documented procedure has it."""
+    with outcome.on_master(name) as ret:
+        if master.test:
+            ret.update(result=None, comment="failover would be off, then on")
+            return ret
+        held = lock.held(master, cluster)
+        if held is None or held.turn is None:
+            return outcome.done(ret, "no leader was upgraded")
+        ret["changes"].update(failover.switch_off_and_on(master, cluster))
+        return outcome.done(ret, "failover is on")
+    return ret
+
+
+def upgraded(master: Master, name: str, cluster: str, turn: str) -> Result:
+    """The next backend whose turn it is runs the target and has rejoined: who that is, is asked now.
+
+    Two at once may lose data, so each waits for the gates, which see the one before back. If the lead has moved by
+    itself, the last turn is that of a node that follows now: it is upgraded as such, with failover off meanwhile.
+
+    :param turn: ``first`` or ``second`` of the followers, or ``last``: the leader, handing over first.
+    """
+    with outcome.on_master(name) as ret:
+        settings = clusters.settings(master, cluster)
+        views, record, due = look.until_holds(
+            master, cluster, lambda: _due(master, cluster), settings.timeouts.failover
+        )
+        node = _whose_turn(views, due, turn, master.test)
+        if node is None:
+            look.keep(master, cluster, views, record)
+            return outcome.done(ret, "nothing is due")
+        leads = node == answers.leader(views)
+        alone = turn == LAST and not leads and not master.test
+        if alone:
+            ret["changes"]["failover off"] = failover.switch(master, cluster, "off")
+        _upgrade(master, ret, settings, views, node, "leader" if leads else "follower")
+        if alone:
+            ret["changes"]["failover on"] = failover.switch(master, cluster, "on")
+    return ret
+
+
+def verified(master: Master, name: str, cluster: str) -> Result:
+    """Every backend runs the target version, the cluster is wholly healthy, failover is on."""
+    with outcome.on_master(name) as ret:
+        settings = clusters.settings(master, cluster)
+        if master.test:
+            ret.update(result=None, comment=f"would verify that every backend runs {settings.version}")
+            return ret
+
+        shows = clusters.backends(master, cluster)[0]
+
+        def all_are_well() -> Views:
+            views, _ = look.look(master, cluster, table=shows)
+            gates.healthy(views, settings.gates.max_lag_bytes)
+            gates.upgraded(views, str(settings.version))
+            gates.failover_is(views, "on")
+            gates.settled(views, settings.gates.settle_seconds)
+            return views
+
+        _let_settle(master, settings)
+        views = look.until_holds(master, cluster, all_are_well, settings.timeouts.rejoin)
+        record = lock.note(master, cluster, step="verified", down=[])
+        look.keep(master, cluster, views, record)
+        progress.tell(master, record, "verify", journal.END)
+        return outcome.done(ret, f"{len(views)} backends run {settings.version}, healthy, failover on")
+    return ret
+
+
+def _upgrade(master: Master, ret: Result, settings: Cluster, seen: Views, node: str, role: str) -> None:
+    """Hold the gates of a node's turn, then have it install, upgrade and rejoin. Raises CommandExecutionError.
+
+    :param seen: by which it is its turn.
+    """
+    cluster, turn = settings.name, {"step": f"upgrade {role} {node}", "turn": node}
+    _let_settle(master, settings)
+    views, record = look.until_holds(
+        master, cluster, lambda: _gates(master, settings, seen, node, role, turn), settings.timeouts.gate
+    )
+    if record is not None:
+        done = len(views) - len(answers.due(views, str(settings.version)))
+        values = gates.measured(views, settings, search=not record.reindex)
+        data = {"number": done + 1, "count": len(views), "values": values}
+        progress.tell(master, record, journal.GATE, journal.END, node=node, comment=record.step, data=data)
+    ret["comment"] = f"the gates hold; {node} would be upgraded as the {role}" if master.test else ""
+    if orders.apply(master, ret, cluster, record, [node], "orch.node.upgraded", handover=role == "leader"):
+        outcome.done(ret, f"{node}, the {role}, runs {settings.version} and has rejoined")
+
+
+def _let_settle(master: Master, settings: Cluster) -> None:
+    """Wait until the services of the node before have been up for the settle time: a look before that is in vain."""
+    left = settings.gates.settle_seconds - orders.rested(master)
+    if left > 0 and not master.test:
+        said = f"waits {left:.0f} s: every service has to have been up for {settings.gates.settle_seconds} s"
+        progress.tell(master, lock.held(master, settings.name), journal.GATE, journal.BEGIN, comment=said)
+        master.clock.sleep(left)
+
+
+def _gates(
+    master: Master, settings: Cluster, views: Views, node: str, role: str, turn: dict[str, str]
+) -> tuple[Views, Record | None]:
+    """Hold all that must be true before a node is touched; return views and record, which says whose turn it is.
+
+    :param views: what was seen before: where all nodes were whole, one of them tells of the whole cluster.
+    """
+    shows = None if answers.half_upgraded(views) else min(views)
+    views, record = look.look(master, settings.name, turn, table=shows)
+    search, resumed = not (record and record.reindex), views[node].half_upgraded is not None
+    gates.healthy(views, settings.gates.max_lag_bytes, node if resumed else None, search)
+    gates.nobody_at_work(views)
+    gates.turn_of(views, str(settings.version), node, role, last=not master.test)
+    if not master.test:
+        gates.failover_is(views, "off" if role == "follower" else "on")
+    gates.settled(views, settings.gates.settle_seconds, search)
+    if search and not resumed:
+        look.fits(master, settings.name, views, record)
+    return views, record
+
+
+def _due(master: Master, cluster: str) -> tuple[Views, Record | None, list[str]]:
+    """Return views, record, and the backends that are due; who leads must be told by all."""
+    views, record = look.glance(master, cluster)
+    due = clusters.due(views, str(clusters.settings(master, cluster).version))
+    answers.leader_of_record(views)
+    return views, record, due
+
+
+def _roles(views: Views, due: list[str]) -> tuple[list[str], list[str]]:
+    """Return which of those that are due follow now, and which leads."""
+    leads = answers.leader(views)
+    return [node for node in due if node != leads], [node for node in due if node == leads]
+
+
+def _whose_turn(views: Views, due: list[str], turn: str, test: bool) -> str | None:
+    """Return the node whose turn it is; None if it is nobody's."""
+    if not due:
+        return None
+    followers, leader = _roles(views, due)
+    if turn == LAST:
+        waiting = followers if not test else []
+        if len(leader + waiting) > 1:
+            raise CommandExecutionError(
+                f"{', '.join(leader + waiting)} are still due, the lead has moved: the same command goes on from here"
+            )
+        return next(iter(leader + waiting), None)
+    at = 1 if test and turn == SECOND else 0  # in test mode the first was not upgraded before
+    return followers[at] if len(followers) > at else None

@@ -1,0 +1,156 @@
+"""A run, seen live from a second terminal."""
+
+import logging
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from salt.exceptions import CommandExecutionError
+
+from saltext.chef_backend import journal
+from saltext.chef_backend import record as records
+from saltext.chef_backend.journal import Entry
+from saltext.chef_backend.judge import answers
+from saltext.chef_backend.record import Record
+from saltext.chef_backend.run import cluster as clusters
+from saltext.chef_backend.run import history, lock, progress
+from saltext.chef_backend.run.master import Listener, Master
+from saltext.chef_backend.show import status as tables
+from saltext.chef_backend.show import watch as shows
+
+QUIET = 5  # seconds without an event after which the record is looked at
+EVERY = 15  # seconds after which the records of many clusters are looked at
+IDLE = 60  # seconds without a run after which many clusters are watched no more: a fleet begins its next one sooner
+CLEAR = "\x1b[2J\x1b[H"
+MOVED = ("rejoin", "failover on", "failover off", "verify")  # after these, roles and versions may be others
+log = logging.getLogger(__name__)
+Held = dict[str, Record | None]
+
+
+def watch(master: Master, cluster: str) -> dict[str, Any]:
+    """Show a cluster's run on standard error until it ends: a table where that is a terminal, else a line an event.
+
+    :returns: ``{"ok": whether it reached its target, "text", "run", "state"}``.
+    :raises CommandExecutionError: no run is under way.
+    """
+    with master.events.listen() as listener:  # before anything is read: nothing is missed in between
+        known = history.runs(master, cluster)
+        if not known or known[0].state != records.OPEN:
+            raise CommandExecutionError(f"no run of {cluster} is under way; {_last(known)}")
+        entries, _ = history.entries(master, cluster, known[0].run)
+        return _until_its_end(master, listener, known[0], entries, _took(known))
+
+
+def every(master: Master, names: Sequence[str], idle: float = IDLE) -> dict[str, Any]:
+    """Show the runs of several clusters on standard error until none is left: a table, or a line an event.
+
+    :param idle: seconds without any run after which that is so.
+    :returns: ``{"ok": whether no run is left unfinished, "text", "clusters": [mapping]}``.
+    :raises CommandExecutionError: no run is under way.
+    """
+    with master.events.listen() as listener:
+        held = _held(master, dict.fromkeys(names))
+        if not _some_is_under_way(master, held):
+            raise CommandExecutionError(f"no run is under way, of {', '.join(names)}")
+        shown = _until_none_is_left(master, listener, held, idle)
+        left = [row for row in shown if row["state"] not in ("-", "done")]
+        return {"ok": not left, "text": shows.clusters_text(shown), "clusters": shown}
+
+
+def _until_its_end(
+    master: Master, listener: Listener, record: Record, entries: list[Entry], took: Mapping[str, float]
+) -> dict[str, Any]:
+    cluster, nodes, now = record.cluster, _nodes(master, record.cluster), master.clock.now
+    terminal, looked = sys.stderr.isatty(), now()
+    for entry in entries if not terminal else ():
+        _say(journal.line(entry, progress.clock))
+    while True:
+        if terminal:
+            rows = shows.rows(nodes, entries, took, now())
+            _say(f"{CLEAR}{shows.screen(record, rows, entries, now())}")
+        told = progress.wait(listener, cluster, 1 if terminal else QUIET)
+        fresh = told if told is not None and told.run == record.run and told not in entries else None
+        if fresh:
+            entries.append(fresh)
+            if not terminal:
+                _say(journal.line(fresh, progress.clock))
+            elif fresh.step in MOVED:
+                nodes = _nodes(master, cluster)
+        quiet = now() - max([looked, *(one.time for one in entries)]) > QUIET
+        if (fresh and fresh.step in (*MOVED, "close")) or quiet:
+            record, looked = _same(master, record), now()
+            if record.state != records.OPEN:
+                return _ended(record, entries)
+            gone = lock.gone(master, record)
+            if gone:
+                text = f"nobody drives run {record.run} any more: {gone}; {records.advice(record, now())}"
+                return {"ok": False, "text": text, "run": record.run, "state": record.state}
+
+
+def _until_none_is_left(master: Master, listener: Listener, held: Held, idle: float) -> list[dict[str, Any]]:
+    terminal, last, now = sys.stderr.isatty(), dict[str, Entry](), master.clock.now
+    looked = ran = now()
+    while True:
+        rows = [shows.cluster_row(name, record, last.get(name), now()) for name, record in held.items()]
+        if now() - ran > idle:
+            return rows
+        if terminal:
+            _say(f"{CLEAR}{shows.clusters_text(rows)}")
+        entry = progress.wait(listener, None, min(idle, 1 if terminal else QUIET))
+        if entry is not None and entry.cluster in held:
+            last[entry.cluster] = entry
+            if not terminal:
+                _say(f"{entry.cluster:<12} {journal.line(entry, progress.clock)}")
+        if (entry is not None and entry.step in ("open", "close")) or now() - looked > min(idle, EVERY):
+            held, looked = _held(master, held), now()
+            ran = looked if _some_is_under_way(master, held) else ran
+
+
+def _held(master: Master, before: Held) -> Held:
+    """The record of each cluster's unfinished run, or None; as it was before, where none of its backends tells."""
+    found = dict(before)
+    for name, views in clusters.views_of(master, list(before), ["record"]).items():
+        if all(view.silent for view in views.values()):
+            continue
+        try:
+            found[name] = answers.record(views)
+        except ValueError as err:
+            log.warning("%s: %s", name, err)
+    return found
+
+
+def _some_is_under_way(master: Master, held: Held) -> bool:
+    return any(record is not None and lock.gone(master, record) is None for record in held.values())
+
+
+def _ended(record: Record, entries: Iterable[Entry]) -> dict[str, Any]:
+    off = shows.exposure(record, entries)
+    text = f"run {record.run} to {record.target} is {record.state}; failover was off for {off} s"
+    return {"ok": record.state == records.DONE, "text": text, "run": record.run, "state": record.state}
+
+
+def _same(master: Master, record: Record) -> Record:
+    """Return the run's record as it is now; as it was, if it cannot be had: backends are restarted meanwhile."""
+    try:
+        known = history.runs(master, record.cluster)
+    except CommandExecutionError:
+        return record
+    return next((one for one in known if one.run == record.run), record)
+
+
+def _nodes(master: Master, cluster: str) -> list[dict[str, Any]]:
+    return tables.node_rows(clusters.views(master, cluster, ["version", "cluster_status"]), "")
+
+
+def _took(known: Sequence[Record]) -> Mapping[str, float]:
+    """Return what nodes took in the newest of these runs, and where it has not come to them, in the one before."""
+    before = next((one.took for one in known[1:] if one.took), {})
+    return {**before, **known[0].took}
+
+
+def _last(known: Sequence[Record]) -> str:
+    return f"the last is {known[0].run} to {known[0].target}, {known[0].state}" if known else "none is known"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,326 @@
+"""The one module that knows Salt: its dunders, its client, its events, its caches.
+
+A door asks here for the node or the master that it runs on; nothing else in this package reaches for Salt's own.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import salt.cache
+import salt.client
+import salt.config
+import salt.loader
+import salt.pillar
+import salt.runner
+import salt.utils.event
+import salt.utils.master
+import salt.utils.minions
+from salt.exceptions import CommandExecutionError, LoaderError, SaltException
+from salt.loader.context import LoaderContext
+
+from saltext.chef_backend.journal import Entry
+from saltext.chef_backend.node import files
+from saltext.chef_backend.node.host import Host
+from saltext.chef_backend.run.bus import Answer
+from saltext.chef_backend.run.master import Event, Listener, Master, Process
+
+if TYPE_CHECKING:
+    # what Salt injects into the functions of a state's door alone
+    __running__: Mapping[str, Mapping[str, Any]]
+    __orchestration_jid__: str
+    __jid__: str  # and of a runner's
+
+BACKEND = ("/opt/chef-backend", "/etc/chef-backend", "/var/opt/chef-backend")
+FRONTEND = ("/opt/opscode", "/etc/opscode", "/var/opt/opscode")
+CLIENT = "chef_backend.client"
+BANK = "chef_backend"  # of the master's cache
+log = logging.getLogger(__name__)
+# Salt 3006 empties sys.modules of its loaded modules when a client is destroyed, under whoever loads modules then:
+# a client lives as long as its process.
+_clients: list[Any] = []
+
+
+def host() -> Host:
+    """Return the node that a function of this minion runs on."""
+    opts, pillar = _packed("__opts__"), _packed("__pillar__") or {}
+    return Host(
+        name=opts["id"],
+        salt=_packed("__salt__"),
+        states=_packed("__states__", {}),
+        grains=_packed("__grains__") or {},
+        test=bool(opts.get("test")),
+        run=pillar.get("run"),
+        cluster=pillar.get("cluster"),
+        kept=_packed("__context__", {}),
+    )
+
+
+def master(jid: object = "") -> Master:
+    """Return the master that a state of an orchestration, or a runner, runs on.
+
+    :param jid: job id of the orchestration.
+    """
+    opts, kept = _packed("__opts__"), _packed("__context__")
+    pillar = _packed("__pillar__", {})
+    this = psutil.Process()
+    return Master(
+        id=opts["id"],
+        pillar=pillar if pillar else _MastersPillar(opts),
+        bus=Bus(opts, kept),
+        events=_Events(opts),
+        told=_Told(opts),
+        notes=_Notes(opts),
+        kept=kept,
+        process=Process(this.pid, this.create_time()),
+        alive=_is_alive,
+        start=lambda function, kwargs: _start(opts, function, kwargs),
+        salt=_packed("__salt__"),
+        jid=str(jid or ""),
+        test=bool(opts.get("test")),
+        # unless the operator names one, nodes take their own
+        saltenv=opts["saltenv"] if opts.get("saltenv") not in (None, "base") else None,
+    )
+
+
+def orchestrate(mods: str, pillar: Mapping[str, Any], jid: str) -> dict[str, Any]:
+    """Run an orchestration in this process, and return what it came to, with ``retcode``; for a runner."""
+    ended: dict[str, Any] = _packed("__salt__")["state.orchestrate"](
+        mods=mods, pillar=dict(pillar), orchestration_jid=jid
+    )
+    return ended
+
+
+def fails() -> None:
+    """Have a runner end with a status that is not 0."""
+    _packed("__context__")["retcode"] = 1
+
+
+Virtual = bool | tuple[bool, str]  # whether a door can work where it is loaded, and why not
+
+
+def on_a_master() -> Virtual:
+    """Whether this is a master, or the part of one that runs orchestrations."""
+    if _packed("__opts__").get("__role") == "master":
+        return True
+    return False, "no master here: this is for orchestrations and runners"
+
+
+def on_a_backend() -> Virtual:
+    """Whether Chef Backend is installed here, or was."""
+    return True if _has(BACKEND) else (False, "no Chef Backend here: neither /opt/chef-backend nor its data is there")
+
+
+def on_a_frontend() -> Virtual:
+    """Whether Chef Infra Server is installed here, or was."""
+    return True if _has(FRONTEND) else (False, "no Chef Infra Server here: neither /opt/opscode nor its data is there")
+
+
+def on_either() -> Virtual:
+    """Whether Chef Backend or Chef Infra Server is installed here, or was."""
+    return True if _has(BACKEND + FRONTEND) else (False, "neither Chef Backend nor Chef Infra Server here")
+
+
+def _has(folders: tuple[str, ...]) -> bool:
+    here = host()
+    return any(here.path(folder).exists() for folder in folders)
+
+
+def cluster_of_pillar(cluster: str | None) -> str:
+    """Return a cluster's name: as given, or as the orchestration's pillar has it; empty if neither names one."""
+    return str(cluster or _packed("__pillar__", {}).get("cluster") or "")
+
+
+def from_pillar(key: str, given: Any = None) -> Any:
+    """Return a value as given, or as the orchestration's pillar has it."""
+    return given if given is not None else _packed("__pillar__", {}).get(key)
+
+
+class Bus:
+    """Salt's own bus to the minions, through the master's client."""
+
+    def __init__(self, opts: Mapping[str, Any], kept: Any) -> None:
+        self._opts, self._kept = opts, kept
+
+    def ask(
+        self,
+        nodes: Sequence[str],
+        function: str,
+        *args: Any,
+        timeout: float = 15,
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> dict[str, Answer]:
+        """Ask minions side by side. Raises CommandExecutionError if the master itself cannot be asked."""
+        wanted, said = list(nodes), dict[str, Any]()
+        if not wanted:
+            return {}
+        options = {"timeout": timeout, "tgt_type": "list", "kwarg": dict(kwargs or {})}
+        try:
+            for part in self._client().cmd_iter(wanted, function, list(args), **options):
+                said.update(part)
+                if len(said) == len(wanted):
+                    break
+        except SaltException as err:
+            raise CommandExecutionError(f"the salt-master cannot be asked: {err}") from err
+        return {node: _answer(node, said.get(node), timeout) for node in wanted}
+
+    def send(self, nodes: Sequence[str], function: str, *args: Any) -> None:
+        """Have minions do something that nobody waits for."""
+        self._client().run_job(list(nodes), function, list(args), tgt_type="list", listen=False)
+
+    def matching(self, target: str) -> list[str]:
+        """Return the minions that a compound target matches, by the master's own keys and caches."""
+        found: list[str] = salt.utils.minions.CkMinions(self._opts).check_minions(target, "compound")["minions"]
+        return found
+
+    def own(self) -> "Bus":
+        """Return a bus with a client of its own."""
+        return Bus(self._opts, {})
+
+    def _client(self) -> Any:
+        if CLIENT not in self._kept:  # to make one takes longer than many an answer
+            _clients.append(salt.client.get_local_client(self._opts["conf_file"]))
+            self._kept[CLIENT] = _clients[-1]
+        return self._kept[CLIENT]
+
+
+class _Events:
+    def __init__(self, opts: Mapping[str, Any]) -> None:
+        self._opts = opts
+
+    def fire(self, tag: str, data: Mapping[str, Any]) -> None:
+        with self._bus(listen=False) as bus:
+            bus.fire_event(dict(data), tag)
+
+    @contextlib.contextmanager
+    def listen(self) -> Iterator[Listener]:
+        with self._bus(listen=True) as bus:
+            yield _Listener(bus)
+
+    def _bus(self, listen: bool) -> Any:
+        # not event.send: on a master it would look for a minion
+        return salt.utils.event.get_event("master", sock_dir=self._opts["sock_dir"], opts=self._opts, listen=listen)
+
+
+class _Listener:
+    def __init__(self, bus: Any) -> None:
+        self._bus = bus
+
+    def get(self, tag: str, seconds: float) -> Event | None:
+        event = self._bus.get_event(wait=seconds, tag=tag, full=True)
+        return Event(event["tag"], event["data"]) if event else None
+
+
+class _Told:
+    """What this master told, in Salt's own cache."""
+
+    def __init__(self, opts: Mapping[str, Any]) -> None:
+        self._opts = opts
+
+    def keep(self, entry: Entry) -> None:
+        try:
+            bank = _bank(entry.cluster, entry.run)
+            salt.cache.factory(self._opts).store(bank, f"{entry.time:.6f}", entry.to_dict())
+        except (SaltException, OSError) as err:
+            log.warning("the journal of run %s cannot be kept: %s", entry.run, err)
+
+    def of(self, cluster: str, run: str) -> Iterator[Any]:
+        cache, bank = salt.cache.factory(self._opts), _bank(cluster, run)
+        for key in cache.list(bank) or []:
+            yield cache.fetch(bank, key)
+
+
+class _Notes:
+    """Files below the master's cache, whose owner the master's user is."""
+
+    def __init__(self, opts: Mapping[str, Any]) -> None:
+        self._folder = Path(opts["cachedir"]) / "chef_backend"
+
+    def read(self, name: str) -> str | None:
+        return files.read(self._folder / name)
+
+    def write(self, name: str, text: str) -> None:
+        files.write(self._folder / name, text)
+
+    def alone(self) -> contextlib.AbstractContextManager[None]:
+        return files.guarded(self._folder)
+
+    def page(self, name: str, text: str) -> str:
+        path = self._folder / "reports" / f"{name}.html"
+        try:
+            files.write(path, text)
+        except OSError as err:
+            raise CommandExecutionError(
+                f"the report cannot be written to {path}: {err.strerror}: is this user the master's?"
+            ) from err
+        return str(path)
+
+
+class _MastersPillar(Mapping[str, Any]):
+    """The master's own pillar, compiled when it is first looked at: a runner has none."""
+
+    def __init__(self, opts: Mapping[str, Any]) -> None:
+        self._opts = opts
+        self._pillar: Mapping[str, Any] | None = None
+
+    def _compiled(self) -> Mapping[str, Any]:
+        if self._pillar is None:
+            opts = dict(self._opts)
+            found: Mapping[str, Any] = salt.pillar.get_pillar(
+                opts,
+                salt.loader.grains(opts),
+                opts["id"],
+                saltenv=opts.get("saltenv"),
+                pillarenv=opts.get("pillarenv"),
+            ).compile_pillar()
+            self._pillar = found
+        return self._pillar
+
+    def __getitem__(self, key: str) -> Any:
+        return self._compiled()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._compiled())
+
+    def __len__(self) -> int:
+        return len(self._compiled())
+
+
+def _packed(name: str, default: Any = None) -> Any:
+    """Return one of Salt's dunders, as the loader packs it that the running function belongs to."""
+    try:
+        found = LoaderContext().named_context(name).value()
+    except LoaderError:
+        return default
+    return default if found is None else found
+
+
+def _answer(node: str, said: Any, timeout: float) -> Answer:
+    if not said or "ret" not in said:
+        return Answer(False, error=f"{node} does not answer within {timeout} s: is its minion running and reachable?")
+    if said.get("retcode", 0) != 0:
+        return Answer(False, said["ret"], str(said["ret"]))
+    return Answer(True, said["ret"])
+
+
+def _start(opts: Mapping[str, Any], function: str, kwargs: Mapping[str, Any]) -> str:
+    """Have the master start a runner as a process of its own; return its job id. Raises SaltException."""
+    own = salt.config.client_config(opts["conf_file"])  # a reactor's own do not say where the master listens
+    key = salt.utils.master.get_master_key("root", own)
+    asked = {"fun": function, "kwarg": dict(kwargs), "key": key}
+    jid: str = salt.runner.RunnerClient(own).cmd_async(asked)["jid"]
+    return jid
+
+
+def _is_alive(process: Process) -> bool:
+    try:
+        return bool(abs(psutil.Process(process.pid).create_time() - process.started) < 1)
+    except psutil.Error:
+        return False
+
+
+def _bank(cluster: str, run: str) -> str:
+    return f"{BANK}/{cluster}/{run}"

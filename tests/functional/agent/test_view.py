@@ -1,0 +1,152 @@
+"""A backend's whole view: what it runs, whether its upgrade has ended, what is at work on it."""
+
+import threading
+import time
+
+import pytest
+
+CTL = "chef-backend-ctl"
+DAYS = "leaderl, epmd, etcd, postgresql, elasticsearch started before 2.3.16 was installed"
+
+
+def half_upgraded(backend):
+    """Return what a backend says of an upgrade of it that has begun and not ended."""
+    view = backend.call("chef_backend_agent.view", ["status", "half_upgraded"])
+    assert view["errors"] == {}
+    return view["half_upgraded"]
+
+
+def busy(minion):
+    """Return what a node says that it is at."""
+    return minion.call("chef_backend_agent.view", ["busy"])["busy"]
+
+
+class TestHalfUpgraded:
+    def test_services_that_started_after_the_package_came_run_it(self, backend):
+        assert half_upgraded(backend) is None
+
+    def test_services_that_run_since_before_do_not(self, backend, recorded, recording):
+        recorded.say(f"{CTL} status", recording("synthetic-status-for-days.txt"))
+        assert half_upgraded(backend) == DAYS
+
+    def test_a_run_that_died_here_is_told_although_the_services_are_new(self, backend, record):
+        backend.call("chef_backend_agent.create", {**record, "node": "be1"})
+        assert half_upgraded(backend) == "run 20261122120000000000 did not finish on this node"
+
+    def test_a_run_that_died_here_is_told_although_the_services_cannot_be_read(self, backend, recorded, record):
+        recorded.say(f"{CTL} status", "", status=1, stderr="leaderl is not there\n")
+        backend.call("chef_backend_agent.create", {**record, "node": "be1"})
+        view = backend.call("chef_backend_agent.view", ["status", "half_upgraded"])
+        assert view["half_upgraded"] == "run 20261122120000000000 did not finish on this node"
+        assert set(view["errors"]) == {"status"}
+
+    @pytest.mark.parametrize("other", [{"node": "be2"}, {"node": None}, {"node": "be1", "target": "3.1.1"}])
+    def test_a_run_on_another_node_or_to_another_version_is_not(self, backend, record, other):
+        backend.call("chef_backend_agent.create", {**record, **other})
+        assert half_upgraded(backend) is None
+
+
+class TestView:
+    def test_it_holds_all_that_judging_needs(self, backend, recorded, recording):
+        recorded.say("psql", "130011\n")
+        view = backend.call("chef_backend_agent.view")
+        assert view["errors"] == {}
+        assert (view["node"], view["version"], view["half_upgraded"], view["record"]) == ("be1", "2.3.16", None, None)
+        assert view["cluster_status"] == recording("synthetic-be1-leads.txt").strip()
+        assert view["status"] == recording("synthetic-status-just-started.txt").strip()
+        assert recorded.changing == []
+
+    def test_only_what_is_wanted_is_asked_and_a_note_comes_first(self, backend, recorded, record):
+        backend.call("chef_backend_agent.create", record)
+        jid = record["owner"]["jid"]
+        view = backend.call("chef_backend_agent.view", ["record", "version"], jid, {"step": "failover off"})
+        noted = {**record, "step": "failover off", "heartbeat": view["record"]["heartbeat"]}
+        assert view == {"node": "be1", "errors": {}, "record": noted, "version": "2.3.16"}
+        assert recorded.calls == []
+
+    def test_whoever_asks_is_told_by_job_id_also_where_yaml_made_a_number_of_it(self, backend, record):
+        backend.call("chef_backend_agent.create", record)
+        jid = int(record["owner"]["jid"])
+        noted = backend.call("chef_backend_agent.view", ["record"], jid, {"step": "failover off"})["record"]
+        assert (noted["step"], noted["heartbeat"] > record["heartbeat"]) == ("failover off", True)
+
+    def test_a_sign_of_life_is_taken_from_the_owner_alone(self, backend, record):
+        backend.call("chef_backend_agent.create", record)
+        assert backend.call("chef_backend_agent.view", ["record"], "1", {"step": "stolen"})["record"] == record
+        assert backend.record() == record
+
+    def test_what_each_node_took_in_the_run_before_and_a_sync_that_failed(self, backend, record):
+        backend.call("chef_backend_agent.create", record)
+        ended = {**record, "state": "done", "took": {"be2": 71.5}}
+        backend.call("chef_backend_agent.finish", record["owner"]["jid"], ended)
+        parts = ["earlier", "unsynced"]
+        assert backend.call("chef_backend_agent.view", parts) == {
+            "node": "be1", "errors": {}, "earlier": {"be2": 71.5}, "unsynced": False,
+        }  # fmt: skip
+        backend.write("/var/lib/salt-chef-backend/last-run.json", "{")
+        backend.write("/var/opt/chef-backend/leaderl/data/unsynced", "")
+        assert backend.call("chef_backend_agent.view", parts) == {
+            "node": "be1", "errors": {}, "earlier": {}, "unsynced": True,
+        }  # fmt: skip
+
+    def test_the_table_of_the_cluster_is_asked_of_one_node_where_that_is_wanted(self, backend, recorded):
+        recorded.say("psql", "130011\n")
+        for table, asked in (("be1", True), ("be2", False)):
+            view = backend.call("chef_backend_agent.view", ["cluster_status", "status"], None, None, table)
+            assert ("cluster_status" in view, "status" in view) == (asked, True)
+        assert sorted(recorded.words) == [[CTL, "cluster-status"], [CTL, "status"], [CTL, "status"]]
+
+    def test_the_two_that_cost_a_ruby_program_run_side_by_side(self, backend, recorded, tmp_path):
+        one, two = tmp_path / "one", tmp_path / "two"
+        recorded.say(f"{CTL} cluster-status", "a table", writes={one: ""}, waits=two)
+        recorded.say(f"{CTL} status", "a status", writes={two: ""}, waits=one)
+        view = backend.call("chef_backend_agent.view", ["cluster_status", "status"])
+        assert (view["cluster_status"], view["status"], view["errors"]) == ("a table", "a status", {})
+
+    @pytest.mark.parametrize(("said", "leads"), [("t\n", False), ("f\n", True)])
+    def test_a_glance_asks_its_own_postgresql_who_leads_and_no_ctl(self, backend, recorded, said, leads):
+        recorded.say("psql", said)
+        view = backend.call("chef_backend_agent.view", ["record", "version", "half_upgraded", "leads"])
+        assert (view["leads"], view["errors"]) == (leads, {})
+        assert {words[0] for words in recorded.words} == {"runuser", "psql"}
+
+    def test_a_postgresql_that_does_not_tell_is_no_follower(self, backend, recorded):
+        recorded.say("psql", "", status=2, stderr="could not connect\n")
+        view = backend.call("chef_backend_agent.view", ["leads"])
+        assert view["leads"] is None
+        assert "could not connect" in view["errors"]["leads"]
+
+    def test_a_follower_does_not_ask_its_database(self, backend, recorded, recording):
+        recorded.say(f"{CTL} cluster-status", recording("synthetic-be2-leads.txt"))
+        view = backend.call("chef_backend_agent.view")
+        assert (view["errors"], view["replication"]) == ({}, "")
+        assert {words[0] for words in recorded.words} == {CTL}
+
+    def test_what_fails_is_an_error_of_its_own_and_spoils_nothing_else(self, minion, recorded, recording):
+        recorded.say(f"{CTL} cluster-status", recording("synthetic-be1-leads.txt"))
+        recorded.say(f"{CTL} status", "", status=1, stderr="leaderl is not there\n")
+        view = minion.call("chef_backend_agent.view")
+        assert view["cluster_status"].startswith("Name")
+        assert set(view["errors"]) >= {"version", "status", "replication"}
+        assert view["errors"]["status"].endswith("leaderl is not there")
+        assert all(view[name] is None for name in view["errors"])
+
+    def test_nothing_at_all_there_is_still_an_answer(self, minion, recorded):
+        view = minion.call("chef_backend_agent.view")
+        assert set(view["errors"]) >= {"version", "cluster_status", "status"}
+
+    def test_a_record_that_cannot_be_read_is_an_error(self, backend):
+        backend.write("/var/lib/salt-chef-backend/run.json", "{")
+        assert "not JSON" in backend.call("chef_backend_agent.view")["errors"]["record"]
+
+
+def test_busy_sees_a_command_that_is_changing_the_node(shared, recorded):
+    recorded.say(f"{CTL} upgrade", seconds=1.5)
+    worker = threading.Thread(target=shared.call, args=("chef_backend.upgrade",))
+    worker.start()
+    bound = time.monotonic() + 3
+    while not (lines := busy(shared)):
+        assert time.monotonic() < bound, "it was not seen"
+    assert lines[0].endswith("chef-backend-ctl upgrade")
+    worker.join()
+    assert busy(shared) == []

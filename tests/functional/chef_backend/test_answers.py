@@ -1,0 +1,109 @@
+"""What a backend answers: its version, who leads, failover, replication, the last lines of a log."""
+
+import os
+
+import pytest
+
+CTL = "chef-backend-ctl"
+MANIFEST = "/opt/chef-backend/version-manifest.json"
+NOW_9 = {"server_version_num": "90624\n", "position": "pg_current_xlog_location()"}
+NOW_13 = {"server_version_num": "130011\n", "position": "pg_current_wal_lsn()"}
+
+
+def test_the_version_is_its_manifests(backend):
+    assert backend.call("chef_backend.version") == "2.3.16"
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"build_version": ""}', '{"build_version": "two"}', "\udcff"])
+def test_a_manifest_that_cannot_be_read_is_no_version(backend, text):
+    backend.path(MANIFEST).write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert backend.told("chef_backend.version").startswith(f"be1: {backend.path(MANIFEST)}: ")
+
+
+def test_no_manifest_asks_whether_it_is_installed(minion):
+    assert minion.told("chef_backend.version").endswith("No such file or directory: is chef-backend installed?")
+
+
+def test_the_leader_is_told_by_its_name(backend, recorded, recording):
+    assert backend.call("chef_backend.leader") == "be1"
+    assert backend.call("chef_backend.is_leader") is True
+    recorded.say(f"{CTL} cluster-status", recording("synthetic-be2-leads.txt"))
+    assert backend.call("chef_backend.leader") == "be2"
+    assert backend.call("chef_backend.is_leader") is False
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("synthetic-nobody-leads.txt", "be1 sees no single leader (role/PG: be1: waiting_for_leader/follower, be2"),
+        ("synthetic-two-lead.txt", "be1 sees no single leader"),
+        ("s3-status-four-services.txt", "be1: chef-backend-ctl cluster-status: "),
+    ],
+)
+def test_no_single_leader_is_never_a_name(backend, recorded, recording, text, said):
+    recorded.say(f"{CTL} cluster-status", recording(text))
+    assert backend.told("chef_backend.leader").startswith(said)
+    assert backend.told("chef_backend.is_leader").startswith(said)
+
+
+def test_cluster_status_that_fails_is_no_answer(backend, recorded):
+    recorded.say(f"{CTL} cluster-status", "", stderr="not in a cluster\n", status=1)
+    for function in ("leader", "is_leader", "failover", "cluster_status"):
+        said = backend.told(f"chef_backend.{function}")
+        assert said == "be1: chef-backend-ctl cluster-status ended with status 1:\n  not in a cluster"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("synthetic-be1-leads.txt", "on"),
+        ("synthetic-be1-leads-blocked.txt", "off"),
+        ("synthetic-cluster-status-blocked-words.txt", "mixed"),
+        ("synthetic-be1-leads-1.4.6.txt", "unknown"),
+    ],
+)
+def test_failover_is_told_as_cluster_status_shows_it(backend, recorded, recording, text, shown):
+    recorded.say(f"{CTL} cluster-status", recording(text))
+    assert backend.call("chef_backend.failover") == shown
+
+
+class TestEnsureFailover:
+    def test_nothing_is_called_if_it_is_so(self, backend, recorded):
+        assert backend.call("chef_backend.ensure_failover", "on") == {"before": "on", "after": "on"}
+        assert recorded.changing == []
+
+    def test_it_is_waited_for_until_it_shows(self, backend, recorded, recording):
+        blocked = {f"{CTL} cluster-status": recording("synthetic-be1-leads-blocked.txt")}
+        recorded.say(f"{CTL} set-cluster-failover off", then=blocked)
+        assert backend.call("chef_backend.ensure_failover", False) == {"before": "on", "after": "off"}
+        assert recorded.changing == [[CTL, "set-cluster-failover", "off"]]
+
+    def test_a_command_that_changed_nothing_is_a_failure(self, backend, recorded):
+        recorded.say(f"{CTL} set-cluster-failover off")
+        said = backend.told("chef_backend.ensure_failover", "off", timeout=1)
+        assert said == "be1: failover was switched off, but cluster-status shows on (looked for 1 s)"
+
+    def test_a_version_that_does_not_show_it_is_always_told(self, backend, recorded, recording):
+        recorded.say(f"{CTL} cluster-status", recording("synthetic-be1-leads-1.4.6.txt"))
+        recorded.say(f"{CTL} set-cluster-failover on")
+        assert backend.call("chef_backend.ensure_failover", "on") == {"before": "unknown", "after": "unknown"}
+        assert recorded.changing == [[CTL, "set-cluster-failover", "on"]]
+
+
+@pytest.mark.parametrize("server", [NOW_9, NOW_13], ids=["9.6", "13"])
+def test_replication_asks_in_the_words_of_its_postgresql_as_its_user(backend, recorded, server):
+    psql = ["psql", "-d", "postgres", "-X", "-A", "-t", "-c"]
+    recorded.say(psql, '{"application_name":"be2"}\n')
+    recorded.say([*psql, "show server_version_num"], server["server_version_num"])
+    assert backend.call("chef_backend.replication") == '{"application_name":"be2"}'
+    became, _, again, query = recorded.words
+    assert query[:-1] == psql
+    assert server["position"] in query[-1]
+    assert became[:4] == again[:4] == ["runuser", "-u", "chef_pgsql", "--"]
+    assert recorded.calls[-1]["parent"] == os.getpid()
+
+
+def test_tail_gives_the_last_lines(minion):
+    minion.write("/var/log/chef-backend/leaderl/current", "".join(f"{number}\n" for number in range(99)))
+    assert minion.call("chef_backend.tail", "leaderl", lines=2) == "97\n98"
+    assert "etcd/current: " in minion.told("chef_backend.tail", "etcd")

@@ -1,0 +1,82 @@
+"""States of the search index on a frontend: built again from PostgreSQL, and found by a search."""
+
+import pytest
+
+from saltext.chef_backend.node import frontend
+
+
+class TestReindexed:
+    REINDEX = "chef-server-ctl reindex"
+
+    @pytest.fixture(autouse=True)
+    def fixture_frontend(self, minion, recorded, haproxy, web):
+        """HAProxy has one leader; the index is there and empty."""
+        haproxy()
+        web.index()
+        recorded.say(self.REINDEX, "what it prints\n")
+
+    def test_test_mode(self, minion, recorded):
+        done = minion.state("chef_server_index.reindexed", "index", test=True)
+        assert (done["result"], done["comment"]) == (None, "would run reindex for all organisations")
+        assert done["changes"] == {"reindexed": {"old": None, "new": "all organisations"}}
+        assert recorded.words == []
+
+    def test_all_and_not_again_on_the_same_index(self, minion, recorded, web):
+        done = minion.state("chef_server_index.reindexed", "index")
+        assert done["result"] is True, done["comment"]
+        assert done["changes"]["reindexed"] == {"old": None, "new": "all organisations"}
+        for organisation in (None, "acme"):
+            again = minion.state("chef_server_index.reindexed", "index", organisation=organisation)
+            assert (again["result"], again["changes"]) == (True, {})
+        assert recorded.words == [["chef-server-ctl", "reindex", "-a"]]
+        web.index(uuid="another")
+        assert minion.state("chef_server_index.reindexed", "index")["changes"] != {}
+
+    def test_one_organisation_first_then_all(self, minion, recorded):
+        done = minion.state("chef_server_index.reindexed", "index", organisation="acme")
+        assert done["changes"]["reindexed"]["new"] == "organisation acme"
+        assert minion.state("chef_server_index.reindexed", "index", organisation="acme")["changes"] == {}
+        assert minion.state("chef_server_index.reindexed", "index", organisation="other")["changes"] != {}
+        assert minion.state("chef_server_index.reindexed", "index")["changes"] != {}
+        assert [words[2] for words in recorded.words] == ["acme", "other", "-a"]
+
+    def test_a_failure_tells_and_notes_nothing(self, minion, recorded):
+        recorded.say(self.REINDEX, stderr="Org acme does not exist\n", status=1)
+        done = minion.state("chef_server_index.reindexed", "index", organisation="acme")
+        assert (done["result"], done["changes"]) == (False, {})
+        assert done["comment"].startswith("be1: chef-server-ctl reindex acme ended with status 1:\n  Org acme")
+        recorded.say(self.REINDEX)
+        again = minion.state("chef_server_index.reindexed", "index", organisation="acme")
+        assert again["changes"]["reindexed"]["new"] == "organisation acme", "nothing was noted as done"
+
+    def test_without_one_leader_or_an_index_nothing_is_run(self, minion, recorded, web):
+        web.answers.clear()
+        done = minion.state("chef_server_index.reindexed", "index")
+        assert (done["result"], done["changes"]) == (False, {})
+        assert "/chef/_settings" in done["comment"]
+        minion.path(frontend.HAPROXY_SOCKET).unlink()
+        done = minion.state("chef_server_index.reindexed", "index", leader_timeout=1)
+        assert done["comment"].startswith("be1: HAProxy has no single leader: ")
+        assert recorded.words == []
+
+
+class TestSearchable:
+    def test_documents_are_there(self, minion, web):
+        web.index(count=12)
+        done = minion.state("chef_server_index.searchable", "index", minimum=12)
+        assert (done["result"], done["changes"]) == (True, {})
+        assert done["comment"] == "12 documents, at least 12 expected"
+
+    def test_too_few(self, minion, web):
+        web.index(count=0)
+        done = minion.state("chef_server_index.searchable", "index", timeout=1)
+        assert done["result"] is False
+        assert done["comment"].startswith(
+            "be1: not searchable: 0 documents, expected at least 1 (looked for 1 s). Run chef"
+        )
+        assert minion.state("chef_server_index.searchable", "index", test=True)["result"] is None
+
+    @pytest.mark.parametrize("answer", [{"count": 12, "_shards": {"failed": 1}}, {"count": "12"}, {}])
+    def test_what_cannot_be_counted_is_not_found(self, minion, web, answer):
+        web.answers["/chef/_count"] = answer
+        assert minion.state("chef_server_index.searchable", "index", timeout=1)["result"] is False

@@ -1,0 +1,154 @@
+"""A real master and a real minion on loopback, to which Salt has synced the extension, as users have it.
+
+The programs of the product are recorded ones, first on the minion's PATH; its files lie below a folder.
+"""
+
+import concurrent.futures
+import os
+import shutil
+import time
+
+import pytest
+
+from tests.functional.minion import QUICK, REPO, TREE
+from tests.functional.pillars import example, write_for_masters
+from tests.functional.recorded import Recorded
+
+ROOT = 'ROOT = Path("/")\n'
+STAMP = '{"manifest_format": 2, "software": {}, "build_version": "2.3.16"}'
+MODULES = {f"modules.{path.stem}" for path in (REPO / "_modules").glob("*.py")}
+
+
+@pytest.fixture(name="node", scope="module")
+def fixture_node(tmp_path_factory):
+    """Return the folder below which the minion's files of the product lie: a package is installed, and no more."""
+    node = tmp_path_factory.mktemp("node")
+    (node / "opt/chef-backend").mkdir(parents=True)
+    (node / "opt/chef-backend/version-manifest.json").write_text(STAMP, encoding="utf-8")
+    return node
+
+
+@pytest.fixture(name="tree", scope="module")
+def fixture_tree(tmp_path_factory, node):
+    """Return a copy of the tree, for ``file_roots``; its nodes have their files below that folder."""
+    tree = tmp_path_factory.mktemp("tree")
+    for name in TREE:
+        shutil.copytree(REPO / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    host = tree / "_utils/saltext/chef_backend/node/host.py"
+    text = host.read_text(encoding="utf-8")
+    assert text.count(ROOT) == 1
+    host.write_text(text.replace(ROOT, f'ROOT = Path("{node}")\n'), encoding="utf-8")
+    return tree
+
+
+@pytest.fixture(name="programs", scope="module")
+def fixture_programs(tmp_path_factory, recording):
+    """Return the programs that the minion finds first."""
+    programs = Recorded(tmp_path_factory.mktemp("programs") / "recorded")
+    programs.say("chef-backend-ctl cluster-status", recording("synthetic-be1-leads.txt"))
+    programs.say("chef-backend-ctl status", recording("synthetic-status-just-started.txt"))
+    return programs
+
+
+@pytest.fixture(name="master", scope="module")
+def fixture_master(salt_factories, tmp_path_factory, programs, tree):
+    """Start a master, hub, and a minion, be1, and sync both; their pillar names two backends only."""
+    pillar = tmp_path_factory.mktemp("pillar")
+    write_for_masters(pillar, example(backends=["be1", "be2"]))
+    master = salt_factories.salt_master_daemon(
+        "hub",
+        overrides={
+            **QUICK,
+            "id": "hub_master",
+            "interface": "127.0.0.1",
+            "auto_accept": True,
+            "worker_threads": 2,
+            "file_roots": {"base": [str(tree)]},
+            "pillar_roots": {"base": [str(pillar)]},
+        },
+    )
+    minion = master.salt_minion_daemon("be1", overrides={**QUICK, "interface": "127.0.0.1"})
+    minion.environ["PATH"] = f"{programs.bin}:{os.environ['PATH']}"
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda daemon: daemon.start(), (master, minion)))
+        runner = pool.submit(master.salt_run_cli().run, "saltutil.sync_all")
+        synced = master.salt_cli().run("saltutil.sync_all", minion_tgt="be1")
+    assert (set(synced.data["modules"]), runner.result().data["runners"]) == (MODULES, ["runners.chef_backend"])
+    yield master
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda daemon: daemon.terminate(), (minion, master)))
+
+
+def orchestrate(master, cluster):
+    """Run the rolling way; return its status and the results of its steps."""
+    done = master.salt_run_cli().run("state.orchestrate", "orch.chef_backend_rolling", pillar={"cluster": cluster})
+    return done.returncode, {step["__id__"]: step for step in done.data["data"]["hub_master"].values()}
+
+
+def test_a_minion_answers_with_its_view(master, programs):
+    before = len(programs.changing)
+    view = master.salt_cli().run("chef_backend_agent.view", minion_tgt="be1").data
+    assert view["node"] == "be1"
+    assert view["version"] == "2.3.16"
+    assert view["cluster_status"].startswith("Name")
+    assert view["status"].startswith("Service")
+    assert view["record"] is None
+    assert len(programs.changing) == before
+
+
+def test_a_failed_command_reaches_the_operator_with_its_node_and_a_status_that_is_not_0(master, programs):
+    programs.say("chef-backend-ctl demote", status=1, stderr="Failover is disabled for the cluster\n")
+    done = master.salt_cli().run("chef_backend.demote", minion_tgt="be1")
+    assert done.returncode != 0
+    assert "be1: chef-backend-ctl demote ended with status 1:\n  Failover is disabled for the cluster" in done.data
+
+
+def test_what_is_for_frontends_says_on_a_backend_why_it_is_of_no_use(master):
+    done = master.salt_cli().run("chef_server_agent.state", minion_tgt="be1")
+    assert done.returncode != 0
+    assert "no Chef Infra Server here: neither /opt/opscode nor its data is there" in str(done.data)
+
+
+def test_a_nodes_part_is_applied_with_the_pillar_that_its_master_gives_it(master, node, programs):
+    before = len(programs.changing)
+    (node / "var/opt/chef-backend/etcd").mkdir(parents=True)
+    (node / "var/opt/chef-backend/etcd/data").touch()
+    pillar = {"timeouts": {"install": 60}}
+    done = master.salt_cli().run("state.sls", "orch.node.emptied", pillar=pillar, test=True, minion_tgt="be1")
+    (step,) = done.data.values()
+    assert (step["__id__"], step["result"]) == ("This backend holds no data of a cluster", None)
+    assert step["comment"] == "would delete all data of be1"
+    assert len(programs.changing) == before
+
+
+def test_an_orchestration_with_a_bad_pillar_is_refused_and_touches_nothing(master, programs):
+    before = len(programs.calls)
+    status, steps = orchestrate(master, "prod")
+    assert status == 1
+    said = "chef_backend:clusters:prod:backends: found ['be1', 'be2'], expected exactly three minion ids"
+    assert said in steps["Open the rolling run"]["comment"]
+    assert steps["Close the rolling run"]["result"] is True
+    assert steps["Close the rolling run"]["comment"] == "no run was opened: nothing to close"
+    assert [name for name, step in steps.items() if step["changes"]] == []
+    assert len(programs.calls) == before, "no backend was asked anything"
+
+
+def test_an_orchestration_of_an_unknown_cluster_is_refused_and_runs_nothing_else(master):
+    cluster = "prod\n\nEvil:\n  cmd.run:\n    - name: id"
+    status, steps = orchestrate(master, cluster)
+    assert status == 1
+    assert steps["Open the rolling run"]["comment"].startswith(f"cluster {cluster!r} is not in chef_backend:clusters")
+    assert len(steps) == 12
+
+
+def test_a_changed_file_of_the_package_is_used_by_the_running_minion_after_the_next_sync(master, tree):
+    ask = master.salt_cli()
+    assert ask.run("chef_backend.version", minion_tgt="be1").data == "2.3.16"
+    with open(tree / "_utils/saltext/chef_backend/product/manifest.py", "a", encoding="utf-8") as file:
+        file.write("\n\ndef parse_manifest(text):\n    return Manifest('of a new manifest.py')\n")
+    synced = ask.run("saltutil.sync_all", minion_tgt="be1").data
+    assert (synced["utils"], synced["modules"]) == (["utils.saltext.chef_backend.product.manifest"], [])
+    end = time.monotonic() + 30  # the minion is told by an event of its own
+    while (said := ask.run("chef_backend.version", minion_tgt="be1").data) == "2.3.16":
+        assert time.monotonic() < end
+    assert said == "of a new manifest.py"

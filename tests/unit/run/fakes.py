@@ -1,0 +1,211 @@
+"""A master without Salt: its nodes answer from functions, its clock moves only when somebody sleeps."""
+
+import contextlib
+import dataclasses
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from salt.exceptions import CommandExecutionError
+
+from saltext.chef_backend.journal import Entry
+from saltext.chef_backend.record import Record
+from saltext.chef_backend.run.bus import Answer
+from saltext.chef_backend.run.master import Event, Master, Process
+from tests.functional.pillars import example
+from tests.unit.answered import RECORD, answer
+
+NOW = 2100.0  # epoch seconds at which a test begins; the owner of RECORD was heard of then
+PROCESS = Process(RECORD.owner.pid, RECORD.owner.started)
+Views = Mapping[str, Mapping[str, Any] | None]  # what is changed in the answers, by node
+
+
+class Clock:
+    """Time that passes when somebody waits for it; ``work``: what is done again and again beside all else."""
+
+    def __init__(self, now: float = NOW):
+        self.time = now
+        self.work: list[Callable[[], None]] = []
+
+    def now(self) -> float:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+    def every(self, seconds: float, work: Callable[[], None]) -> Callable[[], None]:
+        self.work.append(work)
+        return lambda: self.work.remove(work)
+
+
+class Bus:
+    """Nodes that answer: ``does`` maps a function's name to one called with the node's name and the arguments.
+
+    What it returns is the answer, what it raises is an error of that node; :class:`Answer` stands for itself.
+    """
+
+    def __init__(self, **does: Any):
+        self.does = does
+        self.calls: list[tuple[Any, ...]] = []  # node, function, arguments
+        self.sent: list[tuple[Any, ...]] = []  # nodes, function, arguments
+
+    def ask(
+        self,
+        nodes: Sequence[str],
+        function: str,
+        *args: Any,
+        timeout: float = 15,
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> dict[str, Answer]:
+        return {node: self._said(node, function, args, kwargs or {}) for node in nodes}
+
+    def _said(self, node: str, function: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Answer:
+        self.calls.append((node, function, *args))
+        try:
+            said = self.does[function](node, *args, **kwargs)
+        except CommandExecutionError as err:
+            return Answer(False, str(err), str(err))
+        return said if isinstance(said, Answer) else Answer(True, said)
+
+    def send(self, nodes: Sequence[str], function: str, *args: Any) -> None:
+        self.sent.append((tuple(nodes), function, *args))
+
+    def matching(self, target: str) -> list[str]:
+        return ["fe1", "fe2"]
+
+    def own(self) -> "Bus":
+        return self
+
+    def asked(self, function: str) -> list[tuple[Any, ...]]:
+        """Return the calls of one function, without its name."""
+        return [(node, *args) for node, name, *args in self.calls if name == function]
+
+
+class Events:
+    """The event bus: ``fired`` are ours, ``heard`` is what a listener is given, one after another, or None."""
+
+    def __init__(self, clock: Clock):
+        self.clock = clock
+        self.fired: list[Event] = []
+        self.heard: list[Event | None] = []
+
+    def fire(self, tag: str, data: Mapping[str, Any]) -> None:
+        self.fired.append(Event(tag, data))
+
+    def listen(self) -> contextlib.AbstractContextManager["Events"]:
+        return contextlib.nullcontext(self)
+
+    def get(self, tag: str, seconds: float) -> Event | None:
+        self.clock.sleep(seconds if not self.heard else 0)
+        return self.heard.pop(0) if self.heard else None
+
+
+class Told:
+    def __init__(self) -> None:
+        self.kept: list[Entry] = []
+
+    def keep(self, entry: Entry) -> None:
+        self.kept.append(entry)
+
+    def of(self, cluster: str, run: str) -> Iterator[dict[str, Any]]:
+        return (entry.to_dict() for entry in self.kept if (entry.cluster, entry.run) == (cluster, run))
+
+
+class Notes:
+    def __init__(self) -> None:
+        self.notes: dict[str, str] = {}
+
+    def read(self, name: str) -> str | None:
+        return self.notes.get(name)
+
+    def write(self, name: str, text: str) -> None:
+        self.notes[name] = text
+
+    def alone(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def page(self, name: str, text: str) -> str:
+        self.notes[f"reports/{name}.html"] = text
+        return f"/reports/{name}.html"
+
+
+class Backends:
+    """Backends that answer their view, and hold the record of a run, for its owner.
+
+    :param told: what is changed in their answers, as for ``tests.unit.answered.views``; several are told in turn, the
+        last one for ever; None for a node is a minion that does not answer.
+    """
+
+    def __init__(self, clock: Clock, *told: Views, record: Record | None = None):
+        self.clock, self.told, self.record = clock, told or ({},), record
+        self.looks: defaultdict[str, int] = defaultdict(int)
+
+    def view(
+        self,
+        node: str,
+        only: Sequence[str] | None = None,
+        jid: str | None = None,
+        changes: Mapping[str, Any] | None = None,
+        table: Any = None,
+    ) -> Answer | dict[str, Any]:
+        told = self.told[min(self.looks[node], len(self.told) - 1)].get(node, {})
+        self.looks[node] += 1
+        if told is None:
+            return Answer(False, error=f"{node} does not answer")
+        if self.record is not None and jid and self.record.owner.jid == jid:
+            self.record = self.record.at(self.clock.now()).amended(changes or {})
+        held = {"record": self.record.to_dict()} if self.record else {}
+        return answer(node, **held, **told)
+
+    def create(self, node: str, record: Mapping[str, Any]) -> dict[str, Any]:
+        self.record = Record.from_dict(record)
+        return {"taken": True, "record": record}
+
+    def replace(self, node: str, jid: str, record: Mapping[str, Any]) -> dict[str, Any]:
+        return self.create(node, record)
+
+    def finish(self, node: str, jid: str, record: Mapping[str, Any]) -> bool:
+        self.record = None
+        return True
+
+
+def master(
+    *told: Views, record: Record | None = None, does: Mapping[str, Callable[..., Any]] | None = None, **more: Any
+) -> Master:
+    """Return a master whose cluster prod is the example's; ``backends`` are its backends' answers, see Backends.
+
+    :param told: what is changed in the backends' answers.
+    :param record: the record that they hold.
+    :param does: functions of nodes, besides those of ``chef_backend_agent`` that a run needs.
+    :param more: fields of ``Master``, and settings of the cluster.
+    """
+    clock = Clock()
+    backends = Backends(clock, *told, record=record)
+    agent: dict[str, Callable[..., Any]] = {
+        f"chef_backend_agent.{name}": getattr(backends, name) for name in ("view", "create", "replace", "finish")
+    } | {"chef_backend_agent.arm": lambda node, seconds: True}
+    fields = {field.name for field in dataclasses.fields(Master)}
+    given: dict[str, Any] = {
+        "id": "hub",
+        "pillar": example(**{name: more.pop(name) for name in set(more) - fields}),
+        "bus": Bus(**{**agent, **(does or {})}),
+        "events": Events(clock),
+        "told": Told(),
+        "notes": Notes(),
+        "kept": {},
+        "process": PROCESS,
+        "alive": lambda process: False,
+        "start": lambda function, kwargs: "job",
+        "clock": clock,
+    }
+    return Master(**given | more)
+
+
+def backends(hub: Master) -> Backends:
+    """Return the :class:`Backends` of a master."""
+    assert isinstance(hub.bus, Bus)
+    found: Backends = hub.bus.does["chef_backend_agent.view"].__self__
+    return found

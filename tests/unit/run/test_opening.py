@@ -1,0 +1,59 @@
+"""A run is opened: what it does about the one that died before, and what it refuses."""
+
+import dataclasses
+
+import pytest
+
+from saltext.chef_backend.run import opening
+from tests.unit import printed
+from tests.unit.answered import RECORD, everywhere
+from tests.unit.run import fakes
+
+OFF = printed.cluster_status(tuple(dataclasses.replace(one, blocked="blocked") for one in printed.MEMBERS))
+DIED = dataclasses.replace(RECORD, failover="off", frontends=("fe1", "fe2"))
+
+
+def hub(found, **be2):
+    """A master whose backends show failover off, and hold this record; ``be2``: what this follower answers besides."""
+    told = everywhere({"cluster_status": OFF})
+    does = {
+        "chef_server.version": lambda node: "14.16.19",
+        "saltutil.is_running": lambda node, what: [],
+        "test.ping": lambda node: True,
+        "chef_backend_agent.ensure_failover": lambda node, to, bound, before=None: {"before": "off", "after": to},
+    }
+    return fakes.master({**told, "be2": told["be2"] | be2}, record=found, jid="2", does=does)
+
+
+def opens(master):
+    return opening.opened(master, "Open the run", "prod", "rolling")
+
+
+def test_failover_that_a_dead_run_left_off_is_switched_on_at_once():
+    """What it was off for may be done: then no later step would switch it on before it is needed."""
+    master = hub(DIED)
+    done = opens(master)
+    assert done["result"] is True, done["comment"]
+    assert done["changes"]["failover"] == {"old": "off", "new": "on"}
+    assert master.bus.asked("chef_backend_agent.ensure_failover") == [("be1", "on", 60, None)]
+    held = fakes.backends(master).record
+    assert (held.run, held.owner.jid, held.failover) == (DIED.run, "2", "on")
+
+
+def test_beside_a_node_that_is_half_upgraded_it_stays_off():
+    half_upgraded = "run r1 did not finish on this node"
+    master = hub(dataclasses.replace(DIED, node="be2"), version=DIED.target, half_upgraded=half_upgraded)
+    done = opens(master)
+    assert done["result"] is True, done["comment"]
+    assert master.bus.asked("chef_backend_agent.ensure_failover") == []
+    assert fakes.backends(master).record.failover == "off"
+
+
+@pytest.mark.parametrize("found", [None, RECORD])
+def test_failover_that_nobody_explains_is_left_alone_and_refused(found):
+    master = hub(found)
+    done = opens(master)
+    assert done["result"] is False
+    assert "failover is off and no unfinished run of this target explains it" in done["comment"]
+    assert master.bus.asked("chef_backend_agent.ensure_failover") == []
+    assert master.bus.asked("chef_backend_agent.create") == master.bus.asked("chef_backend_agent.replace") == []

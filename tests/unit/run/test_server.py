@@ -1,0 +1,89 @@
+"""The hooks of the site's load balancer around a frontend's upgrade, and the gates before it."""
+
+import pytest
+
+from saltext.chef_backend.run import server
+from tests.functional.pillars import example
+from tests.unit.answered import RECORD
+from tests.unit.run import fakes
+
+SERVER = example()["chef_backend"]["clusters"]["prod"]["server"]
+DRAIN, UNDRAIN = "chef_server_agent.drain", "chef_server_agent.undrain"
+OLD = {"version": "14.16.19", "begun": None, "drained": False}
+
+
+class Site:
+    """A cluster with two frontends, and a load balancer; ``calls``: what was done to a frontend, in order."""
+
+    def __init__(self, salt=("drain", "undrain"), **changes):
+        self.calls, self.returns = [], {}
+        self.frontends = {"fe1": OLD, "fe2": OLD}
+        does = {
+            "chef_server_agent.state": lambda node: self.frontends[node],
+            "chef_server_agent.await_service": lambda node, url, timeout: True,
+            DRAIN: lambda node: self.called("noted", node),
+            UNDRAIN: lambda node: self.called("forgotten", node),
+            "state.sls": self.upgrade,
+        }
+        hooks = {f"balancer.{name}": lambda node, name=name: self.called(name, node) for name in salt}
+        record, jid = RECORD, RECORD.owner.jid
+        self.master = fakes.master(record=record, jid=jid, does=does, salt=hooks, server=SERVER | changes)
+
+    def called(self, what, node):
+        self.calls.append((what, node))
+        return self.returns.get(what)
+
+    def upgrade(self, node, sls, pillar, queue, test):
+        self.called("upgraded", node)
+        self.frontends[node] = OLD | {"version": SERVER["version"]}
+        return {"s": {"__id__": sls, "result": True, "comment": "", "changes": {"v": 1}}}
+
+    def upgrades(self):
+        return server.first_upgraded(self.master, "Upgrade the first frontend", "prod")
+
+
+def test_a_frontend_notes_that_it_is_drained_before_it_is_and_forgets_it_when_it_has_its_clients_again():
+    site = Site()
+    done = site.upgrades()
+    assert done["result"] is True, done["comment"]
+    assert site.calls == [(what, "fe1") for what in ("noted", "drain", "upgraded", "undrain", "forgotten")]
+
+
+@pytest.mark.parametrize(("hook", "before"), [("drain", ["noted", "drain"]), ("undrain", None)])
+def test_a_hook_that_fails_is_told_and_not_forgotten(hook, before):
+    site = Site()
+    site.returns[hook] = False
+    done = site.upgrades()
+    assert (done["result"], done["comment"]) == (False, f"balancer.{hook} returned False for fe1")
+    assert [what for what, _ in site.calls] == (before or ["noted", "drain", "upgraded", "undrain"])
+
+
+def test_without_hooks_a_note_of_a_run_before_is_forgotten():
+    site = Site(drain=None, undrain=None)
+    assert site.upgrades()["result"] is True
+    assert site.calls == [("upgraded", "fe1"), ("forgotten", "fe1")]
+
+
+def test_a_hook_that_the_master_does_not_have():
+    site = Site(salt=["drain"])
+    done = site.upgrades()
+    assert done["result"] is False
+    assert "the master has no function balancer.undrain: sync it, or correct the pillar" in done["comment"]
+
+
+def test_one_batch_after_another_with_the_migration_level_of_the_first():
+    site = Site()
+    assert site.upgrades()["result"] is True
+    site.master.bus.does["chef_server_agent.level"] = lambda node: {"text": "level", "sha256": "x"}
+    site.calls.clear()
+    done = server.others_upgraded(site.master, "Upgrade the others", "prod")
+    assert (done["result"], done["comment"]) == (True, "fe2")
+    assert [what for what, _ in site.calls] == ["noted", "drain", "upgraded", "undrain", "forgotten"]
+    assert site.master.bus.asked("chef_server_agent.level") == [("fe1",)]
+
+
+def test_without_a_frontend_on_the_target_no_other_is_upgraded():
+    done = server.others_upgraded(Site().master, "Upgrade the others", "prod")
+    assert (done["result"], done["comment"]) == (
+        False, "no frontend is on the target yet: there is no migration-level to copy",
+    )  # fmt: skip

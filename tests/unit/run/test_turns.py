@@ -1,0 +1,169 @@
+"""A rolling run's turns, with backends that upgrade when they are ordered to: whose turn it is, and what is asked."""
+
+import dataclasses
+
+import pytest
+
+from saltext.chef_backend.run import look, turns
+from tests.unit import printed
+from tests.unit.answered import RECORD, replicated
+from tests.unit.run import fakes
+
+OLD, NEW = "2.2.0", "2.3.16"
+DAY = 86400
+
+
+class Cluster:
+    """Three backends that do as they are told, and count what is asked of them.
+
+    ``asked``: ``(node, program)`` for each command of the product that only looks.
+    """
+
+    def __init__(self, **changes):
+        self.asked, self.upgraded, self.switched = [], [], []
+        self.leads, self.failover, self.versions = "be1", "on", dict.fromkeys(printed.NODES, OLD)
+        self.master = fakes.master(
+            record=dataclasses.replace(RECORD, frontends=()),
+            jid=RECORD.owner.jid,
+            gates={"settle_seconds": 10},
+            does={
+                "state.sls": self.apply,
+                "chef_backend_agent.ensure_failover": self.switch,
+                "chef_backend_agent.failover_off_and_on": lambda node, bound: self.switched.extend(["off", "on"]),
+            },
+            **changes,
+        )
+        self.backends = fakes.backends(self.master)
+        self.master.bus.does["chef_backend_agent.view"] = self.view
+        self.began = dict.fromkeys(printed.NODES, self.master.clock.now() - DAY)
+
+    def view(self, node, only=None, jid=None, changes=None, table=None):
+        shown = self.backends.view(node, only, jid, changes, table)
+        blocked = "blocked" if self.failover == "off" else "not_blocked"
+        members = tuple(
+            printed.Member(
+                name,
+                role="leader" if name == self.leads else "follower",
+                pg="leader" if name == self.leads else "follower",
+                following="-" if name == self.leads else self.leads,
+                blocked=blocked,
+            )
+            for name in printed.NODES
+        )
+        up = int(self.master.clock.now() - self.began[node])
+        since = f"{up // DAY}d {up % DAY // 3600}h {up % 3600 // 60}m {up % 60}s"
+        shown |= {
+            "version": self.versions[node],
+            "cluster_status": printed.cluster_status(members),
+            "status": printed.status().replace("1d 5h 0m 41s", since),
+            "leads": node == self.leads,
+            "replication": "",
+        }
+        if node == self.leads:
+            others = [name for name in printed.NODES if name != self.leads]
+            shown["replication"] = "\n".join(replicated(name) for name in others)
+        wanted = set(only or shown)
+        if table not in (None, node):
+            wanted.discard("cluster_status")
+        self.asked += [(node, part) for part in ("cluster_status", "status") if part in wanted]
+        return {part: value for part, value in shown.items() if part in wanted | {"node", "errors", "record"}}
+
+    def apply(self, node, sls, pillar, queue, test):
+        assert sls == "orch.node.upgraded"
+        assert pillar["handover"] is (node == self.leads)
+        self.upgraded.append((node, self.failover))
+        self.versions[node] = NEW
+        self.began[node] = self.master.clock.now()
+        self.master.clock.sleep(1.5)  # until it has rejoined
+        if node == self.leads:
+            self.leads = "be2"
+        done = {"__id__": sls, "result": True, "comment": "", "changes": {}, "duration": "1500.0 ms"}
+        return {"s": {**done, "__run_num__": 0}}
+
+    def switch(self, node, to, bound, before=None):
+        found, self.failover = self.failover, to
+        self.switched.append(to)
+        return {"before": before or found, "after": to}
+
+    def opened(self):
+        """What the opening has seen is kept, as it keeps it."""
+        look.look(self.master, "prod")
+        self.asked.clear()
+
+    def goes(self):
+        """The steps from the first switch of failover to the verification; returns their results."""
+        steps = [
+            lambda name: turns.failover_off(self.master, name, "prod"),
+            lambda name: turns.upgraded(self.master, name, "prod", turns.FIRST),
+            lambda name: turns.upgraded(self.master, name, "prod", turns.SECOND),
+            lambda name: turns.failover_on(self.master, name, "prod"),
+            lambda name: turns.upgraded(self.master, name, "prod", turns.LAST),
+            lambda name: turns.failover_off_and_on(self.master, name, "prod"),
+            lambda name: turns.verified(self.master, name, "prod"),
+        ]
+        return [step(f"step {number}") for number, step in enumerate(steps)]
+
+
+@pytest.fixture(name="cluster")
+def fixture_cluster():
+    seen = Cluster()
+    seen.opened()
+    return seen
+
+
+def test_followers_first_with_failover_off_and_the_leader_last_with_it_on(cluster):
+    assert [done["result"] for done in cluster.goes()] == [True] * 7
+    assert cluster.upgraded == [("be2", "off"), ("be3", "off"), ("be1", "on")]
+    assert cluster.switched == ["off", "on", "off", "on"]
+    assert cluster.backends.record.step == "verified"
+
+
+def test_each_turn_looks_once_at_every_node_and_at_one_table_after_the_settle_time(cluster):
+    cluster.goes()
+    look_of_a_turn = [("be1", "cluster_status"), *((node, "status") for node in printed.NODES)]
+    assert sorted(cluster.asked) == sorted(look_of_a_turn * 4), "three turns and the verification, nothing besides"
+
+
+def test_the_second_turn_waits_until_the_services_of_the_first_node_have_settled(cluster):
+    began = cluster.master.clock.now()
+    cluster.goes()
+    assert cluster.master.clock.now() - began >= 3 * 10 - 1
+
+
+def test_where_one_postgresql_does_not_say_who_leads_all_tables_are_asked(cluster):
+    told = cluster.view
+    cluster.master.bus.does["chef_backend_agent.view"] = lambda node, *args: (
+        told(node, *args)
+        | (
+            {"leads": None, "errors": {"leads": "psql: could not connect"}}
+            if args and "leads" in (args[0] or ())
+            else {}
+        )
+    )
+    assert turns.failover_off(cluster.master, "off", "prod")["result"] is True
+    assert len(cluster.asked) == 6
+
+
+def test_a_lead_that_moved_by_itself_makes_a_follower_of_the_last_turn_with_failover_off_meanwhile(cluster):
+    for number, step in enumerate((turns.FIRST, turns.SECOND)):
+        if number == 0:
+            turns.failover_off(cluster.master, "off", "prod")
+        turns.upgraded(cluster.master, step, "prod", step)
+    turns.failover_on(cluster.master, "on", "prod")
+    cluster.leads = "be3"
+    done = turns.upgraded(cluster.master, "last", "prod", turns.LAST)
+    assert done["result"] is True, done["comment"]
+    assert cluster.upgraded[-1] == ("be1", "off")
+    assert cluster.switched == ["off", "on", "off", "on"]
+
+
+def test_a_turn_whose_gate_does_not_hold_touches_nothing(cluster):
+    turns.failover_off(cluster.master, "off", "prod")
+    told = cluster.view
+    cluster.master.bus.does["chef_backend_agent.view"] = lambda node, *args: (
+        told(node, *args) | ({"busy": ["chef-backend-ctl backup"]} if node == "be3" else {})
+    )
+    done = turns.upgraded(cluster.master, "first", "prod", turns.FIRST)
+    assert done["result"] is False
+    assert "be3: chef-backend-ctl backup: wait until that has ended (looked for 60 s)" in done["comment"]
+    assert cluster.upgraded == []
