@@ -4,6 +4,9 @@ pytest-salt-factories starts two servers, for the logs and events of Salt daemon
 otherwise.
 """
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 import salt._logging
 from saltfactories.plugins.event_listener import EventListener
@@ -14,13 +17,15 @@ LOOPBACK = "127.0.0.1"
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_sessionstart(session):
-    session.config.pluginmanager.get_plugin("saltfactories-log-server").log_host = LOOPBACK
+def pytest_sessionstart(session: pytest.Session) -> None:
+    log_server = session.config.pluginmanager.get_plugin("saltfactories-log-server")
+    assert log_server is not None
+    log_server.log_host = LOOPBACK
     salt._logging.shutdown_temp_handler()  # it would print warnings on a stream that pytest has closed by then
 
 
 @pytest.fixture(name="event_listener", scope="session")
-def fixture_event_listener():
+def fixture_event_listener() -> Iterator[EventListener]:
     """Receive the events of masters that tests start; takes the place of the plugin's own fixture."""
     listener = EventListener()
     listener.host, listener.address = LOOPBACK, f"tcp://{LOOPBACK}:{listener.port}"
@@ -29,6 +34,6 @@ def fixture_event_listener():
 
 
 @pytest.fixture(name="wheel", scope="session")
-def fixture_wheel(tmp_path_factory):
+def fixture_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the path of this tree's wheel: it is built once, which takes seconds."""
     return built.build(tmp_path_factory.mktemp("wheel") / "tree")

@@ -7,16 +7,17 @@ cd "$(dirname "$0")/.."
 python=.cache/venv/bin/python
 reports=.cache/reports
 rm -rf "$reports"
-mkdir -p "$reports/taken"
+mkdir -p "$reports"
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT   # what this starts, it ends
 
-# A suite of tests: its folder, the name of its report, and what runs pytest.
+# A suite of tests: its folder, the number of those who share it (or ""), and what runs pytest.
 suite() {
-    local folder=$1 report=$2
+    local folder=$1 share=$2 report=$1${2:+-$2}
     shift 2
+    mkdir -p "$reports/taken-$folder"
     # the lab's own tests take many minutes: `make test-lab`; so does every fault there is a test of: `make test-faults`
     "$@" -m pytest -q "tests/$folder" -m "not campaign" --ignore-glob='tests/integration/test_lab_*.py' \
-        --junit-xml="$reports/$report.xml"
+        ${share:+-p tests.sharing --share "$reports/taken-$folder"} --junit-xml="$reports/$report.xml"
 }
 
 names=() pids=()
@@ -44,22 +45,21 @@ together() {
 
 # Not in the lab: the browser's layer is built when first used, and a world has no network.
 quick() {
-    tools/lint.sh && suite unit unit "$python"
-    [ "$(id -u)" -ne 0 ] || { suite browser browser "$python" && "$python" -m tests.lab base; }
-}
-
-# Much of an upgrade is waiting, so that two laboratories fit: each takes the next module that nobody has taken.
-in_a_world() {
-    PYTEST_ADDOPTS="--share=$reports/taken" \
-        suite integration "$1" "$python" -m tests.lab run --beside -- "$python"
+    tools/lint.sh
+    suite unit "" "$python"
+    [ "$(id -u)" -eq 0 ] || return 0
+    suite browser "" "$python"
+    "$python" -m tests.lab base
 }
 
 beside lint-unit-browser quick
-beside functional suite functional functional "$python"
+beside functional-1 suite functional 1 "$python"
+beside functional-2 suite functional 2 "$python"
 together
 if [ "$(id -u)" -eq 0 ]; then
-    beside integration-1 in_a_world integration-1
-    beside integration-2 in_a_world integration-2
+    # Much of an upgrade is waiting, so that two laboratories fit.
+    beside integration-1 suite integration 1 "$python" -m tests.lab run --beside -- "$python"
+    beside integration-2 suite integration 2 "$python" -m tests.lab run --beside -- "$python"
     together
     echo "All suites passed: lint, unit, functional, browser, integration"
 else

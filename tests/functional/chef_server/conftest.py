@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -10,17 +11,17 @@ import pytest
 class StatusPage:
     """The page, and what it says of the whole: ``pong`` at first."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         page = self
 
         class Answers(BaseHTTPRequestHandler):
-            def do_GET(self):
+            def do_GET(self) -> None:
                 self.send_response(page.status)
                 self.send_header("Content-Length", str(len(page.body)))
                 self.end_headers()
                 self.wfile.write(page.body)
 
-            def log_message(self, *_):
+            def log_message(self, *_: object) -> None:
                 """Nothing to tell."""
 
         self.says("pong")
@@ -28,18 +29,18 @@ class StatusPage:
         self.url = f"http://127.0.0.1:{self.server.server_port}/_status"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def says(self, word):
+    def says(self, word: str) -> None:
         """From now on the page says this; Chef's is 500 where it is not ``pong``."""
         self.status, self.body = 200 if word == "pong" else 500, json.dumps({"status": word}).encode()
 
-    def end(self):
+    def end(self) -> None:
         """Answer no more."""
         self.server.shutdown()
         self.server.server_close()
 
 
 @pytest.fixture(name="status_page")
-def fixture_status_page():
+def fixture_status_page() -> Iterator[StatusPage]:
     """Return the status page of the frontend's API, which says pong."""
     page = StatusPage()
     yield page
