@@ -1,9 +1,12 @@
 """Time, through one door: a simulation puts its own in its place."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import Protocol
+
+log = logging.getLogger(__name__)
 
 
 class Clock(Protocol):
@@ -43,7 +46,10 @@ class RealClock:
 
         def loop() -> None:
             while not end.wait(seconds):
-                work()
+                try:
+                    work()
+                except Exception:  # whatever it is, the next time is due all the same
+                    log.exception("what is done every %s s failed", seconds)
 
         threading.Thread(target=loop, daemon=True).start()
         return end.set

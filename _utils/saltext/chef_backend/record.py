@@ -174,10 +174,8 @@ _FITS = {
 
 def frontends_may_serve(record: Record) -> bool:
     """Whether no backend has been touched yet by a run that ends here, so that clients find all as it was."""
-    if record.way == REPLACE:
-        return False  # no frontend is taken out of service
-    if record.way == FRONTENDS:
-        return False  # each is upgraded for itself: none was taken out of service for the backends' sake
+    if record.way not in ("downtime", "reindex"):
+        return False  # none was taken out of service for the backends' sake
     return not record.down and not record.finished and (record.way == "downtime" or record.node is None)
 
 

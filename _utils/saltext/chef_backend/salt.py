@@ -150,7 +150,7 @@ class Bus:
         nodes: Sequence[str],
         function: str,
         *args: Any,
-        timeout: float = 15,
+        timeout: float,
         kwargs: Mapping[str, Any] | None = None,
     ) -> dict[str, Answer]:
         """Ask minions side by side. Raises CommandExecutionError if the master itself cannot be asked."""
@@ -302,7 +302,7 @@ def _answer(node: str, said: Any, timeout: float) -> Answer:
     if not said or "ret" not in said:
         return Answer(False, error=f"{node} does not answer within {timeout} s: is its minion running and reachable?")
     if said.get("retcode", 0) != 0:
-        return Answer(False, said["ret"], str(said["ret"]))
+        return Answer(False, error=str(said["ret"]), failed=said["ret"])
     return Answer(True, said["ret"])
 
 

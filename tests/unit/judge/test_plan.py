@@ -190,3 +190,18 @@ def test_failover_is_on_at_the_end_the_leader_is_last_and_no_refused_way_is_call
         assert planned.refusals
     if None in installed:
         assert planned.refusals
+
+
+def test_of_several_hops_the_order_is_that_of_the_first():
+    seen = views(be1={"version": "2.2.0"}, be2={"version": "2.3.16"}, be3={"version": "2.3.16"})
+    hops = [{"version": "2.3.16", "package": PACKAGE}]
+    planned = plan(seen, target="3.1.1", index="5.6.16", hops=hops)
+    assert planned.order == ("be1",)
+    assert [
+        node for node in ("be1", "be2", "be3") if any(s.node == node for s in planned.commands if "upgrade" in str(s))
+    ] == ["be1"]
+
+
+def test_a_half_upgraded_follower_comes_first_as_in_the_run():
+    seen = views(be3={"version": "2.3.16", "half_upgraded": "run r1 did not finish on this node"})
+    assert plan(seen).order == ("be3", "be2", "be1")

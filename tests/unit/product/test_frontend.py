@@ -137,3 +137,10 @@ def test_running_longer_than_a_package_lies_there_allows_for_whole_seconds():
     text = "run: erchef: (pid 1) 12s; run: log: (pid 2) 900s\nrun: nginx: (pid 3) 11s\ndown: bifrost: 99s\n"
     assert runit.running_longer(text, 10.4) == ("erchef",)
     assert runit.running_longer(text, 11.0) == ()
+
+
+@pytest.mark.parametrize("text", ["", "no such file or directory\n", "warning: postgresql\n"])
+def test_that_nothing_runs_is_said_by_runit_and_not_concluded_from_silence(text):
+    assert runit.running("down: erchef: 3s\nrun: nginx: (pid 3) 11s\n") == ("nginx",)
+    with pytest.raises(ParseError, match="no line of runit"):
+        runit.running(text)

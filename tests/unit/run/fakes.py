@@ -57,7 +57,7 @@ class Bus:
         nodes: Sequence[str],
         function: str,
         *args: Any,
-        timeout: float = 15,
+        timeout: float,
         kwargs: Mapping[str, Any] | None = None,
     ) -> dict[str, Answer]:
         return {node: self._said(node, function, args, kwargs or {}) for node in nodes}
@@ -67,7 +67,7 @@ class Bus:
         try:
             said = self.does[function](node, *args, **kwargs)
         except CommandExecutionError as err:
-            return Answer(False, str(err), str(err))
+            return Answer(False, error=str(err))
         return said if isinstance(said, Answer) else Answer(True, said)
 
     def send(self, nodes: Sequence[str], function: str, *args: Any) -> None:

@@ -70,3 +70,10 @@ def test_a_record_of_another_version_of_the_extension_is_one_message():
 def test_the_runs_are_listed_newest_first(hub):
     assert [row["run"] for row in history.history(hub, "prod")["runs"]] == [RUN, OLDER]
     assert len(history.history(hub, "prod", RUN)["entries"]) == len(whole_run())
+
+
+def test_an_entry_that_is_none_is_told_and_the_others_are_shown(hub):
+    hub.bus.does["chef_server_agent.journal"] = lambda node, run: {"entries": [{"time": "soon"}], "troubles": []}
+    told, troubles = history.entries(hub, "prod", RUN)
+    assert len(told) == len(whole_run())
+    assert [trouble.split(": ")[0] for trouble in troubles if "no entry of a journal" in trouble] == ["fe1", "fe2"]

@@ -35,7 +35,7 @@ def test_failover_that_a_dead_run_left_off_is_switched_on_at_once():
     done = opens(master)
     assert done["result"] is True, done["comment"]
     assert done["changes"]["failover"] == {"old": "off", "new": "on"}
-    assert master.bus.asked("chef_backend_agent.ensure_failover") == [("be1", "on", 60, None)]
+    assert master.bus.asked("chef_backend_agent.ensure_failover") == [("be1", "on", 60, "off")]
     held = fakes.backends(master).record
     assert (held.run, held.owner.jid, held.failover) == (DIED.run, "2", "on")
 

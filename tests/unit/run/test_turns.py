@@ -167,3 +167,23 @@ def test_a_turn_whose_gate_does_not_hold_touches_nothing(cluster):
     assert done["result"] is False
     assert "be3: chef-backend-ctl backup: wait until that has ended (looked for 60 s)" in done["comment"]
     assert cluster.upgraded == []
+
+
+def test_failover_that_this_run_has_not_switched_is_not_switched_where_the_version_does_not_show_it(cluster):
+    cluster.backends.record = dataclasses.replace(cluster.backends.record, failover="unknown")
+    look.look(cluster.master, "prod")
+    assert turns.failover_on(cluster.master, "on", "prod")["comment"] == "failover was not switched"
+    assert cluster.switched == []
+
+
+def test_what_restarts_nothing_makes_no_turn_wait_for_services_to_settle(cluster):
+    def staged(node, sls, pillar, queue, test):
+        return {"s": {"__id__": sls, "result": True, "comment": "", "changes": {}, "duration": "1.0 ms"}}
+
+    cluster.master.bus.does["state.sls"] = staged
+    began = cluster.master.clock.now()
+    assert turns.staged(cluster.master, "stage", "prod")["result"] is True
+    cluster.master.bus.does["state.sls"] = cluster.apply
+    turns.failover_off(cluster.master, "off", "prod")
+    turns.upgraded(cluster.master, "first", "prod", turns.FIRST)
+    assert cluster.master.clock.now() - began == pytest.approx(1.5), "what the upgrade itself takes"

@@ -56,3 +56,16 @@ def test_backends_that_are_silent_for_a_while_are_no_end():
 def test_where_nothing_is_under_way_there_is_nothing_to_watch(prod):
     with pytest.raises(CommandExecutionError, match="no run is under way, of prod, test"):
         watch([], prod)
+
+
+def test_a_run_that_nobody_drives_any_more_is_seen_although_a_nodes_clock_is_ahead():
+    ahead = entry(fakes.NOW + 3600, "upgrade", "begin")
+    does = {
+        "chef_backend_agent.every": lambda node: [RECORD.to_dict()],
+        "chef_backend_agent.journal": lambda node, run: {"entries": [ahead.to_dict()], "troubles": []},
+        "chef_server_agent.journal": lambda node, run: {"entries": [], "troubles": []},
+    }
+    hub = fakes.master(id="hub", does=does, alive=lambda process: False)
+    ended = watching.watch(hub, "prod")
+    assert (ended["ok"], hub.clock.now() - fakes.NOW < 60) == (False, True)
+    assert ended["text"].startswith("nobody drives run r1 any more: process 4711 is no more")

@@ -81,6 +81,14 @@ def test_failover_off_without_a_run_is_told_and_what_to_do():
     ]
 
 
+@pytest.mark.parametrize(("state", "way"), [("failed", "rolling"), ("paused", "reindex"), ("open", "replace_node")])
+def test_failover_off_is_not_explained_by_a_run_that_does_not_switch_it_now(state, way):
+    ended = RECORD.to_dict() | {"state": state, "way": way}
+    shown = status(views(**everywhere({"cluster_status": OFF, "record": ended})))
+    assert shown["healthy"] is False
+    assert shown["reasons"] == [f"failover is off, and run r1 is {state}: nobody would take over"]
+
+
 def test_failover_off_is_explained_by_a_run():
     shown = status(views(**everywhere({"cluster_status": OFF, "record": RECORD.to_dict()})))
     assert shown["healthy"] is True

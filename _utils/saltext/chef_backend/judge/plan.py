@@ -35,7 +35,7 @@ class Plan:
     way: str  # of the first hop; none, or refused
     reason: str
     hops: tuple[str, ...]
-    order: tuple[str, ...]  # of the backends that are due
+    order: tuple[str, ...]  # of the backends that are due in the first hop
     commands: tuple[Step, ...]  # of the first hop
     refusals: tuple[str, ...]
 
@@ -68,7 +68,7 @@ def plan(views: Views, settings: Cluster, reasons: Iterable[str], index: Version
         way, reason = "refused", ways.refusals(chain)[0]
     else:
         way, reason = (first.way.name, first.way.reason) if first else ("none", f"{settings.version} is installed")
-    late = [node for node in sorted(views) if not _is_there(views, node, settings)]
+    late = answers.due(views, str(first.to if first else settings.version))
     leader = next((node for node in sorted(views) if _role(views, node) == "leader"), None)
     order = (*(node for node in late if node != leader), *(node for node in late if node == leader))
     steps: list[Step] = []
@@ -151,10 +151,6 @@ def _return(frontends: Frontends, reconfigured: Sequence[str]) -> list[Step]:
 def _source(settings: Cluster, version: Version) -> str:
     packages = {hop.version: hop.package for hop in settings.hops} | {settings.version: settings.package}
     return packages[version].source
-
-
-def _is_there(views: Views, node: str, settings: Cluster) -> bool:
-    return views[node].version == str(settings.version) and not views[node].half_upgraded
 
 
 def _role(views: Views, node: str) -> str | None:

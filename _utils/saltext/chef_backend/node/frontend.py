@@ -13,6 +13,7 @@ from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product import command, haproxy, runit
 from saltext.chef_backend.product import maintenance as by
+from saltext.chef_backend.product.reading import ParseError
 from saltext.chef_backend.product.version import Version
 
 MANIFEST = "/opt/opscode/version-manifest.json"
@@ -120,7 +121,10 @@ def take_out(host: Host, timeout: float = 300) -> str:
 def stop(host: Host, timeout: float = 300) -> None:
     """Stop all services of this frontend, and see that none runs. Raises CommandExecutionError."""
     ctl.run(host, command.SERVER_STOP, timeout=timeout)
-    still = runit.running(status(host))
+    try:
+        still = runit.running(status(host))
+    except ParseError as err:
+        raise CommandExecutionError(f"{host.name}: after stop, status: {err}") from err
     if still:
         raise CommandExecutionError(f"{host.name}: stop ended with status 0, but {', '.join(still)} runs")
 

@@ -71,27 +71,32 @@ def installed(host: Host, version: str, source: str, sha256: str) -> Result:
             raise CommandExecutionError(trouble)
         record_file.begun_here(host)
         with journal.told(host, "install"):
-            # Salt's own state knows dpkg and rpm. A local file needs no package lists (refresh) and no repository:
-            # dnf would read them all, and fail where one cannot be reached; apt does not know the word.
-            # Reinstalled is what was cut off half-way: the new manifest is there, but for rpm so is the old package.
-            began = host.clock.monotonic()
-            done = host.states["pkg.installed"](
-                name=BACKEND,
-                sources=[{BACKEND: str(path)}],
-                refresh=False,
-                reinstall=before == version,
-                disablerepo="*",
-            )
-            ret["changes"].update(done.get("changes") or {})
-            status = 0 if done["result"] is True else 1
-            journal.tell_command(host, command.install(str(path)), status, host.clock.monotonic() - began)
-            if done["result"] is not True:
-                raise CommandExecutionError(f"{host.name}: installing {path} failed: {done['comment']}")
+            by_salt(host, ret, BACKEND, path, again=before == version)
         is_whole(host, path, version, BACKEND, backend.version)
         if before == version:
             return outcome.done(ret, f"the installation of chef-backend {version} had been cut off, and is whole now")
         return outcome.done(ret, f"chef-backend {before} replaced by {version}; its services run the version before")
     return ret
+
+
+def by_salt(host: Host, ret: Result, package: str, path: Path, again: bool) -> None:
+    """Install a package's file by Salt's own state, which knows dpkg and rpm. Raises CommandExecutionError.
+
+    A local file needs no package lists (refresh) and no repository: dnf would read them all, and fail where one cannot
+    be reached; apt does not know the word.
+
+    :param ret: gets what was changed.
+    :param again: what was cut off half-way: the new manifest is there, but for rpm so is the old package.
+    """
+    began = host.clock.monotonic()
+    done = host.states["pkg.installed"](
+        name=package, sources=[{package: str(path)}], refresh=False, reinstall=again, disablerepo="*"
+    )
+    ret["changes"].update(done.get("changes") or {})
+    status = 0 if done["result"] is True else 1
+    journal.tell_command(host, command.install(str(path)), status, host.clock.monotonic() - began)
+    if done["result"] is not True:
+        raise CommandExecutionError(f"{host.name}: installing {path} failed: {done['comment']}")
 
 
 def is_whole(host: Host, path: Path, version: str, package: str, installed_version: Callable[[Host], str]) -> None:

@@ -163,21 +163,17 @@ def _install(host: Host, version: str, source: str, timeout: float, ret: Result,
     """
     product, path = package.SERVER, package.staged_path(host, source)
     if host.grains["os_family"] == "Debian":
-        done = host.states["pkg.installed"](
-            name=product, sources=[{product: str(path)}], refresh=False, reinstall=again
-        )
-        ret["changes"].update(done.get("changes") or {})
-        if done["result"] is not True:
-            raise CommandExecutionError(f"{host.name}: installing {path} failed: {done['comment']}")
+        package.by_salt(host, ret, product, path, again)
     else:
         _rpm(host, path, timeout, ret, again)
     package.is_whole(host, path, version, product, frontend.version)
 
 
 def _rpm(host: Host, path: Path, timeout: float, ret: Result, again: bool) -> None:
-    before = package.held(host, package.SERVER)
+    before, began = package.held(host, package.SERVER), host.clock.monotonic()
     words = ["rpm", "-Uvh", "--nopostun", *(["--replacepkgs"] if again else []), str(path)]
     ran = ctl.run_all(host, words, timeout)
+    journal.tell_command(host, command.install(str(path)), ran["retcode"], host.clock.monotonic() - began)
     if ran["retcode"] != 0:
         raise CommandExecutionError(command.failure(host.name, words, ran, timeout))
     ret["changes"][package.SERVER] = {"old": before, "new": package.held(host, package.SERVER)}

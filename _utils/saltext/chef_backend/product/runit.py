@@ -55,7 +55,12 @@ def parse_simple(text: str) -> tuple[SimpleService, ...]:
 
 
 def running(text: str) -> tuple[str, ...]:
-    """Return the names of the services that run, from what ``chef-server-ctl status`` printed (runit's lines)."""
+    """Return the names of the services that run, from what ``chef-server-ctl status`` printed (runit's lines).
+
+    :raises ParseError: none of the lines is runit's: that nothing runs is said, not concluded from silence.
+    """
+    if not re.search(r"^(run|down): [\w-]+: ", text, re.MULTILINE):
+        raise ParseError("no line of runit", text.strip()[:80])
     return tuple(re.findall(r"^run: ([\w-]+): ", text, re.MULTILINE))
 
 

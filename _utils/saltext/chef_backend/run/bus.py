@@ -12,8 +12,9 @@ class Answer:
     """What one minion said: a value, or why there is none."""
 
     ok: bool
-    value: Any = None
+    value: Any = None  # nothing where it is not ok
     error: str = ""
+    failed: Any = None  # what a call that failed returned all the same: which of its states did what
 
 
 class Bus(Protocol):
@@ -24,7 +25,7 @@ class Bus(Protocol):
         nodes: Sequence[str],
         function: str,
         *args: Any,
-        timeout: float = 15,
+        timeout: float,
         kwargs: Mapping[str, Any] | None = None,
     ) -> dict[str, Answer]:
         """Ask minions side by side, and return what each of them said; a silent one says so.
@@ -45,7 +46,7 @@ class Bus(Protocol):
         """Return a bus for another thread: Salt's clients are not made to be shared."""
 
 
-def ask_all(bus: Bus, nodes: Sequence[str], function: str, *args: Any, timeout: float = 15) -> dict[str, Any]:
+def ask_all(bus: Bus, nodes: Sequence[str], function: str, *args: Any, timeout: float) -> dict[str, Any]:
     """Ask minions, each of which must answer, and without an error; return what each returned.
 
     :raises CommandExecutionError: what went wrong on each node on which something did, one a line.

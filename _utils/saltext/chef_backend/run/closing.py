@@ -29,10 +29,13 @@ def closed(master: Master, name: str, cluster: str, running: Running) -> Result:
             ret.update(result=None, comment="would switch failover on if it is not, and free the cluster")
             return ret
         opened = [step for tag, step in running.items() if tag.endswith("_|-opened")]
-        if any(step["result"] is False and not step["changes"] for step in opened):
+        if any(step["result"] is False for step in opened) and lock.held(master, cluster) is None:
             ret.update(result=True, comment="no run was opened: nothing to close")
             return ret
-        record = answers.record(clusters.views(master, cluster, ["record"]))
+        views = clusters.views(master, cluster, ["record"])
+        record = answers.record(views)
+        if record is None and all(view.silent for view in views.values()):
+            raise CommandExecutionError("; ".join(view.why_not("record") or "" for view in views.values()))
         if record is None or record.owner.jid != master.jid:
             ret.update(result=True, comment="this orchestration holds no run: nothing to close")
             return ret
@@ -76,17 +79,13 @@ def _look(master: Master, record: Record) -> Views:
 
 
 def _restore_failover(master: Master, ret: Result, record: Record, failed: list[str]) -> None:
-    """Switch failover on, if any backend shows that it is not; where all went well, one is asked first."""
+    """Have failover on: ordered, where this run has switched it off, or any backend shows that it is off."""
     if not records.switches_failover(record):
         return
-    one = clusters.views(master, record.cluster, ["cluster_status"], table=record.backends[0]) if not failed else {}
-    if answers.failover(one) == "on":
-        return
-    shown = answers.failover(_look(master, record))
-    if shown == "on":
-        return
-    if shown == "unknown" and record.failover != "off":
-        return
+    if record.failover != "off":  # what this run has switched off it orders on, whatever the table shows
+        one = clusters.views(master, record.cluster, ["cluster_status"], table=record.backends[0]) if not failed else {}
+        if answers.failover(one) == "on" or answers.failover(_look(master, record)) in ("on", "unknown"):
+            return
     # a step may have failed right after a hand-over: what nodes show of it lags
     bound = clusters.settings(master, record.cluster).timeouts.gate
     changes = look.until_holds(master, record.cluster, lambda: failover.restore(master, record.cluster), bound)
@@ -95,17 +94,20 @@ def _restore_failover(master: Master, ret: Result, record: Record, failed: list[
 
 def _end(master: Master, record: Record, failed: list[str]) -> str:
     """Write how the run has ended, and say it."""
+    failover_now = "on" if record.failover == "off" else record.failover
+    run = f"run {record.run}"
+    said = f"; failover is {failover_now}" if records.switches_failover(record) and failover_now != "unknown" else ""
     if not failed:
-        done = record.at(master.clock.now(), state=records.DONE, failover="on", node=None, turn=None)
+        done = record.at(master.clock.now(), state=records.DONE, failover=failover_now, node=None, turn=None)
         lock.finish(master, done)
-        return f"run {record.run} is done; failover is on"
+        return f"{run} is done{said}"
     if record.wish == records.ABORT and records.may_be_left(record):
-        lock.finish(master, record.at(master.clock.now(), state=records.ABORTED, failover="on", turn=None))
-        return f"run {record.run} is aborted; failover is on; nothing is left open"
+        lock.finish(master, record.at(master.clock.now(), state=records.ABORTED, failover=failover_now, turn=None))
+        return f"{run} is aborted{said}; nothing is left open"
     state = records.PAUSED if record.wish == records.PAUSE else records.FAILED
     waits = record.waits if state == records.PAUSED else None
-    lock.note(master, record.cluster, state=state, failover="on", turn=None, wish=None, waits=waits)
-    said = f"run {record.run} {state} at {failed[0]!r}; failover is on; the same command resumes it"
+    lock.note(master, record.cluster, state=state, failover=failover_now, turn=None, wish=None, waits=waits)
+    said = f"{run} {state} at {failed[0]!r}{said}; the same command resumes it"
     said += f"; it waits: {waits}" if waits else ""
     if not records.may_be_left(record):
         said += "; a frontend that is out of service stays so until then"

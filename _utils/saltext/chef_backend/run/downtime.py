@@ -25,7 +25,9 @@ def installed(master: Master, name: str, cluster: str) -> Result:
         if not late:
             look.keep(master, cluster, views, record)
             return outcome.done(ret, "installed everywhere")
-        if orders.apply(master, ret, cluster, record, late, "orch.node.installed"):
+        if not answers.half_upgraded(views):  # what has begun is gone on with
+            look.fits(master, cluster, views, record)
+        if orders.apply(master, ret, cluster, record, late, "orch.node.installed", restarts=False):
             return outcome.done(ret, f"on {', '.join(late)}")
     return ret
 
@@ -85,8 +87,6 @@ def _turn(
             look.keep(master, cluster, views, record)
             return outcome.done(ret, "nothing is due")
         node = due[at]
-        if not answers.half_upgraded(views):
-            look.fits(master, cluster, views, record)
         ret["comment"] = f"{node} would {would}" if master.test else ""
         if not master.test:
             record = look.until_holds(master, cluster, lambda: check(master, settings, node), settings.timeouts.gate)

@@ -56,12 +56,11 @@ def order(master: Master, cluster: str, to: str, before: str | None = None) -> C
 
 
 def switch_off_and_on(master: Master, cluster: str) -> Changes:
-    """Switch failover off and on again by one order, noted and told as two; return changes, as a state tells them.
+    """Switch failover off and on again by one order; return changes, as a state tells them.
 
     :raises CommandExecutionError: no backend could, or it is not seen on.
     """
-    record = lock.note(master, cluster, failover="off", step="failover off", turn=None)
-    progress.tell(master, record, "failover off", journal.END)
+    lock.note(master, cluster, failover="off", step="failover off", turn=None)
     bound = clusters.settings(master, cluster).timeouts.failover
     _by_the_first_that_can(master, cluster, "chef_backend_agent.failover_off_and_on", bound)
     record = lock.note(master, cluster, failover="on", step="failover on")
@@ -70,9 +69,9 @@ def switch_off_and_on(master: Master, cluster: str) -> Changes:
 
 
 def _by_the_first_that_can(master: Master, cluster: str, function: str, *args: Any) -> Any:
-    troubles = []
+    troubles, bound = [], clusters.settings(master, cluster).timeouts.ask
     for node in clusters.backends(master, cluster):
-        answer = master.bus.ask([node], function, *args)[node]
+        answer = master.bus.ask([node], function, *args, timeout=bound)[node]
         if answer.ok:
             return answer.value
         troubles.append(answer.error)
@@ -80,7 +79,7 @@ def _by_the_first_that_can(master: Master, cluster: str, function: str, *args: A
 
 
 def restore(master: Master, cluster: str) -> Changes:
-    """Switch failover on, if a follower could take the lead unharmed.
+    """Switch failover on, if a follower could take the lead unharmed; ordered whatever the table shows, which lags.
 
     :returns: changes, as a state tells them.
     :raises CommandExecutionError: it is not safe now, and why.
@@ -89,4 +88,4 @@ def restore(master: Master, cluster: str) -> Changes:
         gates.safe_to_fail_over(clusters.views(master, cluster, ["busy", "cluster_status", "status"]))
     except ValueError as err:
         raise CommandExecutionError(str(err)) from err
-    return order(master, cluster, "on")
+    return order(master, cluster, "on", before="off")

@@ -21,7 +21,8 @@ def runs(master: Master, cluster: str) -> list[Record]:
 
     :raises CommandExecutionError: no backend answers, or a record cannot be read.
     """
-    said = master.bus.ask(clusters.backends(master, cluster), "chef_backend_agent.every")
+    bound = clusters.settings(master, cluster).timeouts.ask
+    said = master.bus.ask(clusters.backends(master, cluster), "chef_backend_agent.every", timeout=bound)
     if not any(answer.ok for answer in said.values()):
         raise CommandExecutionError("\n".join(answer.error for answer in said.values()))
     copies = clusters.records_of({node: answer.value for node, answer in said.items() if answer.ok})
@@ -37,15 +38,19 @@ def entries(master: Master, cluster: str, run: str) -> tuple[list[Entry], list[s
             found.append(Entry.from_dict(kept))
         except ValueError as err:
             troubles.append(str(err))
-    nodes = clusters.backends(master, cluster)
+    nodes, bound = clusters.backends(master, cluster), clusters.settings(master, cluster).timeouts.ask
     asked = {"chef_backend_agent.journal": nodes, "chef_server_agent.journal": clusters.frontends(master, cluster)}
     for function, several in asked.items():
-        for node, answer in master.bus.ask(several, function, run).items():
-            if answer.ok:
-                found += [Entry.from_dict(one) for one in answer.value["entries"]]
-                troubles += [f"{node}: {trouble}" for trouble in answer.value["troubles"]]
-            else:
+        for node, answer in master.bus.ask(several, function, run, timeout=bound).items():
+            if not answer.ok:
                 troubles.append(f"its part is missing: {answer.error}")
+                continue
+            troubles += [f"{node}: {trouble}" for trouble in answer.value["troubles"]]
+            for one in answer.value["entries"]:
+                try:
+                    found.append(Entry.from_dict(one))
+                except ValueError as err:
+                    troubles.append(f"{node}: {err}")
     return journal.order(found), troubles
 
 

@@ -83,7 +83,7 @@ def begin(
     master.kept[f"{HELD}.{record.cluster}"] = record
     interval = max(1, record.lease // 4)
     # from now on the backends look after failover, should this orchestration not be heard of for its lease
-    ask_all(master.bus, record.backends, "chef_backend_agent.arm", interval)
+    ask_all(master.bus, record.backends, "chef_backend_agent.arm", interval, timeout=_bound(master, record.cluster))
     heartbeat.start(master, record, interval)
     progress.follow(master, record)
     probe.start(master, record)
@@ -130,8 +130,8 @@ def finish(master: Master, wanted: Record) -> None:
 
     :raises CommandExecutionError: a node could not be freed.
     """
-    jid, plain = wanted.owner.jid, wanted.to_dict()
-    said = master.bus.ask(wanted.backends, "chef_backend_agent.finish", jid, plain)
+    jid, plain, bound = wanted.owner.jid, wanted.to_dict(), _bound(master, wanted.cluster)
+    said = master.bus.ask(wanted.backends, "chef_backend_agent.finish", jid, plain, timeout=bound)
     held = [answer.error or f"{node} is held by another run" for node, answer in said.items() if not answer.value]
     if held:
         raise CommandExecutionError("\n".join(held))
@@ -148,16 +148,18 @@ def _take(master: Master, wanted: Record, found: Record | None) -> None:
         _claim(master, others, wanted, found)
     except CommandExecutionError:
         if found is None:
-            master.bus.ask(wanted.backends, "chef_backend_agent.withdraw", wanted.owner.jid)
+            jid, bound = wanted.owner.jid, _bound(master, wanted.cluster)
+            master.bus.ask(wanted.backends, "chef_backend_agent.withdraw", jid, timeout=bound)
         raise
 
 
 def _claim(master: Master, nodes: Sequence[str], wanted: Record, found: Record | None) -> None:
     """Create the record on some nodes, or replace the dead owner's. Raises CommandExecutionError at a refusal."""
+    plain, bound = wanted.to_dict(), _bound(master, wanted.cluster)
     if found is None:
-        said = master.bus.ask(nodes, "chef_backend_agent.create", wanted.to_dict())
+        said = master.bus.ask(nodes, "chef_backend_agent.create", plain, timeout=bound)
     else:
-        said = master.bus.ask(nodes, "chef_backend_agent.replace", found.owner.jid, wanted.to_dict())
+        said = master.bus.ask(nodes, "chef_backend_agent.replace", found.owner.jid, plain, timeout=bound)
     for node, answer in said.items():
         if not answer.ok:
             raise CommandExecutionError(answer.error)
@@ -165,3 +167,8 @@ def _claim(master: Master, nodes: Sequence[str], wanted: Record, found: Record |
         if not value["taken"]:
             holder = records.held_by(Record.from_dict(value["record"]), master.clock.now())
             raise CommandExecutionError(f"{node}: {holder}: wait for its end")
+
+
+def _bound(master: Master, cluster: str) -> float:
+    """Seconds within which a backend has to answer."""
+    return clusters.settings(master, cluster).timeouts.ask

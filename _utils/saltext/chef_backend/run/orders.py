@@ -18,7 +18,14 @@ RESTED = "chef_backend.rested"
 
 
 def apply(
-    master: Master, ret: Result, cluster: str, record: Record | None, nodes: Sequence[str], sls: str, **more: Any
+    master: Master,
+    ret: Result,
+    cluster: str,
+    record: Record | None,
+    nodes: Sequence[str],
+    sls: str,
+    restarts: bool = True,
+    **more: Any,
 ) -> bool:
     """Have nodes apply an SLS, side by side, and put what they came to into a state's result.
 
@@ -28,6 +35,7 @@ def apply(
         would be done.
     :param record: of the run; None in test mode.
     :param sls: such as ``orch.node.upgraded``.
+    :param restarts: whether that restarts services, so that they have to settle.
     :param more: what its pillar holds besides that of every node.
     :returns: whether it was done; False in test mode.
     :raises CommandExecutionError: what failed, one sentence a line, each with its node.
@@ -40,7 +48,8 @@ def apply(
     bound = clusters.settings(master, cluster).timeouts.ask
     said = master.bus.ask(nodes, "state.sls", sls, timeout=bound, kwargs=kwargs)
     came = applied.together((node, _read(answer)) for node, answer in said.items())
-    master.kept[RESTED] = master.clock.monotonic() - came.last
+    if restarts:
+        master.kept[RESTED] = master.clock.monotonic() - came.last
     ret["changes"].update(came.changes)
     if came.troubles:
         raise CommandExecutionError("\n".join(came.troubles))
@@ -50,12 +59,12 @@ def apply(
 
 
 def rested(master: Master) -> float:
-    """Return the seconds since all states of the newest order had ended, but for the last one, which only waits."""
+    """Return the seconds since the newest order that restarts had ended, but for its last state, which only waits."""
     since: float = master.kept.get(RESTED, -math.inf)
     return master.clock.monotonic() - since
 
 
 def _read(answer: Answer) -> Applied:
-    if not answer.ok and not isinstance(answer.value, (dict, list)):
-        return Applied({}, (), (answer.error,))
-    return applied.read(answer.value)
+    if answer.ok or isinstance(answer.failed, (dict, list)):
+        return applied.read(answer.value if answer.ok else answer.failed)
+    return Applied({}, (), (answer.error,))

@@ -1,5 +1,6 @@
 """What the operator is shown of a cluster: its status, and the plan of an upgrade. Only reads."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,5 +65,8 @@ def _frontends(master: Master, settings: Cluster) -> plans.Frontends:
     """The frontends, and how each would refuse its clients; what one does not tell is left out."""
     nodes = clusters.frontends(master, settings.name)
     said = master.bus.ask(nodes, "chef_server.version", timeout=settings.timeouts.ask)
-    leave_by = {node: out_of_service_by(Version.from_text(one.value)) for node, one in said.items() if one.ok}
+    leave_by: dict[str, str] = {}
+    for node, one in said.items():
+        with contextlib.suppress(ValueError):
+            leave_by |= {node: out_of_service_by(Version.from_text(one.value))} if one.ok else {}
     return plans.Frontends(clusters.batches(master, settings.name, nodes), leave_by)

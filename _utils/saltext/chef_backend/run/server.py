@@ -1,6 +1,7 @@
 """The frontends' own upgrade: opened, prepared, each in its turn, the first of which migrates the database."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from salt.exceptions import CommandExecutionError
 
@@ -147,15 +148,20 @@ def verified(master: Master, name: str, cluster: str) -> Result:
             raise CommandExecutionError(f"{', '.join(late)} does not run {target} yet, or is drained")
         nodes = clusters.frontends(master, cluster)
         frontends.await_service(master, cluster, nodes, settings.timeouts.api)
-        views, record = look.look(master, cluster, {"step": "verified", "turn": None})
-        gates.healthy(views, settings.gates.max_lag_bytes)
+
+        def backends_are_well() -> Record | None:
+            views, record = look.look(master, cluster, {"step": "verified", "turn": None})
+            gates.healthy(views, settings.gates.max_lag_bytes)
+            return record
+
+        record = look.until_holds(master, cluster, backends_are_well, settings.timeouts.gate)
         progress.tell(master, record, "verify", journal.END)
         return outcome.done(ret, f"every frontend runs {target} and answers")
     return ret
 
 
 def _upgrade(
-    master: Master, ret: Result, cluster: str, nodes: Sequence[str], sls: Sequence[str], **more: object
+    master: Master, ret: Result, cluster: str, nodes: Sequence[str], sls: Sequence[str], **more: Any
 ) -> bool:
     """Hold the gates of some frontends' turn, drain them, upgrade them, and give them their clients again."""
     settings = clusters.settings(master, cluster)

@@ -106,7 +106,8 @@ def _unattended(master: Master, settings: Cluster) -> Done:
 
 def _ended(master: Master, cluster: str) -> Record | None:
     """Return the record of the last finished run, or None."""
-    said = ask_all(master.bus, clusters.backends(master, cluster), "chef_backend_agent.last")
+    bound = clusters.settings(master, cluster).timeouts.ask
+    said = ask_all(master.bus, clusters.backends(master, cluster), "chef_backend_agent.last", timeout=bound)
     return records.newest(clusters.records_of(said))
 
 
@@ -119,12 +120,13 @@ def _stops(master: Master, cluster: str, record: Record | None) -> list[str]:
 
 
 def _do(master: Master, cluster: str, record: Record | None, answer: Answer) -> Done:
+    bound = clusters.settings(master, cluster).timeouts.ask
     if record and answer.action == steering.WISH:
-        said = master.bus.ask(record.backends, "chef_backend_agent.wish", record.run, answer.wish)
+        said = master.bus.ask(record.backends, "chef_backend_agent.wish", record.run, answer.wish, timeout=bound)
         if not any(told.ok and told.value for told in said.values()):
             raise CommandExecutionError(f"run {record.run} has ended meanwhile: nothing was done")
     if record and answer.action == steering.HOLD:
-        ask_all(master.bus, record.backends, "chef_backend_agent.hold", record.run)
+        ask_all(master.bus, record.backends, "chef_backend_agent.hold", record.run, timeout=bound)
     if record and answer.action == steering.CLOSE:
         if record.failover == "off":
             failover.restore(master, cluster)

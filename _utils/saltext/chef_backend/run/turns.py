@@ -22,7 +22,7 @@ def staged(master: Master, name: str, cluster: str) -> Result:
         if not due:
             look.keep(master, cluster, views, record)
             return outcome.done(ret, "no backend is due")
-        if orders.apply(master, ret, cluster, record, sorted(views), "orch.node.staged"):
+        if orders.apply(master, ret, cluster, record, sorted(views), "orch.node.staged", restarts=False):
             return outcome.done(ret, f"on {', '.join(sorted(views))}")
     return ret
 
@@ -36,7 +36,7 @@ def backed_up(master: Master, name: str, cluster: str) -> Result:
             return outcome.done(ret, "the pillar wants none" if due else "no backend is due")
         leads = answers.leader_of_record(views)
         follower = next(node for node in sorted(views) if node != leads)
-        if orders.apply(master, ret, cluster, record, [follower], "orch.node.backed_up"):
+        if orders.apply(master, ret, cluster, record, [follower], "orch.node.backed_up", restarts=False):
             return outcome.done(ret, f"on {follower}")
     return ret
 
@@ -59,7 +59,7 @@ def failover_on(master: Master, name: str, cluster: str) -> Result:
     """Failover is on again after the followers; as it was, if this run has not switched it."""
     with outcome.on_master(name) as ret:
         held = lock.held(master, cluster)
-        if held and held.failover == "on":
+        if held and held.failover != "off":
             return outcome.done(ret, "failover was not switched")
         return failover.switched(master, name, cluster, "on")
     return ret

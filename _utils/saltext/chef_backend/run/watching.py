@@ -61,7 +61,7 @@ def _until_its_end(
     master: Master, listener: Listener, record: Record, entries: list[Entry], took: Mapping[str, float]
 ) -> dict[str, Any]:
     cluster, nodes, now = record.cluster, _nodes(master, record.cluster), master.clock.now
-    terminal, looked = sys.stderr.isatty(), now()
+    terminal, heard = sys.stderr.isatty(), master.clock.monotonic()  # of the nodes' clocks none is asked
     for entry in entries if not terminal else ():
         _say(journal.line(entry, progress.clock))
     while True:
@@ -71,14 +71,15 @@ def _until_its_end(
         told = progress.wait(listener, cluster, 1 if terminal else QUIET)
         fresh = told if told is not None and told.run == record.run and told not in entries else None
         if fresh:
+            heard = master.clock.monotonic()
             entries.append(fresh)
             if not terminal:
                 _say(journal.line(fresh, progress.clock))
             elif fresh.step in MOVED:
                 nodes = _nodes(master, cluster)
-        quiet = now() - max([looked, *(one.time for one in entries)]) > QUIET
+        quiet = master.clock.monotonic() - heard > QUIET
         if (fresh and fresh.step in (*MOVED, "close")) or quiet:
-            record, looked = _same(master, record), now()
+            record, heard = _same(master, record), master.clock.monotonic()
             if record.state != records.OPEN:
                 return _ended(record, entries)
             gone = lock.gone(master, record)

@@ -26,14 +26,20 @@ def index_created(master: Master, cluster: str, seen: Views) -> Version | None:
     answer = master.bus.ask([node], ASK_INDEX, timeout=settings.timeouts.ask)[node]
     if not answer.ok:
         raise CommandExecutionError(f"the way depends on who created the index: {answer.error}")
-    return Version.from_text(answer.value)
+    try:
+        return Version.from_text(answer.value)
+    except ValueError as err:
+        raise CommandExecutionError(f"the way depends on who created the index: {node}: {err}") from err
 
 
 def index_is_readable(master: Master, cluster: str, seen: Views) -> bool:
     """Whether the leader's Elasticsearch tells that the target can read the index; if it tells nothing, no."""
     settings, node = clusters.settings(master, cluster), _leader(seen)
     answer = master.bus.ask([node], ASK_INDEX, timeout=settings.timeouts.ask)[node]
-    return answer.ok and reads_index(settings.version, Version.from_text(answer.value))
+    try:
+        return answer.ok and reads_index(settings.version, Version.from_text(answer.value))
+    except ValueError:
+        return False
 
 
 def hops(master: Master, cluster: str, seen: Views) -> tuple[Hop, ...]:

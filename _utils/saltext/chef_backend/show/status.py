@@ -46,8 +46,12 @@ def status(cluster: str, target: str, views: Views, max_lag_bytes: int, now: flo
         record = answers.record(views)
     except ValueError as err:
         record, reasons = None, [*reasons, str(err)]
-    if failover in ("off", "mixed") and record is None:
-        reasons.append("failover is off and no run explains it: run 'chef-backend-ctl set-cluster-failover on'")
+    if failover in ("off", "mixed"):
+        if record is None:
+            switch_on = "run 'chef-backend-ctl set-cluster-failover on'"
+            reasons.append(f"failover is {failover} and no run explains it: {switch_on}")
+        elif record.state != records.OPEN or not records.switches_failover(record):
+            reasons.append(f"failover is {failover}, and run {record.run} is {record.state}: nobody would take over")
     return {
         "cluster": cluster,
         "target": target,
