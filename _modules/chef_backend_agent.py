@@ -32,7 +32,7 @@ def view(
     """Return all that judging this node needs, in one answer; what failed stands under ``errors``.
 
     :param only: names of the parts to ask for; all if not given.
-    :param jid: orchestration that asks; if it owns the record, this is a sign of life of it.
+    :param jid: orchestration that asks; if it owns the record, this is a heartbeat of it.
     :param changes: fields of that record to change before anything is asked.
     :param table: minion id of the one backend that is to ask for cluster-status; every one if not given.
     :returns: a mapping of ``node`` (this minion's id), ``record``, ``version``, ``busy`` (list of commands at work),
@@ -82,7 +82,7 @@ def replace(jid: str, record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def beat(jid: str) -> bool:
-    """Take a sign of life of the orchestration ``jid``. Returns True if it owns the record."""
+    """Take a heartbeat of the orchestration ``jid``. Returns True if it owns the record."""
     return record_file.beat(salt.host(), str(jid))
 
 

@@ -16,7 +16,7 @@ def __virtual__() -> salt.Virtual:
 
 
 def look(cluster: str, run: str, url: str, client: str, key: str, interval: float, ca: str | None = None) -> bool:
-    """Look until no sign of life comes any more; if another call looks already, be one.
+    """Look until no heartbeat comes any more; if another call looks already, be one.
 
     :param run: the run's id.
     :param url: address of the organisation, such as ``https://chef.example.com/organizations/acme``.

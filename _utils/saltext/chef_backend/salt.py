@@ -81,16 +81,17 @@ def master(jid: object = "") -> Master:
         salt=_packed("__salt__"),
         jid=str(jid or ""),
         test=bool(opts.get("test")),
-        # unless the operator names one, nodes take their own
-        saltenv=opts["saltenv"] if opts.get("saltenv") not in (None, "base") else None,
+        saltenv=_saltenv(opts),
     )
 
 
 def orchestrate(mods: str, pillar: Mapping[str, Any], jid: str) -> dict[str, Any]:
     """Run an orchestration in this process, and return what it came to, with ``retcode``; for a runner."""
-    ended: dict[str, Any] = _packed("__salt__")["state.orchestrate"](
-        mods=mods, pillar=dict(pillar), orchestration_jid=jid
-    )
+    wanted: dict[str, Any] = {"mods": mods, "pillar": dict(pillar), "orchestration_jid": jid}
+    saltenv = _saltenv(_packed("__opts__"))
+    if saltenv:
+        wanted["saltenv"] = saltenv
+    ended: dict[str, Any] = _packed("__salt__")["state.orchestrate"](**wanted)
     return ended
 
 
@@ -313,6 +314,12 @@ def _start(opts: Mapping[str, Any], function: str, kwargs: Mapping[str, Any]) ->
     asked = {"fun": function, "kwarg": dict(kwargs), "key": key}
     jid: str = salt.runner.RunnerClient(own).cmd_async(asked)["jid"]
     return jid
+
+
+def _saltenv(opts: Mapping[str, Any]) -> str | None:
+    """Return the environment that the operator names; unless one is named, everybody takes their own."""
+    named = opts.get("saltenv")
+    return None if named in (None, "base") else str(named)
 
 
 def _is_alive(process: Process) -> bool:

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from saltext.chef_backend.judge import health
 from saltext.chef_backend.judge.view import View
-from saltext.chef_backend.product import etcd, haproxy, runit
+from saltext.chef_backend.product import haproxy, runit
 from saltext.chef_backend.product.cluster_status import ClusterStatus
-from saltext.chef_backend.product.manifest import parse_manifest, parse_manifest_txt
+from saltext.chef_backend.product.manifest import parse_manifest
 from saltext.chef_backend.product.reading import ParseError
 from saltext.chef_backend.product.status import Status
 from tests.unit import printed
@@ -40,9 +40,7 @@ READERS = (
     ClusterStatus.from_json,
     Status.from_text,
     parse_manifest,
-    parse_manifest_txt,
     runit.parse_simple,
-    etcd.parse_members,
     haproxy.parse_show_stat,
 )
 TEXTS = tuple(sorted(path.read_text() for path in SAMPLES.glob("s[0-9]*")))

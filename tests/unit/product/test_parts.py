@@ -1,11 +1,11 @@
-"""runit's lines, etcd's members and Elasticsearch's index."""
+"""runit's lines and Elasticsearch's index."""
 
 import json
 
 import pytest
 
-from saltext.chef_backend.product import etcd, runit
 from saltext.chef_backend.product import index as indexes
+from saltext.chef_backend.product import runit
 from saltext.chef_backend.product.reading import ParseError
 
 
@@ -64,35 +64,6 @@ def test_what_is_no_line_of_runit_is_quoted(text):
     with pytest.raises(ParseError) as caught:
         runit.parse_simple(text)
     assert text.partition("\n")[0] in str(caught.value)
-
-
-def test_members(sample):
-    members = etcd.parse_members(sample("s16-etcd-members.json"))
-    assert [member.name for member in members] == [
-        "4ba4ae0a6686cf6b67590e621459f1e2",
-        "89cc3a0c2e3e51bdc5db1f97f63deb99",
-        "7caffa2c440aa682a2abbf4902d35fbd",
-    ]
-    assert members[0].client_urls == ("http://192.168.33.216:2379",)
-    assert members[0].peer_urls == ("http://192.168.33.216:2380",)
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        [],
-        {},
-        {"members": []},
-        {"members": ["a"]},
-        {"members": [{"id": "1", "name": "a", "peerURLs": ["x"]}]},
-        {"members": [{"id": "1", "peerURLs": ["x"], "clientURLs": []}]},
-        {"members": [{"id": 1, "name": "a", "peerURLs": ["x"], "clientURLs": []}]},
-        {"message": "Internal Server Error"},
-    ],
-)
-def test_what_is_no_list_of_members_is_refused(answer):
-    with pytest.raises(ParseError):
-        etcd.parse_members(json.dumps(answer))
 
 
 def test_the_version_that_created_the_index_is_read():

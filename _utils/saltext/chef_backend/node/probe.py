@@ -66,7 +66,7 @@ class Server:
 
 
 def look(host: Host, cluster: str, run: str, server: Server, interval: float) -> bool:
-    """Look until no sign of life comes any more; if another call looks already, be one.
+    """Look until no heartbeat comes any more; if another call looks already, be one.
 
     :param run: the run's id.
     :param interval: seconds between two looks.

@@ -83,7 +83,7 @@ def replace(host: Host, jid: str, wanted: Record) -> tuple[bool, Record]:
 
 
 def amend(host: Host, jid: str, changes: Mapping[str, Any]) -> Record | None:
-    """Change some fields of the record, if the orchestration ``jid`` owns it; a sign of life as well.
+    """Change some fields of the record, if the orchestration ``jid`` owns it; a heartbeat as well.
 
     :returns: the record that stands there now, or None; whose it is, it says itself.
     """
@@ -92,7 +92,7 @@ def amend(host: Host, jid: str, changes: Mapping[str, Any]) -> Record | None:
 
 
 def beat(host: Host, jid: str) -> bool:
-    """Take a sign of life of the orchestration ``jid``. Returns True if it owns the record."""
+    """Take a heartbeat of the orchestration ``jid``. Returns True if it owns the record."""
     return _amend_open(host, lambda found: found.owner.jid == jid, {"heartbeat": host.clock.now()})[1]
 
 
@@ -178,7 +178,7 @@ def finished_here(host: Host) -> None:
     """
     with _guard(host):
         found = read(host)
-        if found is not None:  # no sign of life of the run's owner, who may be gone meanwhile
+        if found is not None:  # no heartbeat of the run's owner, who may be gone meanwhile
             changes = {"node": None, "finished": [*found.finished, host.name]}
             _write(host, RUN_FILE, found.amended(changes))
 

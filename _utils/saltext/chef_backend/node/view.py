@@ -32,7 +32,7 @@ def view(
     """Return all that judging this node needs, as ``chef_backend.judge.view.View`` reads it.
 
     :param only: names of the parts to ask for; all if not given.
-    :param jid: orchestration that asks; if it owns the record, this is a sign of life of it.
+    :param jid: orchestration that asks; if it owns the record, this is a heartbeat of it.
     :param changes: fields of that record to change before anything is asked.
     :param table: minion id of the one node that is to ask for cluster-status, the table of the whole cluster; every
         one of them if not given.

@@ -110,13 +110,6 @@ class ClusterStatus:
             return "mixed"
         return "off" if True in blocked else "on"
 
-    def node(self, name: str) -> Node:
-        """Return the node of that name. Raises KeyError."""
-        for node in self.nodes:
-            if node.name == name:
-                return node
-        raise KeyError(name)
-
 
 def _keyed(key: str, row: dict[str, Any]) -> dict[str, Any]:
     """A node below a key: the key is its GUID or, if it has one, its name; anything else is kept as an extra."""

@@ -1,9 +1,9 @@
-"""Read which build is installed: version-manifest.json, or .txt, of a package that Omnibus has made."""
+"""Read which build is installed: version-manifest.json of a package that Omnibus has made."""
 
 import dataclasses
 import re
 
-from saltext.chef_backend.product.reading import ParseError, lines_of, read_json
+from saltext.chef_backend.product.reading import ParseError, read_json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,12 +25,3 @@ def parse_manifest(text: str) -> Manifest:
         raise ParseError("a version manifest without build_version", text[:80])
     name = data.get("name")
     return Manifest(version, name if isinstance(name, str) else None)
-
-
-def parse_manifest_txt(text: str) -> Manifest:
-    """Read version-manifest.txt, whose first line is ``chef-backend 2.3.16``. Raises ParseError."""
-    first = lines_of(text, "version manifest")[0]
-    words = first.split()
-    if len(words) != 2 or not _VERSION.fullmatch(words[1]):
-        raise ParseError("the first line of a version manifest is 'name version'", first)
-    return Manifest(words[1], words[0])

@@ -31,7 +31,7 @@ class Bus(Protocol):
         """Ask minions side by side, and return what each of them said; a silent one says so.
 
         :param function: name of an execution module's function.
-        :param timeout: seconds to wait for a first sign of life.
+        :param timeout: seconds within which a minion has to say that it is at it.
         :returns: one entry for each node.
         :raises CommandExecutionError: the master itself cannot be asked.
         """

@@ -83,7 +83,7 @@ def views(
     """Ask every backend for all that judging it needs, side by side.
 
     :param only: names of the parts to ask for; all if not given.
-    :param jid: orchestration that asks; if it owns the record, this is a sign of life of it.
+    :param jid: orchestration that asks; if it owns the record, this is a heartbeat of it.
     :param changes: fields of the record that each backend is to change first: one round for both.
     :param table: the one backend that is to ask for cluster-status; every one if not given.
     """

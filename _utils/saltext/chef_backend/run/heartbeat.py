@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 def start(master: Master, record: Record, seconds: float) -> None:
-    """Send a sign of life to the backends in this interval; if it beats already, it goes on."""
+    """Send a heartbeat to the backends in this interval; if it beats already, it goes on."""
     if _key(record.owner.jid) in master.kept:
         return
     bus, nodes, jid = master.bus.own(), list(record.backends), record.owner.jid
@@ -20,7 +20,7 @@ def start(master: Master, record: Record, seconds: float) -> None:
         try:
             bus.send(nodes, "chef_backend_agent.beat", jid)
         except (SaltException, OSError) as err:  # the master may come back; until then the backends wait for its lease
-            log.warning("run %s: no sign of life could be sent: %s", record.run, err)
+            log.warning("run %s: no heartbeat could be sent: %s", record.run, err)
 
     master.kept[_key(jid)] = master.clock.every(seconds, beat)
 

@@ -66,7 +66,7 @@ def begin(
     :param views: of the backends.
     :param found: the record that they hold, whose owner is gone; None if there is none.
     :param resumed: the record of the run that is gone on with, or None for a new run.
-    :param lease: seconds without a sign of life after which the backends look after failover.
+    :param lease: seconds without a heartbeat after which the backends look after failover.
     :param fields: what a new record holds besides, see ``Record``; a resumed one keeps its own.
     :raises CommandExecutionError: another run was faster, or a backend cannot look after failover.
     """

@@ -29,7 +29,7 @@ def start(master: Master, record: Record) -> None:
             try:
                 bus.send([probe.frontend], "chef_backend_probe.look", *args)
             except (SaltException, OSError) as err:
-                log.warning("run %s: the probe's sign of life could not be sent: %s", record.run, err)
+                log.warning("run %s: the probe's heartbeat could not be sent: %s", record.run, err)
 
         look()
         master.kept[key] = (master.clock.every(BEAT, look), probe.frontend)

@@ -160,9 +160,7 @@ def verified(master: Master, name: str, cluster: str) -> Result:
     return ret
 
 
-def _upgrade(
-    master: Master, ret: Result, cluster: str, nodes: Sequence[str], sls: Sequence[str], **more: Any
-) -> bool:
+def _upgrade(master: Master, ret: Result, cluster: str, nodes: Sequence[str], sls: Sequence[str], **more: Any) -> bool:
     """Hold the gates of some frontends' turn, drain them, upgrade them, and give them their clients again."""
     settings = clusters.settings(master, cluster)
     record = _gates(master, settings, nodes)

@@ -7,7 +7,7 @@ from typing import Any
 from saltext.chef_backend import journal
 from saltext.chef_backend.journal import Entry
 from saltext.chef_backend.record import Record
-from saltext.chef_backend.show import status as plans
+from saltext.chef_backend.show import status as tables
 from saltext.chef_backend.show import timeline as timelines
 
 # steps that say where the run is, not what a command did
@@ -74,7 +74,7 @@ def screen(record: Record, shown: Sequence[Mapping[str, Any]], entries: Iterable
         f"{record.cluster}: run {record.run}, {record.way} to {record.target}, {now - record.opened:.0f} s; "
         f"at {record.step!r}; failover {record.failover}",
         "",
-        plans.table(shown, ("node", "role", "version", "step", "elapsed", "estimated")),
+        tables.table(shown, ("node", "role", "version", "step", "elapsed", "estimated")),
     ]
     gate = waits_for(entries)
     return "\n".join(lines + ([f"gate: {gate}"] if gate else []))
@@ -104,7 +104,7 @@ def clusters_text(shown: Sequence[Mapping[str, Any]]) -> str:
 
     :param shown: list of mappings as returned by :func:`cluster_row`.
     """
-    return plans.table(shown, ("cluster", "state", "target", "failover", "elapsed", "last"))
+    return tables.table(shown, ("cluster", "state", "target", "failover", "elapsed", "last"))
 
 
 def run_row(record: Record, clock: Callable[[float], str]) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def history_text(shown: Sequence[Mapping[str, Any]]) -> str:
     """
     if not shown:
         return "no run is known"
-    return plans.table(shown, ("run", "way", "target", "state", "opened", "seconds", "step", "master"))
+    return tables.table(shown, ("run", "way", "target", "state", "opened", "seconds", "step", "master"))
 
 
 def told_text(record: Record, entries: Iterable[Entry], troubles: Iterable[str], clock: Callable[[float], str]) -> str:
