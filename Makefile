@@ -43,7 +43,7 @@ test-lab: root venv
 	@$(PY) -m tests.lab run -- $(PY) -m pytest -q tests/integration/test_lab_*.py
 
 test-faults: root venv
-	@$(PY) -m tests.lab run -- $(PY) -m pytest -q tests/integration -m campaign
+	@tools/test.sh faults
 
 unit: venv
 	@$(PY) -m pytest -q tests/unit

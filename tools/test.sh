@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # lint, unit, functional, and as root the report in a browser, and the integration tests inside the lab; what can is done
-# side by side. What ran is left as JUnit files in .cache/reports; .ci/run counts in them.
+# side by side. With the word `faults`: the faults of an upgrade that there is no time for in that, alone.
+# What ran is left as JUnit files in .cache/reports; .ci/run counts in them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,10 +17,11 @@ suite() {
     shift 2
     mkdir -p "$reports/taken-$folder"
     # the lab's own tests take many minutes: `make test-lab`; so does every fault there is a test of: `make test-faults`
-    "$@" -m pytest -q "tests/$folder" -m "not campaign" --ignore-glob='tests/integration/test_lab_*.py' \
+    "$@" -m pytest -q "tests/$folder" -m "$which" --ignore-glob='tests/integration/test_lab_*.py' \
         ${share:+-p tests.sharing --share "$reports/taken-$folder"} --junit-xml="$reports/$report.xml"
 }
 
+which="not campaign"
 names=() pids=()
 # Run something beside what else is run so; what it prints is shown when all have ended.
 beside() {
@@ -52,15 +54,25 @@ quick() {
     "$python" -m tests.lab base
 }
 
+# Much of an upgrade is waiting, so that two laboratories fit.
+in_two_worlds() {
+    beside integration-1 suite integration 1 "$python" -m tests.lab run --beside -- "$python"
+    beside integration-2 suite integration 2 "$python" -m tests.lab run --beside -- "$python"
+    together
+}
+
+if [ "${1:-}" = faults ]; then
+    which=campaign
+    "$python" -m tests.lab base
+    in_two_worlds
+    exit
+fi
 beside lint-unit-browser quick
 beside functional-1 suite functional 1 "$python"
 beside functional-2 suite functional 2 "$python"
 together
 if [ "$(id -u)" -eq 0 ]; then
-    # Much of an upgrade is waiting, so that two laboratories fit.
-    beside integration-1 suite integration 1 "$python" -m tests.lab run --beside -- "$python"
-    beside integration-2 suite integration 2 "$python" -m tests.lab run --beside -- "$python"
-    together
+    in_two_worlds
     echo "All suites passed: lint, unit, functional, browser, integration"
 else
     echo "Passed: lint, unit, functional. The browser and integration tests were NOT run: they need root (namespaces, mounts)"
