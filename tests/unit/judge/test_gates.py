@@ -94,9 +94,9 @@ def test_backends_and_frontends_are_not_upgraded_over_an_unfinished_run_of_the_o
 
 def test_what_the_gates_have_measured_stands_in_the_report():
     lag2, lag3, youngest = gates.measured(views(), windowed())
-    assert lag2 == {"node": "be2", "what": "behind the leader", "value": "0 bytes", "bound": "at most 52428800 bytes"}
-    assert (lag3["node"], lag3["value"]) == ("be3", "96 bytes")
-    assert youngest["what"].endswith(", the youngest, up for") and youngest["bound"] == "at least 10 s"
+    assert lag2 == gates.Measured("be2", "behind the leader", "0 bytes", "at most 52428800 bytes")
+    assert (lag3.node, lag3.value) == ("be3", "96 bytes")
+    assert youngest.what.endswith(", the youngest, up for") and youngest.bound == "at least 10 s"
 
 
 SATURDAY_3_O_CLOCK = 1795834800  # 2026-11-28 03:00 UTC

@@ -2,11 +2,12 @@
 
 import dataclasses
 
+from saltext.chef_backend.judge.standing import of_nodes
 from saltext.chef_backend.show import watch as shows
-from tests.unit.answered import RECORD
+from tests.unit.answered import RECORD, views
 from tests.unit.test_journal import entry, ran
 
-NODES = [{"node": name, "role": role, "version": "2.2.0"} for name, role in (("be1", "leader"), ("be2", "follower"))]
+NODES = of_nodes(views(), "2.3.16")[:2]
 TOLD = [
     entry(2000, "open", node="prod"),
     entry(2010, "install", "begin"),

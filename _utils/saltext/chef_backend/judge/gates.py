@@ -3,6 +3,7 @@
 Each function raises ValueError if its gate does not hold: which node, which value, which bound, what to do.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 from saltext.chef_backend import record as records
@@ -196,22 +197,29 @@ def failover_is(views: Views, wanted: str) -> None:
         raise ValueError(f"failover is {found}, expected {wanted}: find out who else switches it")
 
 
-def measured(views: Views, settings: Cluster, search: bool = True) -> list[dict[str, str]]:
-    """Return what the gates that hold have measured, for the report: node, what, value and bound of each.
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """One value that a gate has measured, for the report."""
+
+    node: str
+    what: str
+    value: str
+    bound: str
+
+
+def measured(views: Views, settings: Cluster, search: bool = True) -> list[Measured]:
+    """Return what the gates that hold have measured.
 
     :param search: whether Elasticsearch had to have settled.
     """
     lags = {follower: lag for view in views.values() for follower, lag in view.lag.items()}
     bound = f"at most {settings.gates.max_lag_bytes} bytes"
-    values = [
-        {"node": node, "what": "behind the leader", "value": f"{lag} bytes", "bound": bound}
-        for node, lag in sorted(lags.items())
-    ]
+    values = [Measured(node, "behind the leader", f"{lag} bytes", bound) for node, lag in sorted(lags.items())]
     found = answers.youngest(views, search)
     if found:
         node, service, up = found
         bound = f"at least {settings.gates.settle_seconds} s"
-        values.append({"node": node, "what": f"{service}, the youngest, up for", "value": f"{up} s", "bound": bound})
+        values.append(Measured(node, f"{service}, the youngest, up for", f"{up} s", bound))
     return values
 
 

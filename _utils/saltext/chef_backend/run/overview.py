@@ -4,41 +4,43 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from saltext.chef_backend.judge import advice, window
+from saltext.chef_backend.judge import advice, standing, window
 from saltext.chef_backend.judge import plan as plans
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.product.maintenance import out_of_service_by
 from saltext.chef_backend.product.version import Version
-from saltext.chef_backend.record import Record
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import lock, ways
 from saltext.chef_backend.run.master import Master
 from saltext.chef_backend.settings import Cluster
 from saltext.chef_backend.show import status as shows
+from saltext.chef_backend.show.status import Shown
 
 
 def status(master: Master, name: str) -> dict[str, Any]:
     """Return what ``status`` shows of a cluster: a mapping with ``text`` and ``ok``."""
-    shown = _status(master, clusters.settings(master, name), clusters.views(master, name))
-    return {**shown, "text": shows.status_text(shown), "ok": shown["healthy"]}
+    shown = _shown(master, clusters.settings(master, name), clusters.views(master, name))
+    return {**shown.to_dict(), "text": shows.status_text(shown), "ok": shown.standing.healthy}
 
 
 def every(master: Master, names: Sequence[str]) -> dict[str, Any]:
     """Return what ``status`` shows of many clusters: a line each; what is not well with one stands below the table."""
     seen = clusters.views_of(master, names)
-    shown = [_status(master, clusters.settings(master, name), seen[name]) for name in names]
-    return {"clusters": shown, "text": shows.every_text(shown), "ok": all(one["healthy"] for one in shown)}
+    several = [_shown(master, clusters.settings(master, name), seen[name]) for name in names]
+    standings = [one.standing for one in several]
+    plain = [one.to_dict() for one in several]
+    return {"clusters": plain, "text": shows.every_text(standings), "ok": all(one.healthy for one in standings)}
 
 
 def plan(master: Master, name: str) -> dict[str, Any]:
     """Return what ``plan`` shows of a cluster: a mapping with ``text`` and ``ok``."""
     settings = clusters.settings(master, name)
     seen = clusters.views(master, name)
-    shown = _status(master, settings, seen)
+    shown = _shown(master, settings, seen)
     frontends = _frontends(master, settings)
     index = ways.index_created(master, name, seen)
-    planned = plans.plan(seen, settings, shown["reasons"], index, frontends)
-    record = _record(shown)
+    planned = plans.plan(seen, settings, shown.standing.reasons, index, frontends)
+    record = shown.standing.run
     way = record.way if record else planned.way
     seconds = window.expected(settings, way, record, seen) if planned.order else 0
     outside = window.too_short(settings.window, master.clock.now(), seconds)
@@ -47,18 +49,13 @@ def plan(master: Master, name: str) -> dict[str, Any]:
     return {**plain, "text": shows.plan_text(shown, planned), "ok": not planned.refusals}
 
 
-def _status(master: Master, settings: Cluster, seen: Views) -> dict[str, Any]:
+def _shown(master: Master, settings: Cluster, seen: Views) -> Shown:
     now = master.clock.now()
-    shown = shows.status(settings.name, str(settings.version), seen, settings.gates.max_lag_bytes, now)
-    record = _record(shown)
-    shown["to_do"] = advice.advise(seen, record, lock.gone(master, record) if record else None)
+    stands = standing.of_cluster(settings.name, str(settings.version), seen, settings.gates.max_lag_bytes, now)
+    record = stands.run
+    to_do = advice.advise(seen, record, lock.gone(master, record) if record else None)
     seconds = window.expected(settings, record.way if record else None, record, seen)
-    shown["window"] = window.outlook(settings.window, now, seconds)
-    return shown
-
-
-def _record(shown: dict[str, Any]) -> Record | None:
-    return Record.from_dict(shown["run"]) if shown["run"] else None
+    return Shown(stands, window.outlook(settings.window, now, seconds), tuple(to_do))
 
 
 def _frontends(master: Master, settings: Cluster) -> plans.Frontends:

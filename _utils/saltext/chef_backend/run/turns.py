@@ -1,5 +1,7 @@
 """Backends in their turns: prepared, upgraded one at a time, the leader last, and verified."""
 
+import dataclasses
+
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import journal, outcome
@@ -145,7 +147,7 @@ def _upgrade(master: Master, ret: Result, settings: Cluster, seen: Views, node: 
     )
     if record is not None:
         done = len(views) - len(answers.due(views, str(settings.version)))
-        values = gates.measured(views, settings, search=not record.reindex)
+        values = [dataclasses.asdict(one) for one in gates.measured(views, settings, search=not record.reindex)]
         data = {"number": done + 1, "count": len(views), "values": values}
         progress.tell(master, record, journal.GATE, journal.END, node=node, comment=record.step, data=data)
     ret["comment"] = f"the gates hold; {node} would be upgraded as the {role}" if master.test else ""

@@ -10,12 +10,12 @@ from salt.exceptions import CommandExecutionError
 from saltext.chef_backend import journal
 from saltext.chef_backend import record as records
 from saltext.chef_backend.journal import Entry
-from saltext.chef_backend.judge import answers
+from saltext.chef_backend.judge import answers, standing
+from saltext.chef_backend.judge.standing import NodeStanding
 from saltext.chef_backend.record import Record
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import history, lock, progress
 from saltext.chef_backend.run.master import Listener, Master
-from saltext.chef_backend.show import status as tables
 from saltext.chef_backend.show import watch as shows
 
 QUIET = 5  # seconds without an event after which the record is looked at
@@ -139,8 +139,8 @@ def _same(master: Master, record: Record) -> Record:
     return next((one for one in known if one.run == record.run), record)
 
 
-def _nodes(master: Master, cluster: str) -> list[dict[str, Any]]:
-    return tables.node_rows(clusters.views(master, cluster, ["version", "cluster_status"]), "")
+def _nodes(master: Master, cluster: str) -> Sequence[NodeStanding]:
+    return standing.of_nodes(clusters.views(master, cluster, ["version", "cluster_status"]), "")
 
 
 def _took(known: Sequence[Record]) -> Mapping[str, float]:

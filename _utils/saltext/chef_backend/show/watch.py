@@ -6,6 +6,7 @@ from typing import Any
 
 from saltext.chef_backend import journal
 from saltext.chef_backend.journal import Entry
+from saltext.chef_backend.judge.standing import NodeStanding
 from saltext.chef_backend.record import Record
 from saltext.chef_backend.show import status as tables
 from saltext.chef_backend.show import timeline as timelines
@@ -42,22 +43,21 @@ def waits_for(entries: Iterable[Entry]) -> str | None:
 
 
 def rows(
-    nodes: Sequence[Mapping[str, Any]], entries: Iterable[Entry], took: Mapping[str, float], now: float
+    nodes: Sequence[NodeStanding], entries: Iterable[Entry], took: Mapping[str, float], now: float
 ) -> list[dict[str, Any]]:
     """Return one mapping a node, to be shown.
 
-    :param nodes: list of mappings with ``node``, ``role`` and ``version``; what ``status`` knows.
     :param entries: list of Entry.
     :param took: ``{node: seconds}`` that a node's upgrade took before, in this run or the last.
     :param now: epoch seconds.
     """
     at, shown = places(entries), []
     for node in nodes:
-        place = at.get(node["node"])
-        row = {name: node.get(name, "") for name in ("node", "role", "version")}
+        place = at.get(node.node)
+        row = {"node": node.node, "role": node.role, "version": node.version}
         row["step"] = f"{place.step} {journal.WORDS[place.how]}" if place else "-"
         row["elapsed"] = f"{max(0, now - place.since):.0f} s" if place and place.how == journal.BEGIN else "-"
-        row["estimated"] = f"{took[node['node']]:.0f} s" if node["node"] in took else "-"
+        row["estimated"] = f"{took[node.node]:.0f} s" if node.node in took else "-"
         shown.append(row)
     return shown
 

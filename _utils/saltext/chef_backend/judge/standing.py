@@ -1,0 +1,93 @@
+"""How a cluster stands: each node, what is not well, the run that holds it. What ``status`` shows and a plan heeds."""
+
+import dataclasses
+
+from saltext.chef_backend import record as records
+from saltext.chef_backend.judge import answers, downtime
+from saltext.chef_backend.judge.answers import Views
+from saltext.chef_backend.record import Record
+
+UNKNOWN = "unknown"
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeStanding:
+    """One node: what it is now, and what is still due on it. What it does not tell is unknown."""
+
+    node: str
+    version: str
+    target: str
+    address: str
+    role: str
+    pg: str
+    es: str
+    lag: int | str  # bytes behind the leader; empty for one that does not follow
+    due: str  # why; empty if nothing is
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """One cluster."""
+
+    cluster: str
+    target: str
+    nodes: tuple[NodeStanding, ...]
+    failover: str
+    run: Record | None
+    advice: str  # what to do about a run that is not under way any more; empty if nothing
+    reasons: tuple[str, ...]  # what is not well
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is wrong with it."""
+        return not self.reasons
+
+
+def of_nodes(views: Views, target: str) -> tuple[NodeStanding, ...]:
+    """Return how each node stands, in the order of names.
+
+    :param target: the version the cluster is to have.
+    """
+    lags = {follower: lag for view in views.values() for follower, lag in view.lag.items()}
+    found = []
+    for minion, view in sorted(views.items()):
+        names = [minion, answers.node_name(minion)]
+        address = role = pg = es = UNKNOWN
+        try:
+            seen = answers.node_of(answers.cluster_of(view), minion)
+            address, role, pg, es = seen.ip, seen.role, seen.pg, seen.es
+            names += [seen.guid, seen.ip]
+        except (ValueError, KeyError):
+            pass  # unknown, then
+        lag = next((lags[name] for name in names if name in lags), "")
+        due = view.half_upgraded or ("" if view.version == target else "not upgraded yet")
+        found.append(NodeStanding(minion, view.version or UNKNOWN, target, address, role, pg, es, lag, due))
+    return tuple(found)
+
+
+def of_cluster(cluster: str, target: str, views: Views, max_lag_bytes: int, now: float) -> Standing:
+    """Return how a cluster stands.
+
+    :param now: epoch seconds, by which a run's silence is judged.
+    """
+    reasons = [str(reason) for reason in answers.verdict(views, max_lag_bytes).reasons]
+    failover = answers.failover(views)
+    try:
+        record = answers.record(views)
+    except ValueError as err:
+        record, reasons = None, [*reasons, str(err)]
+    reasons += _of_failover(failover, record)
+    advice = downtime.advice(views, record) or records.advice(record, now)
+    return Standing(cluster, target, of_nodes(views, target), failover, record, advice, tuple(reasons))
+
+
+def _of_failover(failover: str, record: Record | None) -> list[str]:
+    """Say that failover is off where no run explains it."""
+    if failover not in ("off", "mixed"):
+        return []
+    if record is None:
+        switch_on = "run 'chef-backend-ctl set-cluster-failover on'"
+        return [f"failover is {failover} and no run explains it: {switch_on}"]
+    if record.state != records.OPEN or not records.switches_failover(record):
+        return [f"failover is {failover}, and run {record.run} is {record.state}: nobody would take over"]
+    return []

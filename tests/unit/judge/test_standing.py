@@ -1,0 +1,117 @@
+"""How a cluster stands: every node, every reason, the run, and what is advised about it."""
+
+import dataclasses
+
+import pytest
+
+from saltext.chef_backend.judge import standing
+from saltext.chef_backend.judge.standing import NodeStanding
+from saltext.chef_backend.show import status as shows
+from saltext.chef_backend.show.status import Shown
+from tests.unit import printed
+from tests.unit.answered import RECORD, everywhere, silent, view, views
+
+OFF = printed.cluster_status(
+    tuple(printed.Member(m.name, m.role, m.pg, m.es, m.following, blocked="blocked") for m in printed.MEMBERS)
+)
+
+
+def of_cluster(seen, now=2100.0):
+    return standing.of_cluster("prod", "2.3.16", seen, max_lag_bytes=1024, now=now)
+
+
+def test_every_node_is_shown_as_it_is():
+    one, two, three = standing.of_nodes(views(be3={"version": "2.3.16"}), "2.3.16")
+    assert one == NodeStanding(
+        node="be1",
+        version="2.2.0",
+        target="2.3.16",
+        address="10.0.0.1",
+        role="leader",
+        pg="leader",
+        es="not_master",
+        lag="",
+        due="not upgraded yet",
+    )
+    assert (two.lag, two.due) == (0, "not upgraded yet")
+    assert (three.es, three.lag, three.due) == ("master", 96, "")
+
+
+def test_nodes_are_found_whether_their_minions_have_a_domain_or_not():
+    seen = {f"{node}.example.com": view(f"{node}.example.com") for node in printed.NODES}
+    assert [(row.node, row.address, row.lag) for row in standing.of_nodes(seen, "2.3.16")] == [
+        ("be1.example.com", "10.0.0.1", ""),
+        ("be2.example.com", "10.0.0.2", 0),
+        ("be3.example.com", "10.0.0.3", 96),
+    ]
+
+
+def test_a_half_upgraded_node_is_due_although_the_version_is_the_target():
+    rows = standing.of_nodes(views(be2={"version": "2.3.16", "half_upgraded": "etcd started before"}), "2.3.16")
+    assert rows[1].due == "etcd started before"
+
+
+def test_a_silent_node_is_unknown_not_missing():
+    row = standing.of_nodes(views() | {"be3": silent("be3")}, "2.3.16")[2]
+    assert row.node == "be3"
+    assert {row.version, row.address, row.role, row.pg, row.es} == {"unknown"}
+    assert row.due == "not upgraded yet"
+
+
+def test_a_healthy_cluster():
+    found = of_cluster(views())
+    assert found.healthy is True
+    assert found.reasons == ()
+    assert (found.cluster, found.target, found.failover, found.run) == ("prod", "2.3.16", "on", None)
+
+
+def test_failover_off_without_a_run_is_told_and_what_to_do():
+    found = of_cluster(views(**everywhere({"cluster_status": OFF})))
+    assert found.failover == "off"
+    assert found.healthy is False
+    assert found.reasons == ("failover is off and no run explains it: run 'chef-backend-ctl set-cluster-failover on'",)
+
+
+@pytest.mark.parametrize(("state", "way"), [("failed", "rolling"), ("paused", "reindex"), ("open", "replace_node")])
+def test_failover_off_is_not_explained_by_a_run_that_does_not_switch_it_now(state, way):
+    ended = RECORD.to_dict() | {"state": state, "way": way}
+    found = of_cluster(views(**everywhere({"cluster_status": OFF, "record": ended})))
+    assert found.healthy is False
+    assert found.reasons == (f"failover is off, and run r1 is {state}: nobody would take over",)
+
+
+def test_failover_off_is_explained_by_a_run():
+    found = of_cluster(views(**everywhere({"cluster_status": OFF, "record": RECORD.to_dict()})))
+    assert found.healthy is True
+    assert found.run == RECORD
+
+
+@pytest.mark.parametrize(
+    ("state", "now", "told"),
+    [
+        ("open", 2160.0, ""),
+        ("open", 2161.0, "silent for 61 s (lease 60 s) at 'open': if its salt-run is gone, the same command goes on"),
+        ("failed", 2100.0, "run r1 failed at 'open': the same command goes on from there"),
+        ("abandoned", 2100.0, "the backends gave it up and switched failover on; the same command goes on from here"),
+    ],
+)
+def test_a_run_that_is_not_under_way_any_more_is_told_with_what_to_do(state, now, told):
+    found = of_cluster(views(be1={"record": RECORD.to_dict() | {"state": state}}), now=now)
+    assert told in found.advice
+    assert bool(found.advice) == bool(told)
+    assert told in shows.status_text(Shown(found))
+    assert found.healthy is True, "an unfinished run is no illness: the next one may go on"
+
+
+def test_a_cluster_that_its_run_took_down_is_told_with_what_to_do():
+    down = dataclasses.replace(RECORD, way="downtime", down=("be1",), state="failed")
+    answer = {"record": down.to_dict(), "cluster_status": None, "status": printed.status(down=list(printed.SERVICES))}
+    found = of_cluster(views(**everywhere(answer)))
+    assert found.advice == "run r1 has the cluster down (be2, be3, be1): the same command goes on from there"
+
+
+def test_a_record_that_cannot_be_read_is_a_reason():
+    found = of_cluster(views(be2={"record": {"run": "r1"}}))
+    assert found.healthy is False
+    assert found.run is None
+    assert any(reason.startswith("be2: not a record: ") for reason in found.reasons)
