@@ -151,6 +151,7 @@ def test_master_and_all_it_stored_are_lost_while_nodes_are_down(operator, comman
     assert {operator.record(node)["leader"] for node in operator.lab.backends} == {"be3"}
 
     operator.starts_the_master_again()
+    assert operator.lab.salt_run("saltutil.sync_all").returncode == 0, "the extension was among what it had stored"
     assert_finished(operator, operator.upgrades())
     assert hosts(operator, DOWN) == ["be3", "be1", "be2"], "each once"
     assert hosts(operator, UP)[-1] == "be3"

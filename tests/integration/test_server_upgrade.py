@@ -17,7 +17,7 @@ from tests.lab.common import RUN
 
 NEW = "15.10.12"
 UPGRADE = "chef-server-ctl upgrade"
-EXTMODS = salt.MASTER / "cache/extmods/modules"  # where a site's module lies when it is synced
+EXTMODS = salt.SYNCED / "modules"  # where a site's module lies when it is synced
 TOLD, FAILS = RUN / "balancer.jsonl", RUN / "balancer-fails"
 
 BALANCER = f"""

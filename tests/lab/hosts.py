@@ -275,7 +275,7 @@ class Lab:
     # Snapshots and the end
 
     def save(self, name: str) -> None:
-        """Keep the disks of all hosts, the pillar and nothing else under a name. The lab runs on, freshly started."""
+        """Keep the disks of all hosts, the pillar, and what the master has synced, under a name; the lab runs on."""
         snapshot.save(self, name)
 
     def restore(self, name: str) -> None:

@@ -23,6 +23,7 @@ SRV = RUN / "srv"
 PACKAGES = SRV / "packages"
 PILLAR = RUN / "pillar"
 LOG = MASTER / "log"
+SYNCED = MASTER / "cache/extmods"  # what the master itself has synced
 SERVED = ("orch", "reactor", "_grains", "_modules", "_runners", "_states", "_utils")
 
 MASTER_CONFIG = {
@@ -39,7 +40,7 @@ MASTER_CONFIG = {
     "reactor": [{"chef_backend/request/upgrade": ["salt://reactor/chef_backend_upgrade.sls"]}],  # the pillar says who
     "pki_dir": str(MASTER / "pki"),
     "cachedir": str(MASTER / "cache"),
-    "extension_modules": str(MASTER / "cache/extmods"),
+    "extension_modules": str(SYNCED),
     "log_file": str(LOG),
     "log_level_logfile": "warning",
     "pidfile": "/run/salt-master.pid",

@@ -22,7 +22,10 @@ FAULTS = "etc/lab/faults.json"
 
 
 def save(lab: Lab, name: str) -> None:
-    """Keep the disks of all hosts and the pillar. Raises LabError if a host is off or the name is taken."""
+    """Keep the disks of all hosts, the pillar, and what the master has synced.
+
+    Raises LabError if a host is off or the name is taken.
+    """
     place = _place(name)
     if place.exists():
         raise LabError(f"there is a snapshot {name!r} already: choose another name")
@@ -35,12 +38,13 @@ def save(lab: Lab, name: str) -> None:
     _each(lab, lambda host: _copy(power.disk(host), part / host))
     if lab.minions:
         _copy(salt.PILLAR, part / "pillar")
+        _copy(salt.SYNCED, part / "synced")
     part.rename(place)
     _start(lab)
 
 
 def restore(lab: Lab, name: str) -> None:
-    """Put the disks and the pillar of a snapshot back and start everything from them.
+    """Put the disks, the pillar and what the master had synced back, and start everything from them.
 
     Faults that tests have ordered are dropped, cables are plugged, the master is started if it is down.
     Raises LabError if there is no such snapshot, or the cluster does not become healthy.
@@ -58,8 +62,9 @@ def restore(lab: Lab, name: str) -> None:
 
     _each(lab, put_back)
     if lab.minions:
-        shutil.rmtree(salt.PILLAR)
-        _copy(place / "pillar", salt.PILLAR)
+        for name, folder in (("pillar", salt.PILLAR), ("synced", salt.SYNCED)):
+            shutil.rmtree(folder, ignore_errors=True)
+            _copy(place / name, folder)
         salt.forget_runs()
     _start(lab)
 
