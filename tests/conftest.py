@@ -7,6 +7,7 @@ otherwise.
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis.configuration
 import pytest
 import salt._logging
 from saltfactories.plugins.event_listener import EventListener
@@ -14,6 +15,7 @@ from saltfactories.plugins.event_listener import EventListener
 from tests import built
 
 LOOPBACK = "127.0.0.1"
+hypothesis.configuration.set_hypothesis_home_dir(".cache/hypothesis")
 
 
 @pytest.hookimpl(tryfirst=True)

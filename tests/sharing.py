@@ -4,6 +4,7 @@
 """
 
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,19 +19,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Function) -> bool | None:
-    """Pass over a test that another process has taken."""
-    folder = item.config.getoption("--share")
-    return True if folder and not is_ours(item, Path(folder)) else None
-
-
-def is_ours(item: pytest.Function, folder: Path) -> bool:
-    """Take a test's module, or all who look at a fixture of TOGETHER, if it is free; tell whether it is ours."""
-    module = str(item.path.relative_to(item.config.rootpath)).replace("/", ".")
-    name = next((fixture for fixture in TOGETHER if fixture in item.fixturenames), module)
-    try:
-        with open(folder / name, "x", encoding="utf-8") as file:
-            file.write(OURS)
-    except FileExistsError:
-        return (folder / name).read_text(encoding="utf-8") == OURS
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Run what is ours, as pytest's own loop does: each test is told which one follows, for what it leaves standing."""
+    folder = session.config.getoption("--share")
+    if not folder or session.testsfailed or session.config.option.collectonly:
+        return None
+    ours = _ours(session.items, Path(folder))
+    item = next(ours, None)
+    while item is not None:
+        following = next(ours, None)
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+        item = following
     return True
+
+
+def _ours(items: list[pytest.Item], folder: Path) -> Iterator[pytest.Item]:
+    """Take one test's module after another, or all who look at a fixture of TOGETHER, where they are free."""
+    for item in items:
+        module = str(item.path.relative_to(item.config.rootpath)).replace("/", ".")
+        fixtures = getattr(item, "fixturenames", ())
+        taken = folder / next((fixture for fixture in TOGETHER if fixture in fixtures), module)
+        try:
+            with open(taken, "x", encoding="utf-8") as file:
+                file.write(OURS)
+        except FileExistsError:
+            if taken.read_text(encoding="utf-8") != OURS:
+                continue
+        yield item

@@ -7,6 +7,6 @@ if grep -q " $PWD/.cache" /proc/self/mounts; then
     echo "Something is still mounted below .cache: end the lab first (.cache/venv/bin/python -m tests.lab down)" >&2
     exit 1
 fi
-rm -rf .cache build dist .pytest_cache .ruff_cache .hypothesis
+rm -rf .cache build dist
 find . -name __pycache__ -prune -exec rm -rf {} +
 rm -rf ./*.egg-info

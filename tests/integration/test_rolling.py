@@ -14,9 +14,10 @@ def test_the_command_ends_with_status_0_and_every_node_runs_the_target(happy):
     assert operator.versions() == dict.fromkeys(("be1", "be2", "be3"), NEW)
 
 
-def test_the_terminal_is_not_silent_while_it_runs(happy):
+def test_the_terminal_is_not_silent_while_it_runs_and_shows_no_traceback_at_its_end(happy):
     for node in ("be1", "be2", "be3"):
         assert f"{node}      upgrade done" in happy.upgrade.stderr
+    assert "Traceback" not in happy.upgrade.stderr
 
 
 def test_the_commands_are_those_of_the_plan_word_by_word(happy):

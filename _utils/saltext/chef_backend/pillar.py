@@ -74,9 +74,11 @@ def cluster_from_pillar(pillar: Any, name: object) -> Cluster:
     """
     clusters, problems = _clusters(pillar)
     if not isinstance(name, str) or name not in clusters:
-        known = ", ".join(sorted(str(key) for key in clusters))
-        advice = "give one of these as pillar cluster"
-        raise ConfigError([*problems, f"cluster {name!r} is not in {ROOT}, which has {known}: {advice}"])
+        known = sorted(str(key) for key in clusters)
+        unknown = f"cluster {name!r} is not in {ROOT}, which has {', '.join(known)}: name one of these"
+        none = f"no cluster was given: name one of {', '.join(known)}"
+        how = f'to an orchestration as pillar=\'{{"cluster": "{known[0]}"}}\''
+        raise ConfigError([*problems, f"{unknown if name else none}, {how}"])
     reader = _Reader(clusters[name], f"{ROOT}:{name}", problems)
     if not isinstance(clusters[name], dict):
         raise ConfigError(reader.problems)
@@ -151,7 +153,8 @@ def _clusters(pillar: Any) -> tuple[dict[str, Any], list[str]]:
         raise ConfigError(
             [
                 "chef_backend: not found in the master's own pillar, expected a mapping with clusters: assign the "
-                "pillar file to the master's id followed by _master in top.sls (see pillar/example.yaml)"
+                "pillar file (see pillar/example.yaml) in top.sls to the master's own id ('salt-run config.get id' "
+                "tells it), and see that it renders"
             ]
         )
     problems = [

@@ -3,7 +3,9 @@
 A door asks here for the node or the master that it runs on; nothing else in this package reaches for Salt's own.
 """
 
+import atexit
 import contextlib
+import gc
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -40,8 +42,16 @@ CLIENT = "chef_backend.client"
 BANK = "chef_backend"  # of the master's cache
 log = logging.getLogger(__name__)
 # Salt 3006 empties sys.modules of its loaded modules when a client is destroyed, under whoever loads modules then:
-# a client lives as long as its process.
+# a client lives as long as its process. It ends before Python itself does, and with it what Salt has hung on it: later
+# they could not load any more what they want for that, and would print a traceback.
 _clients: list[Any] = []
+
+
+@atexit.register
+def _end_clients() -> None:
+    while _clients:
+        _clients.pop().destroy()
+    gc.collect()
 
 
 def host() -> Host:
@@ -303,7 +313,9 @@ def _answer(node: str, said: Any, timeout: float) -> Answer:
     if not said or "ret" not in said:
         return Answer(False, error=f"{node} does not answer within {timeout} s: is its minion running and reachable?")
     if said.get("retcode", 0) != 0:
-        return Answer(False, error=str(said["ret"]), failed=said["ret"])
+        error = str(said["ret"])
+        named = error if node in error.partition("\n")[0] else f"{node}: {error}"  # who it is, is to be known
+        return Answer(False, error=named, failed=said["ret"])
     return Answer(True, said["ret"])
 
 

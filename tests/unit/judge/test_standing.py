@@ -55,7 +55,14 @@ def test_a_silent_node_is_unknown_not_missing():
     row = standing.of_nodes(views() | {"be3": silent("be3")}, "2.3.16")[2]
     assert row.node == "be3"
     assert {row.version, row.address, row.role, row.pg, row.es} == {"unknown"}
-    assert row.due == "not upgraded yet"
+    assert row.due == "unknown"
+
+
+def test_where_no_backend_tells_of_a_run_it_is_unknown_whether_one_is_open():
+    nobody = {node: silent(node) for node in printed.NODES}
+    assert (of_cluster(nobody).run, of_cluster(nobody).known) == (None, False)
+    assert "run: unknown" in shows.status_text(Shown(of_cluster(nobody)))
+    assert of_cluster(nobody | {"be1": view("be1")}).known is True
 
 
 def test_a_healthy_cluster():

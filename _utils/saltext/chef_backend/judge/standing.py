@@ -34,6 +34,7 @@ class Standing:
     nodes: tuple[NodeStanding, ...]
     failover: str
     run: Record | None
+    known: bool  # whether any backend told of its record: else whether a run is open is unknown
     advice: str  # what to do about a run that is not under way any more; empty if nothing
     reasons: tuple[str, ...]  # what is not well
 
@@ -60,7 +61,9 @@ def of_nodes(views: Views, target: str) -> tuple[NodeStanding, ...]:
         except (ValueError, KeyError):
             pass  # unknown, then
         lag = next((lags[name] for name in names if name in lags), "")
-        due = view.half_upgraded or ("" if view.version == target else "not upgraded yet")
+        due = view.half_upgraded or (
+            UNKNOWN if not view.version else "" if view.version == target else "not upgraded yet"
+        )
         found.append(NodeStanding(minion, view.version or UNKNOWN, target, address, role, pg, es, lag, due))
     return tuple(found)
 
@@ -78,7 +81,8 @@ def of_cluster(cluster: str, target: str, views: Views, max_lag_bytes: int, now:
         record, reasons = None, [*reasons, str(err)]
     reasons += _of_failover(failover, record)
     advice = downtime.advice(views, record) or records.advice(record, now)
-    return Standing(cluster, target, of_nodes(views, target), failover, record, advice, tuple(reasons))
+    known = any(view.why_not("record") is None for view in views.values())
+    return Standing(cluster, target, of_nodes(views, target), failover, record, known, advice, tuple(reasons))
 
 
 def _of_failover(failover: str, record: Record | None) -> list[str]:

@@ -14,7 +14,7 @@ from saltext.chef_backend.run import failover, lock, look, orders, progress
 from saltext.chef_backend.run.master import Master
 from saltext.chef_backend.settings import Cluster
 
-FIRST, SECOND, LAST = "first", "second", "last"  # turns; the last is the leader's
+TURNS = FIRST, SECOND, LAST = "first", "second", "last"  # the last is the leader's
 
 
 def staged(master: Master, name: str, cluster: str) -> Result:
@@ -200,7 +200,9 @@ def _roles(views: Views, due: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _whose_turn(views: Views, due: list[str], turn: str, test: bool) -> str | None:
-    """Return the node whose turn it is; None if it is nobody's."""
+    """Return the node whose turn it is; None if it is nobody's. Raises ValueError if there is no such turn."""
+    if turn not in TURNS:
+        raise ValueError(f"turn: found {turn!r}, expected one of {', '.join(TURNS)}: correct the SLS")
     if not due:
         return None
     followers, leader = _roles(views, due)

@@ -62,7 +62,7 @@ def every_text(several: Sequence[Standing]) -> str:
             "target": one.target,
             "leader": ", ".join(node.node for node in one.nodes if node.role == "leader") or UNKNOWN,
             "failover": one.failover,
-            "run": f"{one.run.state}, at {one.run.step}" if one.run else "none",
+            "run": f"{one.run.state}, at {one.run.step}" if one.run else _no_run(one),
             "verdict": "healthy" if one.healthy else "NOT HEALTHY",
         }
         for one in several
@@ -81,7 +81,7 @@ def status_text(shown: Shown) -> str:
         nodes_table(one.nodes),
         "",
         f"cluster {one.cluster}: {'healthy' if one.healthy else 'NOT HEALTHY'}; failover {one.failover}",
-        f"run: {run.run} to {run.target}, {run.state}, at {run.step!r}" if run else "run: none",
+        f"run: {run.run} to {run.target}, {run.state}, at {run.step!r}" if run else f"run: {_no_run(one)}",
     ]
     lines += [f"window: {shown.window}"] if shown.window else []
     lines += [f"  {one.advice}"] if one.advice else []
@@ -89,6 +89,10 @@ def status_text(shown: Shown) -> str:
     if shown.to_do:
         lines += ["what the documents advise; nothing of it was done:", *(f"  * {each}" for each in shown.to_do)]
     return "\n".join(lines)
+
+
+def _no_run(one: Standing) -> str:
+    return "none" if one.known else UNKNOWN
 
 
 def plan(planned: Plan, frontends: Sequence[Sequence[str]]) -> dict[str, Any]:
