@@ -84,6 +84,7 @@ def test_the_node_is_removed_emptied_and_joins_anew_and_no_write_is_lost(operato
     assert did(operator) == [], "a node that is well is not replaced"
 
 
+@pytest.mark.campaign
 def test_refused_before_anything_is_deleted(operator):
     operator.forgets_the_past()
     wrong = {

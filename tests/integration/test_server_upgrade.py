@@ -238,6 +238,7 @@ def test_the_second_fails_and_resume_goes_on_with_it(operator, balancer):
     assert hosts(operator, UPGRADE) == ["fe2"]
 
 
+@pytest.mark.campaign
 def test_refused_before_anything_changes(operator, balancer):
     def refused(*words):
         assert_untouched(operator, operator.upgrades(), *words)

@@ -82,6 +82,7 @@ def test_kill_9_inside_the_second_hop_then_the_same_command(house):
     assert_all_found(operator)
 
 
+@pytest.mark.campaign
 def test_refused_before_anything_changes(house):
     operator = Operator(house.fresh(backends="2.0.30"), way="upgrade")
 
