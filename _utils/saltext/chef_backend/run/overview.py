@@ -65,5 +65,6 @@ def _frontends(master: Master, settings: Cluster) -> plans.Frontends:
     leave_by: dict[str, str] = {}
     for node, one in said.items():
         with contextlib.suppress(ValueError):
-            leave_by |= {node: out_of_service_by(Version.from_text(one.value))} if one.ok else {}
+            if one.ok:
+                leave_by[node] = out_of_service_by(Version.from_text(one.value))
     return plans.Frontends(clusters.batches(master, settings.name, nodes), leave_by)
