@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from tests.functional.daemons.ending import end
 from tests.functional.minion import QUICK, REPO, TREE
 from tests.functional.pillars import example, write_for_masters
 from tests.functional.recorded import Recorded
@@ -76,7 +77,7 @@ def fixture_master(salt_factories, tmp_path_factory, programs, tree):
     assert (set(synced.data["modules"]), runner.result().data["runners"]) == (MODULES, ["runners.chef_backend"])
     yield master
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda daemon: daemon.terminate(), (minion, master)))
+        list(pool.map(end, (minion, master)))
 
 
 def orchestrate(master, cluster):

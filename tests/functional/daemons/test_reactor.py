@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from saltext.chef_backend.judge import request as requests
+from tests.functional.daemons.ending import end
 from tests.functional.minion import QUICK, REPO
 from tests.functional.pillars import CLOSED, example, write_for_masters
 
@@ -71,7 +72,7 @@ def fixture_hub(salt_factories, tmp_path_factory):
     api.start()
     yield Hub(master, minion)
     for daemon in (api, minion, master):
-        daemon.terminate()
+        end(daemon)
 
 
 class Hub:
