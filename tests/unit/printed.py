@@ -88,3 +88,7 @@ def table(rows: Collection[Sequence[str]], gap: int) -> str:
     widths = [max(map(len, column)) if gap > 1 else 0 for column in zip(*rows, strict=True)]
     lines = ((" " * gap).join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
     return "\n".join(lines) + "\n"
+
+
+# the healthy cluster, but that failover is off
+OFF = cluster_status(tuple(dataclasses.replace(member, blocked="blocked") for member in MEMBERS))

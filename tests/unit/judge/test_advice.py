@@ -11,7 +11,6 @@ from tests.unit.answered import RECORD, REPLICATION, everywhere, silent, views
 NOBODY_LEADS = printed.cluster_status(
     tuple(printed.Member(name, role="waiting_for_leader", pg="down", following="-") for name in printed.NODES)
 )
-OFF = printed.cluster_status(tuple(dataclasses.replace(one, blocked="blocked") for one in printed.MEMBERS))
 
 
 def advise(seen, record=None, gone=None):
@@ -105,7 +104,8 @@ def test_a_follower_whose_wal_is_gone():
 @pytest.mark.parametrize("record", [None, dataclasses.replace(RECORD, state="failed")])
 def test_a_node_that_is_half_upgraded(record):
     seen = views(
-        be3={"half_upgraded": "etcd started before 2.3.16 was installed"}, **everywhere_but("be3", cluster_status=OFF)
+        be3={"half_upgraded": "etcd started before 2.3.16 was installed"},
+        **everywhere_but("be3", cluster_status=printed.OFF),
     )
     (said,) = advise(seen, record, "gone" if record else None)
     assert said.startswith("be3 is half-upgraded: the upgrade with ")
@@ -117,7 +117,7 @@ def everywhere_but(node, **changes):
 
 
 def test_failover_off_without_a_run_and_after_one():
-    seen = views(**everywhere({"cluster_status": OFF}))
+    seen = views(**everywhere({"cluster_status": printed.OFF}))
     (said,) = advise(seen)
     assert said.startswith("failover is off and no run explains it") and "set-cluster-failover on" in said
     (said,) = advise(seen, dataclasses.replace(RECORD, state="failed"), "gone")

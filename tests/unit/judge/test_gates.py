@@ -11,7 +11,6 @@ from saltext.chef_backend.product.version import Version
 from tests.unit import printed
 from tests.unit.answered import RECORD, everywhere, moved, silent, views
 
-OFF = printed.cluster_status(tuple(dataclasses.replace(one, blocked="blocked") for one in printed.MEMBERS))
 NEW = Version.from_text("2.3.16")
 DONE = {"version": "2.3.16"}
 
@@ -190,7 +189,7 @@ def test_i2_a_leader_comes_last_and_nobody_is_taken_for_what_it_is_not():
 
 
 def test_i3_failover_found_off_needs_a_run_that_explains_it():
-    seen = views(**everywhere({"cluster_status": OFF}))
+    seen = views(**everywhere({"cluster_status": printed.OFF}))
     refused(gates.failover_found, seen, None, said="set-cluster-failover on")
     refused(gates.failover_found, seen, RECORD, said="failover is off and no unfinished run of this target explains it")
     assert gates.failover_found(seen, dataclasses.replace(RECORD, failover="off")) == "off"
@@ -198,12 +197,12 @@ def test_i3_failover_found_off_needs_a_run_that_explains_it():
 
 
 def test_i3_failover_is_off_for_a_follower_and_on_for_the_hand_over():
-    on, off = views(), views(**everywhere({"cluster_status": OFF}))
+    on, off = views(), views(**everywhere({"cluster_status": printed.OFF}))
     gates.failover_is(on, "on")
     gates.failover_is(off, "off")
     refused(gates.failover_is, on, "off", said="failover is on, expected off: find out who else switches it")
     refused(gates.failover_is, off, "on", said="failover is off, expected on")
-    mixed = views(be2={"cluster_status": OFF})
+    mixed = views(be2={"cluster_status": printed.OFF})
     refused(gates.failover_is, mixed, "off", said="failover is mixed")
     columns = tuple(column for column in printed.COLUMNS if column not in ("Blocked", "Eligible"))
     early = views(**everywhere({"cluster_status": printed.cluster_status(columns=columns)}))

@@ -11,10 +11,6 @@ from saltext.chef_backend.show.status import Shown
 from tests.unit import printed
 from tests.unit.answered import RECORD, everywhere, silent, view, views
 
-OFF = printed.cluster_status(
-    tuple(printed.Member(m.name, m.role, m.pg, m.es, m.following, blocked="blocked") for m in printed.MEMBERS)
-)
-
 
 def of_cluster(seen, now=2100.0):
     return standing.of_cluster("prod", "2.3.16", seen, max_lag_bytes=1024, now=now)
@@ -73,7 +69,7 @@ def test_a_healthy_cluster():
 
 
 def test_failover_off_without_a_run_is_told_and_what_to_do():
-    found = of_cluster(views(**everywhere({"cluster_status": OFF})))
+    found = of_cluster(views(**everywhere({"cluster_status": printed.OFF})))
     assert found.failover == "off"
     assert found.healthy is False
     assert found.reasons == ("failover is off and no run explains it: run 'chef-backend-ctl set-cluster-failover on'",)
@@ -82,13 +78,13 @@ def test_failover_off_without_a_run_is_told_and_what_to_do():
 @pytest.mark.parametrize(("state", "way"), [("failed", "rolling"), ("paused", "reindex"), ("open", "replace_node")])
 def test_failover_off_is_not_explained_by_a_run_that_does_not_switch_it_now(state, way):
     ended = RECORD.to_dict() | {"state": state, "way": way}
-    found = of_cluster(views(**everywhere({"cluster_status": OFF, "record": ended})))
+    found = of_cluster(views(**everywhere({"cluster_status": printed.OFF, "record": ended})))
     assert found.healthy is False
     assert found.reasons == (f"failover is off, and run r1 is {state}: nobody would take over",)
 
 
 def test_failover_off_is_explained_by_a_run():
-    found = of_cluster(views(**everywhere({"cluster_status": OFF, "record": RECORD.to_dict()})))
+    found = of_cluster(views(**everywhere({"cluster_status": printed.OFF, "record": RECORD.to_dict()})))
     assert found.healthy is True
     assert found.run == RECORD
 

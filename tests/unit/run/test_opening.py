@@ -9,13 +9,12 @@ from tests.unit import printed
 from tests.unit.answered import RECORD, everywhere
 from tests.unit.run import fakes
 
-OFF = printed.cluster_status(tuple(dataclasses.replace(one, blocked="blocked") for one in printed.MEMBERS))
 DIED = dataclasses.replace(RECORD, failover="off", frontends=("fe1", "fe2"))
 
 
 def hub(found, **be2):
     """A master whose backends show failover off, and hold this record; ``be2``: what this follower answers besides."""
-    told = everywhere({"cluster_status": OFF})
+    told = everywhere({"cluster_status": printed.OFF})
     does = {
         "chef_server.version": lambda node: "14.16.19",
         "saltutil.is_running": lambda node, what: [],

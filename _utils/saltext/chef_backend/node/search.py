@@ -67,7 +67,7 @@ def deleted(host: Host, name: str) -> Result:
             return outcome.would(ret, f"would delete {told}", "index files", f"{found['bytes']} bytes", None)
         with journal.told(host, "delete index"):
             try:
-                delete(host)
+                _delete(host)
             finally:
                 left = size(host)
                 if left != found:
@@ -150,14 +150,13 @@ def size(host: Host) -> dict[str, int]:
         raise CommandExecutionError(f"{host.name}: {folder} cannot be read: {err}") from err
 
 
-def delete(host: Host) -> dict[str, int]:
+def _delete(host: Host) -> None:
     """Delete what lies in Elasticsearch's data folder on this node: its copy of the search index.
 
     The folder itself stays. A symbolic link in it is removed, what it points to is not touched. Elasticsearch must be
     stopped on ALL backends before: a node that still runs would send the old index to the emptied ones. This function
     can see its own node only, and refuses unless it is stopped here.
 
-    :returns: what was there, as :func:`size`.
     :raises CommandExecutionError: Elasticsearch is not stopped here, something cannot be deleted, or is there again.
     """
     folder = host.path(DATA)
@@ -165,7 +164,6 @@ def delete(host: Host) -> dict[str, int]:
         raise CommandExecutionError(
             f"{host.name}: {SERVICE} is not stopped: nothing was deleted. Stop it on all backends first"
         )
-    before = size(host)
     try:
         for entry in _entries(host):
             if entry.is_dir(follow_symlinks=False):
@@ -174,12 +172,9 @@ def delete(host: Host) -> dict[str, int]:
                 os.unlink(entry.path)
     except OSError as err:
         raise CommandExecutionError(f"{host.name}: {folder} is not wholly deleted: {err}") from err
-    left = size(host)
-    if left["entries"]:
-        raise CommandExecutionError(
-            f"{host.name}: {folder} holds {left['entries']} entries again: did {SERVICE} start?"
-        )
-    return before
+    left = len(_entries(host))
+    if left:
+        raise CommandExecutionError(f"{host.name}: {folder} holds {left} entries again: did {SERVICE} start?")
 
 
 def _entries(host: Host) -> list["os.DirEntry[str]"]:

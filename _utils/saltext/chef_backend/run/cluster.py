@@ -29,6 +29,11 @@ def settings(master: Master, name: str) -> Cluster:
         raise CommandExecutionError(str(err)) from err
 
 
+def ask_bound(master: Master, name: str) -> float:
+    """Return the seconds within which a node of a cluster has to say that it is at what it is asked."""
+    return settings(master, name).timeouts.ask
+
+
 def names(master: Master) -> list[str]:
     """Return the names of the clusters in the pillar. Raises CommandExecutionError if there are none."""
     try:
@@ -87,7 +92,7 @@ def views(
     :param changes: fields of the record that each backend is to change first: one round for both.
     :param table: the one backend that is to ask for cluster-status; every one if not given.
     """
-    bound = settings(master, name).timeouts.ask
+    bound = ask_bound(master, name)
     return _read(master.bus.ask(backends(master, name), VIEW, only, jid, changes, table, timeout=bound))
 
 
@@ -98,7 +103,7 @@ def views_of(master: Master, wanted: Sequence[str], only: Sequence[str] | None =
     :returns: the views of each cluster.
     """
     nodes = {name: backends(master, name) for name in wanted}
-    bound = max((settings(master, name).timeouts.ask for name in wanted), default=0)
+    bound = max((ask_bound(master, name) for name in wanted), default=0)
     everybody = [node for several in nodes.values() for node in several]
     seen = _read(master.bus.ask(everybody, VIEW, only, timeout=bound))
     return {name: {node: seen[node] for node in several} for name, several in nodes.items()}

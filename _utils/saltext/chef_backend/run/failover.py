@@ -69,7 +69,7 @@ def switch_off_and_on(master: Master, cluster: str) -> Changes:
 
 
 def _by_the_first_that_can(master: Master, cluster: str, function: str, *args: Any) -> Any:
-    troubles, bound = [], clusters.settings(master, cluster).timeouts.ask
+    troubles, bound = [], clusters.ask_bound(master, cluster)
     for node in clusters.backends(master, cluster):
         answer = master.bus.ask([node], function, *args, timeout=bound)[node]
         if answer.ok:

@@ -68,7 +68,7 @@ def await_rest(master: Master, cluster: str, nodes: Sequence[str], timeout: floa
 
 def all_do(master: Master, cluster: str, nodes: Sequence[str], function: str, *args: Any) -> dict[str, Any]:
     """Have frontends do one thing; each must answer, and without an error. Returns their answers."""
-    bound = clusters.settings(master, cluster).timeouts.ask
+    bound = clusters.ask_bound(master, cluster)
     return ask_all(master.bus, nodes, function, *args, timeout=bound)
 
 

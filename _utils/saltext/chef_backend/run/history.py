@@ -21,7 +21,7 @@ def runs(master: Master, cluster: str) -> list[Record]:
 
     :raises CommandExecutionError: no backend answers, or a record cannot be read.
     """
-    bound = clusters.settings(master, cluster).timeouts.ask
+    bound = clusters.ask_bound(master, cluster)
     said = master.bus.ask(clusters.backends(master, cluster), "chef_backend_agent.every", timeout=bound)
     if not any(answer.ok for answer in said.values()):
         raise CommandExecutionError("\n".join(answer.error for answer in said.values()))
@@ -38,7 +38,7 @@ def entries(master: Master, cluster: str, run: str) -> tuple[list[Entry], list[s
             found.append(Entry.from_dict(kept))
         except ValueError as err:
             troubles.append(str(err))
-    nodes, bound = clusters.backends(master, cluster), clusters.settings(master, cluster).timeouts.ask
+    nodes, bound = clusters.backends(master, cluster), clusters.ask_bound(master, cluster)
     asked = {"chef_backend_agent.journal": nodes, "chef_server_agent.journal": clusters.frontends(master, cluster)}
     for function, several in asked.items():
         for node, answer in master.bus.ask(several, function, run, timeout=bound).items():

@@ -83,7 +83,13 @@ def begin(
     master.kept[f"{HELD}.{record.cluster}"] = record
     interval = max(1, record.lease // 4)
     # from now on the backends look after failover, should this orchestration not be heard of for its lease
-    ask_all(master.bus, record.backends, "chef_backend_agent.arm", interval, timeout=_bound(master, record.cluster))
+    ask_all(
+        master.bus,
+        record.backends,
+        "chef_backend_agent.arm",
+        interval,
+        timeout=clusters.ask_bound(master, record.cluster),
+    )
     heartbeat.start(master, record, interval)
     progress.follow(master, record)
     probe.start(master, record)
@@ -130,7 +136,7 @@ def finish(master: Master, wanted: Record) -> None:
 
     :raises CommandExecutionError: a node could not be freed.
     """
-    jid, plain, bound = wanted.owner.jid, wanted.to_dict(), _bound(master, wanted.cluster)
+    jid, plain, bound = wanted.owner.jid, wanted.to_dict(), clusters.ask_bound(master, wanted.cluster)
     said = master.bus.ask(wanted.backends, "chef_backend_agent.finish", jid, plain, timeout=bound)
     held = [answer.error or f"{node} is held by another run" for node, answer in said.items() if not answer.value]
     if held:
@@ -148,14 +154,14 @@ def _take(master: Master, wanted: Record, found: Record | None) -> None:
         _claim(master, others, wanted, found)
     except CommandExecutionError:
         if found is None:
-            jid, bound = wanted.owner.jid, _bound(master, wanted.cluster)
+            jid, bound = wanted.owner.jid, clusters.ask_bound(master, wanted.cluster)
             master.bus.ask(wanted.backends, "chef_backend_agent.withdraw", jid, timeout=bound)
         raise
 
 
 def _claim(master: Master, nodes: Sequence[str], wanted: Record, found: Record | None) -> None:
     """Create the record on some nodes, or replace the dead owner's. Raises CommandExecutionError at a refusal."""
-    plain, bound = wanted.to_dict(), _bound(master, wanted.cluster)
+    plain, bound = wanted.to_dict(), clusters.ask_bound(master, wanted.cluster)
     if found is None:
         said = master.bus.ask(nodes, "chef_backend_agent.create", plain, timeout=bound)
     else:
@@ -167,8 +173,3 @@ def _claim(master: Master, nodes: Sequence[str], wanted: Record, found: Record |
         if not value["taken"]:
             holder = records.held_by(Record.from_dict(value["record"]), master.clock.now())
             raise CommandExecutionError(f"{node}: {holder}: wait for its end")
-
-
-def _bound(master: Master, cluster: str) -> float:
-    """Seconds within which a backend has to answer."""
-    return clusters.settings(master, cluster).timeouts.ask

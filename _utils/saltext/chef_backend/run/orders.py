@@ -45,7 +45,7 @@ def apply(
     kwargs: dict[str, Any] = {"pillar": pillar, "queue": True, "test": master.test}
     if master.saltenv:
         kwargs["saltenv"] = master.saltenv
-    bound = clusters.settings(master, cluster).timeouts.ask
+    bound = clusters.ask_bound(master, cluster)
     said = master.bus.ask(nodes, "state.sls", sls, timeout=bound, kwargs=kwargs)
     came = applied.together((node, _read(answer)) for node, answer in said.items())
     if restarts:

@@ -44,7 +44,7 @@ def end(master: Master, record: Record) -> None:
         return
     over()
     try:
-        bound = clusters.settings(master, record.cluster).timeouts.ask
+        bound = clusters.ask_bound(master, record.cluster)
         master.bus.ask([frontend], "chef_backend_probe.stop", record.run, timeout=bound)
     except (SaltException, OSError) as err:
         log.warning("run %s: the probe was not told to end: %s", record.run, err)

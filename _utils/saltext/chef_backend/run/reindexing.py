@@ -3,6 +3,8 @@
 Each step on all backends before the next on any: one that still runs would send its old index to the emptied ones.
 """
 
+from collections.abc import Callable, Sequence
+
 from saltext.chef_backend import outcome
 from saltext.chef_backend.judge import answers
 from saltext.chef_backend.judge.answers import Views
@@ -48,14 +50,7 @@ def reconfigured(master: Master, name: str, cluster: str) -> Result:
 
 def readable(master: Master, name: str, cluster: str) -> Result:
     """Every backend can read the new index."""
-    with outcome.on_master(name) as ret:
-        views, record = look.look(master, cluster)
-        if not _wanted(master, cluster, views, record):
-            look.keep(master, cluster, views, record)
-            return outcome.done(ret, "nothing is due")
-        if orders.apply(master, ret, cluster, record, sorted(views), "orch.node.index_readable"):
-            return outcome.done(ret, f"on {', '.join(sorted(views))}")
-    return ret
+    return _where_wanted(master, name, cluster, "orch.node.index_readable", sorted)
 
 
 def filled_one(master: Master, name: str, cluster: str) -> Result:
@@ -73,26 +68,35 @@ def _on_all(master: Master, name: str, cluster: str, sls: str) -> Result:
 
     Whether it is new is asked of Elasticsearch, which tells nothing while it is stopped: then the steps go on.
     """
-    with outcome.on_master(name) as ret:
-        views, record = look.look(master, cluster)
-        wanted = _wanted(master, cluster, views, record)
-        if not wanted or ways.index_is_readable(master, cluster, views):
-            look.keep(master, cluster, views, record)
-            return outcome.done(ret, "the index can be read" if wanted else "nothing is due")
-        if orders.apply(master, ret, cluster, record, sorted(views), sls):
-            return outcome.done(ret, f"on {', '.join(sorted(views))}")
-    return ret
+    return _where_wanted(
+        master,
+        name,
+        cluster,
+        sls,
+        lambda views: [] if ways.index_is_readable(master, cluster, views) else sorted(views),
+    )
 
 
 def _on_one(master: Master, name: str, cluster: str, sls: str) -> Result:
+    return _where_wanted(master, name, cluster, sls, lambda _: [clusters.frontends(master, cluster)[0]])
+
+
+def _where_wanted(
+    master: Master, name: str, cluster: str, sls: str, nodes_of: Callable[[Views], Sequence[str]]
+) -> Result:
+    """Apply an SLS, if the index is to be built again.
+
+    :param nodes_of: to which nodes, asked only then; to none if the index can be read already.
+    """
     with outcome.on_master(name) as ret:
         views, record = look.look(master, cluster)
-        if not _wanted(master, cluster, views, record):
+        wanted = _wanted(master, cluster, views, record)
+        nodes = nodes_of(views) if wanted else []
+        if not nodes:
             look.keep(master, cluster, views, record)
-            return outcome.done(ret, "nothing is due")
-        frontend = clusters.frontends(master, cluster)[0]
-        if orders.apply(master, ret, cluster, record, [frontend], sls):
-            return outcome.done(ret, f"on {frontend}")
+            return outcome.done(ret, "the index can be read" if wanted else "nothing is due")
+        if orders.apply(master, ret, cluster, record, nodes, sls):
+            return outcome.done(ret, f"on {', '.join(nodes)}")
     return ret
 
 

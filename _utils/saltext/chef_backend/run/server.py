@@ -11,7 +11,7 @@ from saltext.chef_backend.judge import answers, gates, server
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.record import Record
 from saltext.chef_backend.run import cluster as clusters
-from saltext.chef_backend.run import frontends, lock, look, orders, progress
+from saltext.chef_backend.run import frontends, lock, look, orders, progress, turns
 from saltext.chef_backend.run.bus import ask_all
 from saltext.chef_backend.run.master import Master
 from saltext.chef_backend.settings import Cluster, Server
@@ -89,10 +89,7 @@ def backed_up(master: Master, name: str, cluster: str) -> Result:
         due = _due(master, cluster)
         if not due or not clusters.settings(master, cluster).backup:
             return outcome.done(ret, "the pillar wants none" if due else "no frontend is due")
-        leads = answers.leader(views)
-        follower = next(node for node in sorted(views) if node != leads)
-        if orders.apply(master, ret, cluster, record, [follower], "orch.node.backed_up"):
-            return outcome.done(ret, f"on {follower}")
+        return turns.back_up(master, ret, cluster, views, record)
     return ret
 
 

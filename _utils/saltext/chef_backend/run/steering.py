@@ -106,7 +106,7 @@ def _unattended(master: Master, settings: Cluster) -> Done:
 
 def _ended(master: Master, cluster: str) -> Record | None:
     """Return the record of the last finished run, or None."""
-    bound = clusters.settings(master, cluster).timeouts.ask
+    bound = clusters.ask_bound(master, cluster)
     said = ask_all(master.bus, clusters.backends(master, cluster), "chef_backend_agent.last", timeout=bound)
     return records.newest(clusters.records_of(said))
 
@@ -120,7 +120,7 @@ def _stops(master: Master, cluster: str, record: Record | None) -> list[str]:
 
 
 def _do(master: Master, cluster: str, record: Record | None, answer: Answer) -> Done:
-    bound = clusters.settings(master, cluster).timeouts.ask
+    bound = clusters.ask_bound(master, cluster)
     if record and answer.action == steering.WISH:
         said = master.bus.ask(record.backends, "chef_backend_agent.wish", record.run, answer.wish, timeout=bound)
         if not any(told.ok and told.value for told in said.values()):

@@ -36,10 +36,16 @@ def backed_up(master: Master, name: str, cluster: str) -> Result:
         if not due or not clusters.settings(master, cluster).backup:
             look.keep(master, cluster, views, record)
             return outcome.done(ret, "the pillar wants none" if due else "no backend is due")
-        leads = answers.leader_of_record(views)
-        follower = next(node for node in sorted(views) if node != leads)
-        if orders.apply(master, ret, cluster, record, [follower], "orch.node.backed_up", restarts=False):
-            return outcome.done(ret, f"on {follower}")
+        return back_up(master, ret, cluster, views, record)
+    return ret
+
+
+def back_up(master: Master, ret: Result, cluster: str, views: Views, record: Record | None) -> Result:
+    """Have the first follower take a backup; return the state's result. Raises CommandExecutionError, ValueError."""
+    leads = answers.leader_of_record(views)
+    follower = next(node for node in sorted(views) if node != leads)
+    if orders.apply(master, ret, cluster, record, [follower], "orch.node.backed_up", restarts=False):
+        outcome.done(ret, f"on {follower}")
     return ret
 
 

@@ -1,0 +1,56 @@
+"""The steps around a re-index: done where the index is to be built again, and nowhere else."""
+
+import dataclasses
+
+import pytest
+
+from saltext.chef_backend.run import reindexing, ways
+from tests.unit import printed
+from tests.unit.answered import RECORD
+from tests.unit.run import fakes
+
+REINDEX = dataclasses.replace(RECORD, way="reindex", target="3.1.1", reindex=True)
+NEW = {"source": "salt://chef-backend_3.1.1-1_amd64.deb", "sha256": "a" * 64}
+
+
+def hub(record, index="2.3.1", **more):
+    def apply(node, sls, pillar, queue, test):
+        return {"s": {"__id__": sls, "result": True, "comment": "", "changes": {}}}
+
+    does = {"state.sls": apply, ways.ASK_INDEX: lambda node: index}
+    return fakes.master(record=record, jid=RECORD.owner.jid, does=does, version="3.1.1", package=NEW, **more)
+
+
+def ordered(master):
+    return [node for node, *_ in master.bus.asked("state.sls")]
+
+
+@pytest.mark.parametrize(
+    ("step", "nodes"),
+    [
+        (reindexing.stopped, list(printed.NODES)),
+        (reindexing.deleted, list(printed.NODES)),
+        (reindexing.started, list(printed.NODES)),
+        (reindexing.readable, list(printed.NODES)),
+        (reindexing.reconfigured, ["fe1"]),
+        (reindexing.filled_one, ["fe1"]),
+        (reindexing.filled, ["fe1"]),
+    ],
+)
+def test_a_step_is_of_all_backends_or_of_one_frontend_and_only_where_the_index_is_old(step, nodes):
+    master = hub(REINDEX)
+    assert (step(master, "a step", "prod")["comment"], ordered(master)) == (f"on {', '.join(nodes)}", nodes)
+    other = hub(dataclasses.replace(REINDEX, reindex=False))
+    assert (step(other, "a step", "prod")["comment"], ordered(other)) == ("nothing is due", [])
+
+
+@pytest.mark.parametrize("step", [reindexing.stopped, reindexing.deleted, reindexing.started])
+def test_an_index_that_is_new_already_is_not_deleted_once_more(step):
+    master = hub(REINDEX, index="6.8.23")
+    assert (step(master, "a step", "prod")["comment"], ordered(master)) == ("the index can be read", [])
+
+
+def test_without_a_frontend_the_index_is_not_taken_for_filled():
+    master = hub(REINDEX, frontends=[])
+    assert reindexing.filled(master, "fill", "prod")["result"] is False
+    assert ordered(master) == []
