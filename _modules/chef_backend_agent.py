@@ -13,9 +13,10 @@ import saltext.chef_backend
 saltext.chef_backend.attach(__file__)
 
 from saltext.chef_backend import salt
-from saltext.chef_backend.node import backend, deadman, membership, record_file
+from saltext.chef_backend.node import backend, ctl, deadman, membership, record_file
 from saltext.chef_backend.node import journal as journals
 from saltext.chef_backend.node import view as views
+from saltext.chef_backend.product import command
 from saltext.chef_backend.record import Record
 
 
@@ -25,65 +26,61 @@ def __virtual__() -> salt.Virtual:
 
 def view(
     only: Sequence[str] | None = None,
-    jid: str | None = None,
-    changes: Mapping[str, Any] | None = None,
+    word: Mapping[str, Any] | None = None,
     table: str | None = None,
 ) -> dict[str, Any]:
     """Return all that judging this node needs, in one answer; what failed stands under ``errors``.
 
     :param only: names of the parts to ask for; all if not given.
-    :param jid: orchestration that asks; if it owns the record, this is a heartbeat of it.
-    :param changes: fields of that record to change before anything is asked.
+    :param word: the record as its owner has it now, kept before anything is asked; a heartbeat as well.
     :param table: minion id of the one backend that is to ask for cluster-status; every one if not given.
     :returns: a mapping of ``node`` (this minion's id), ``record``, ``version``, ``busy`` (list of commands at work),
         ``cluster_status`` and ``status`` (text, as printed), ``half_upgraded`` (why its upgrade has begun and not
         ended), ``leads``, ``earlier`` (seconds that each node took in the run before), ``unsynced``, ``replication``
         (one JSON object a line), and ``errors``: ``{part: why it could not be had}``; such a part is None.
     """
-    return views.view(salt.host(), only, None if jid is None else str(jid), changes, table)
+    return views.view(salt.host(), only, word, table)
 
 
-def ensure_failover(state: str, timeout: float = 60, before: str | None = None) -> dict[str, str]:
+def ensure_failover(
+    state: str, timeout: float = 60, before: str | None = None, order: Mapping[str, Any] | None = None
+) -> dict[str, str]:
     """Switch failover of the whole cluster on or off and wait until cluster-status shows it.
 
     :param state: ``on`` or ``off``.
     :param timeout: bound in seconds for the nodes to show it.
     :param before: what failover is now, where the master has seen it; asked if not given.
+    :param order: of the run that orders it: it is refused where it comes too late.
     :returns: ``{"before": as read, "after": as read}``; ``unknown`` where the version does not show it.
     :raises CommandExecutionError: the command fails, or another state is shown when the bound has passed.
     """
-    return backend.ensure_failover(salt.host(), state, timeout, before)
+    return backend.ensure_failover(salt.host(order), state, timeout, before)
 
 
-def failover_off_and_on(timeout: float = 60) -> bool:
+def failover_off_and_on(timeout: float = 60, order: Mapping[str, Any] | None = None) -> bool:
     """Switch failover of the whole cluster off and on again, and wait until cluster-status shows it on.
 
     :param timeout: bound in seconds for the nodes to show it.
+    :param order: of the run that orders it: it is refused where it comes too late.
     :raises CommandExecutionError: a command fails, or another state is shown when the bound has passed.
     """
-    backend.failover_off_and_on(salt.host(), timeout)
+    backend.failover_off_and_on(salt.host(order), timeout)
     return True
 
 
-def create(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Take the lock of this node by creating its record; never replaces one.
+def accept(record: Mapping[str, Any], over: Sequence[str] = ()) -> dict[str, Any]:
+    """Keep a record, if it is higher than the one that stands here: the lock is taken, or its owner changes it.
 
-    :returns: ``{"taken": bool, "record": the record that stands there now}``.
+    :param over: ids of the runs that it is opened over or gone on with over, which nobody drives any more.
+    :returns: ``{"taken": whether it stands here now, "record": the record that does}``.
     """
-    return _taken(record_file.create(salt.host(), Record.from_dict(record)))
+    taken, stands = record_file.accept(salt.host(), Record.from_dict(record), [str(run) for run in over])
+    return {"taken": taken, "record": stands.to_dict()}
 
 
-def replace(jid: str, record: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace the record if the orchestration ``jid`` still owns it, or if none is there any more.
-
-    :returns: ``{"taken": bool, "record": the record that stands there now}``.
-    """
-    return _taken(record_file.replace(salt.host(), str(jid), Record.from_dict(record)))
-
-
-def beat(jid: str) -> bool:
-    """Take a heartbeat of the orchestration ``jid``. Returns True if it owns the record."""
-    return record_file.beat(salt.host(), str(jid))
+def beat(jid: str, epoch: int) -> bool:
+    """Take a heartbeat of the orchestration ``jid``. Returns True if it owns the record in that epoch."""
+    return record_file.beat(salt.host(), str(jid), int(epoch))
 
 
 def wish(run: str, word: str | None) -> bool:
@@ -95,25 +92,20 @@ def wish(run: str, word: str | None) -> bool:
     return record_file.wish(salt.host(), str(run), word)
 
 
-def hold(run: str) -> bool:
-    """Note that a run that waits for its window stays paused until a person resumes it. Returns True if it waited."""
-    return record_file.hold(salt.host(), str(run))
+def finish(record: Mapping[str, Any]) -> bool:
+    """Keep the record as the last run's and free the node, if no other run, and no later word, stands here.
 
-
-def finish(jid: str, record: Mapping[str, Any]) -> bool:
-    """Keep the record as the last run's and free the node, if the orchestration ``jid`` owns it.
-
-    :returns: True if the node is free now, False if another run owns it.
+    :returns: True if the node is free now.
     """
-    return record_file.finish(salt.host(), str(jid), Record.from_dict(record))
+    return record_file.finish(salt.host(), Record.from_dict(record))
 
 
-def withdraw(jid: str) -> bool:
+def withdraw(run: str, epoch: int) -> bool:
     """Free the node again of a run that could not be opened; the last run's record stays.
 
-    :returns: True if the node is free now, False if another run owns it.
+    :returns: True if the node is free now, False if another run stands here.
     """
-    return record_file.withdraw(salt.host(), str(jid))
+    return record_file.withdraw(salt.host(), str(run), int(epoch))
 
 
 def last() -> dict[str, Any] | None:
@@ -156,6 +148,17 @@ def look_after_failover() -> dict[str, str]:
     return {"action": decision.action, "reason": decision.reason}
 
 
+def remove_node(node: str, order: Mapping[str, Any] | None = None, timeout: float = 300) -> bool:
+    """Have the cluster forget a node that is down for good. Fails while the node is alive.
+
+    :param node: the node's name, as in cluster-status.
+    :param order: of the run that orders it: it is refused where it comes too late.
+    :param timeout: bound in seconds.
+    """
+    ctl.run(salt.host(order), command.remove_node(membership.known_name(node)), timeout)
+    return True
+
+
 def secrets_ready(path: str) -> bool:
     """See that a copy of the cluster's secrets lies ready for this node to join.
 
@@ -165,7 +168,3 @@ def secrets_ready(path: str) -> bool:
     """
     membership.secrets_ready(salt.host(), path)
     return True
-
-
-def _taken(done: tuple[bool, Record]) -> dict[str, Any]:
-    return {"taken": done[0], "record": done[1].to_dict()}

@@ -4,6 +4,7 @@ Nobody types these; what an operator types is in ``chef_server`` and in the runn
 journal is a mapping; its fields stand in ``docs/reference/events.md``.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import saltext.chef_backend
@@ -11,8 +12,9 @@ import saltext.chef_backend
 saltext.chef_backend.attach(__file__)
 
 from saltext.chef_backend import salt
-from saltext.chef_backend.node import frontend, server
+from saltext.chef_backend.node import frontend, record_file, server
 from saltext.chef_backend.node import journal as journals
+from saltext.chef_backend.record import Record
 
 
 def __virtual__() -> salt.Virtual:
@@ -32,14 +34,30 @@ def out() -> str | None:
     return frontend.out(salt.host())
 
 
-def bring_back(timeout: float = 300) -> bool:
+def accept(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Know a run's record as it is now: by it orders are told that come too late. It is no lock here.
+
+    :returns: ``{"taken": whether it stands here now, "record": the one that does, "at": [boot's id, seconds since]}``.
+    """
+    host = salt.host()
+    taken, stands = record_file.heed(host, Record.from_dict(record))
+    return {"taken": taken, "record": stands.to_dict(), "at": list(host.clock.boot())}
+
+
+def finish(record: Mapping[str, Any]) -> bool:
+    """Know that a run has ended: no order of it is obeyed any more. Returns True if no run is known here then."""
+    return record_file.finish(salt.host(), Record.from_dict(record))
+
+
+def bring_back(timeout: float = 300, order: Mapping[str, Any] | None = None) -> bool:
     """Bring this frontend back into service, if it was taken out.
 
     :param timeout: bound in seconds of each command.
+    :param order: of the run that orders it: it is refused where it comes too late.
     :returns: True if it was out of service.
     :raises CommandExecutionError: a command fails; it counts as out of service still.
     """
-    return frontend.bring_back(salt.host(), timeout)
+    return frontend.bring_back(salt.host(order), timeout)
 
 
 def await_service(api: str, timeout: float) -> bool:
@@ -54,15 +72,21 @@ def await_service(api: str, timeout: float) -> bool:
     return True
 
 
-def drain() -> bool:
-    """Note that the load balancer is about to be told to send this frontend no clients."""
-    server.drain(salt.host())
+def drain(order: Mapping[str, Any] | None = None) -> bool:
+    """Note that the load balancer is about to be told to send this frontend no clients.
+
+    :param order: of the run that orders it: it is refused where it comes too late.
+    """
+    server.drain(salt.host(order))
     return True
 
 
-def undrain() -> bool:
-    """Note that the load balancer sends clients to this frontend again. Returns True if it did not before."""
-    return server.undrain(salt.host())
+def undrain(order: Mapping[str, Any] | None = None) -> bool:
+    """Note that the load balancer sends clients to this frontend again. Returns True if it did not before.
+
+    :param order: of the run that orders it: it is refused where it comes too late.
+    """
+    return server.undrain(salt.host(order))
 
 
 def level() -> dict[str, str]:

@@ -1,6 +1,7 @@
 """A minion without a daemon: the tree loaded by Salt's own loader, on a node whose files lie below a folder."""
 
 import copy
+import dataclasses
 import functools
 import shutil
 from collections.abc import Iterable, Mapping
@@ -14,6 +15,7 @@ import salt.utils.event
 from salt.exceptions import CommandExecutionError
 
 import saltext.chef_backend
+from saltext.chef_backend.clock import RealClock
 from saltext.chef_backend.node import host
 
 # Whoever edits the tree while tests run must not have the doors read the package anew: its ROOT would be / again.
@@ -80,6 +82,23 @@ def functions_of(opts: Mapping[str, Any], door: str) -> set[str]:
     }
     loader = salt.loader.LazyLoader([str(REPO / "_modules")], opts, tag="module", pack=pack)
     return {name for name in loader if name.partition(".")[0] == door}
+
+
+@dataclasses.dataclass
+class Clock(RealClock):
+    """The clock of a host whose wall clock may be set, and which may be started anew."""
+
+    boot_id: str = "b1"
+    since: float = 1000.0  # seconds since that boot
+    wall: float = 1795348800.0
+
+    def now(self) -> float:
+        """Return epoch seconds, as the wall clock is set."""
+        return self.wall
+
+    def boot(self) -> tuple[str, float]:
+        """Return the id of this host's boot, and the seconds since."""
+        return self.boot_id, self.since
 
 
 class Bus:
@@ -159,11 +178,18 @@ class Minion:
 
     def record(self) -> dict[str, Any] | None:
         """Return the record that this backend shows to a run, or None if it has none."""
-        view = self.call("chef_backend_agent.view", ["record"])
+        record: dict[str, Any] | None = self._shown()["record"]
+        return record
+
+    def note(self) -> dict[str, Any]:
+        """Return what this backend has noted of itself in a run, those fields alone that say something."""
+        return {name: value for name, value in (self._shown()["note"] or {}).items() if value}
+
+    def _shown(self) -> dict[str, Any]:
+        view: dict[str, Any] = self.call("chef_backend_agent.view", ["record"])
         if view["errors"]:
             raise AssertionError(view["errors"])
-        record: dict[str, Any] | None = view["record"]
-        return record
+        return view
 
     def path(self, absolute: str | Path) -> Path:
         """Return where a path of the product lies for this minion; its folder is made."""

@@ -137,6 +137,16 @@ class Operator:
         found: dict[str, Any] = json.loads((self.lab.root(node) / "var/lib/salt-chef-backend" / name).read_text())
         return found
 
+    def gave_up(self, node: str) -> bool:
+        """Tell whether a node has given the open run up, as it notes on itself."""
+        note = self.lab.root(node) / "var/lib/salt-chef-backend/note.json"
+        return note.exists() and json.loads(note.read_text())["gave_up"] is not None
+
+    def heard(self) -> float:
+        """Return when a backend heard of the open run's owner last: seconds since the boot of this machine."""
+        paths = [self.lab.root(node) / "var/lib/salt-chef-backend/heard.json" for node in self.lab.backends]
+        return float(max(json.loads(path.read_text())["at"] for path in paths))
+
     def starts_the_master_again(self) -> None:
         """A new master for the old keys: what it kept of the run before counts for nothing."""
         self.lab.start_master()

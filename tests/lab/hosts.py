@@ -164,6 +164,15 @@ class Lab:
         """Whether a host is switched on."""
         return power.is_on(host)
 
+    @contextlib.contextmanager
+    def stunned(self, host: str) -> Iterator[None]:
+        """All processes of a host are stopped meanwhile; what is sent to it waits, and is done when it goes on."""
+        power.stun(host)
+        try:
+            yield
+        finally:
+            power.wake(host)
+
     def unplug(self, host: str) -> None:
         """Pull a host's network cable: packets vanish silently."""
         power.pid(host)

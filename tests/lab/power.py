@@ -127,6 +127,40 @@ def _gone(process: int) -> bool:
     return start_time(process) is None
 
 
+def stun(host: str) -> None:
+    """Stop all processes of a host: it keeps its power and its connections, and answers nothing until it is woken."""
+    _signal_all(host, signal.SIGSTOP)
+
+
+def wake(host: str) -> None:
+    """Have a stunned host go on: what came meanwhile waits for it."""
+    _signal_all(host, signal.SIGCONT)
+
+
+def _signal_all(host: str, number: signal.Signals) -> None:
+    """Signal every process of a host, those that begin meanwhile too. Raises LabError if the host is off."""
+    own, told = os.readlink(f"/proc/{pid(host)}/ns/pid"), set[int]()
+    while True:
+        there = {process for process in _processes() if _namespace(process) == own} - told
+        if not there:
+            return
+        for process in there:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
+        told |= there
+
+
+def _processes() -> list[int]:
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+
+
+def _namespace(process: int) -> str | None:
+    try:
+        return os.readlink(f"/proc/{process}/ns/pid")
+    except OSError:
+        return None  # it has ended
+
+
 def wipe(host: str) -> None:
     """Throw away the disk of a host that is off."""
     if is_on(host):

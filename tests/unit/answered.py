@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from saltext.chef_backend.judge.view import View
-from saltext.chef_backend.record import Owner, Record
+from saltext.chef_backend.note import Note
+from saltext.chef_backend.record import ABANDONED, Owner, Record, Run
 from tests.unit import printed
 
 RECORD = Record(
@@ -17,11 +18,32 @@ RECORD = Record(
     failover_found="on",
     backends=printed.NODES,
     frontends=("fe1",),
-    owner=Owner(jid="20261123010203000000", master="hub", pid=4711, started=1000.25),
+    owner=Owner(jid="20261123010203000000", master="hub", boot="b1", pid=4711, ticks=100025),
     opened=2000.0,
-    heartbeat=2100.0,
+    changed=2100.0,
     lease=60,
 )
+
+
+def run(**fields: Any) -> Run:
+    """The run of RECORD, as its backends tell of it; some of its fields changed."""
+    return Run(**{**vars(RECORD), **fields})
+
+
+def notes(of: Run) -> dict[str, dict[str, Any]]:
+    """What the nodes of a run have noted of themselves, where the run is so."""
+    return {
+        node: Note(
+            of.run,
+            inside=node in of.inside,
+            finished=node in of.finished,
+            down=node in of.taken_down,
+            wish=of.wish,
+            wished=of.epoch,
+            gave_up=of.epoch if of.state == ABANDONED else None,
+        ).to_dict()
+        for node in of.backends
+    }
 
 
 def replicated(name: str, behind: int = 0, address: str | None = None, **peer: Any) -> str:
@@ -38,9 +60,13 @@ def answer(node: str, **changes: Any) -> dict[str, Any]:
     short = node.partition(".")[0]
     return {
         "node": node,
+        "at": ["b1", 0.0],
         "version": "2.2.0",
         "busy": [],
         "record": None,
+        "note": None,
+        "unheard": 0.0,
+        "ended": None,
         "cluster_status": printed.cluster_status(),
         "status": printed.status(),
         "half_upgraded": None,

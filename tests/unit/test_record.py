@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saltext.chef_backend import record as records
-from tests.unit.answered import RECORD
+from saltext.chef_backend.note import Note
+from tests.unit.answered import RECORD, run
 
 OWNER = RECORD.owner
 REQUIRED = sorted(
@@ -28,8 +29,8 @@ def changed(**fields):
     "record",
     [
         RECORD,
-        dataclasses.replace(RECORD, state=records.DONE, frontends=(), finished=("be2", "be3", "be1")),
-        dataclasses.replace(RECORD, node="be2", step="upgrade be2", failover="off"),
+        dataclasses.replace(RECORD, state=records.DONE, frontends=(), took={"be2": 61.5}),
+        dataclasses.replace(RECORD, turn="be2", step="upgrade be2", failover="off", epoch=3, revision=17),
     ],
 )
 def test_a_record_round_trips_through_json(record):
@@ -40,7 +41,13 @@ def test_a_record_round_trips_through_json(record):
 def test_a_record_is_plain_for_the_bus():
     plain = RECORD.to_dict()
     assert plain["backends"] == ["be1", "be2", "be3"]
-    assert plain["owner"] == {"jid": "20261123010203000000", "master": "hub", "pid": 4711, "started": 1000.25}
+    assert plain["owner"] == {
+        "jid": "20261123010203000000",
+        "master": "hub",
+        "boot": "b1",
+        "pid": 4711,
+        "ticks": 100025,
+    }
 
 
 def test_what_has_a_default_may_be_missing():
@@ -48,28 +55,20 @@ def test_what_has_a_default_may_be_missing():
     assert records.Record.from_dict(plain) == RECORD
 
 
-def test_a_heartbeat_changes_only_what_it_is_told():
-    later = RECORD.at(2500.0, step="upgrade be2", node="be2")
-    assert later == dataclasses.replace(RECORD, heartbeat=2500.0, step="upgrade be2", node="be2")
-    assert RECORD.heartbeat == 2100.0
+def test_a_change_is_the_next_revision():
+    later = RECORD.changed_to(2500.0, step="upgrade be2", turn="be2")
+    assert later == dataclasses.replace(RECORD, changed=2500.0, revision=2, step="upgrade be2", turn="be2")
+    assert later.word > RECORD.word
+    assert dataclasses.replace(RECORD, epoch=2).word > later.word, "a take-over is above every change before it"
+    with pytest.raises(records.RecordError, match="not a record: stop is unknown"):
+        RECORD.changed_to(2500.0, stop="here")
 
 
-def test_what_a_node_took_is_measured_from_its_turn_to_the_next_in_its_own_copy():
-    turn = RECORD.amended({"turn": "be2", "heartbeat": 3000.0})
-    assert turn.amended({"turn": "be2", "heartbeat": 3004.0}).since == 3000.0, "gates are waited for, too"
-    done = dataclasses.replace(turn, finished=("be2",))
-    passed = done.amended({"turn": "be3", "heartbeat": 3012.54})
-    assert (passed.took, passed.since) == ({"be2": 12.5}, 3012.54)
-    assert passed.amended({"turn": None, "heartbeat": 3100.0}).took == {"be2": 12.5}, "be3 has not finished here"
-    assert turn.amended({"turn": None, "heartbeat": 3100.0}).took == {}, "nor be2 in the copy of another node"
-    other = dataclasses.replace(RECORD, heartbeat=1.0, took={"be3": 7.0})
-    assert records.newest([passed, other]).took == {"be2": 12.5, "be3": 7.0}
-
-
-def test_what_was_not_measured_whole_does_not_count():
-    """The run was gone on with: what the node took until then is not known."""
-    resumed = dataclasses.replace(RECORD, turn=None, since=None, finished=("be2",))
-    assert resumed.amended({"turn": "be3", "heartbeat": 3000.0}).took == {}
+def test_what_nodes_know_of_themselves_is_not_written_into_the_record():
+    known = run(inside=("be2",), finished=("be3",), wish="pause", unheard=3.0)
+    assert known.to_dict() == RECORD.to_dict()
+    assert known.record == RECORD
+    assert known.changed_to(2500.0) == RECORD.changed_to(2500.0)
 
 
 @pytest.mark.parametrize("text", ["", "{", "not JSON", '{"run": "r1"', "[" * 100_000])
@@ -113,16 +112,20 @@ def test_a_required_field_has_no_default(name):
         ("state", ["open"]),
         ("failover", True),
         ("step", None),
-        ("node", 2),
+        ("turn", 2),
         ("backends", "be1"),  # would be read as b, e, 1
         ("backends", [1, 2, 3]),
         ("frontends", None),
-        ("finished", {"be1": 1}),
+        ("took", {"be1": "long"}),
+        ("epoch", 0),
+        ("epoch", True),
+        ("revision", "2"),
+        ("down", ["be1"]),
         ("opened", "yesterday"),
-        ("heartbeat", None),
-        ("heartbeat", math.nan),
-        ("heartbeat", math.inf),
-        ("heartbeat", 10**400),
+        ("changed", None),
+        ("changed", math.nan),
+        ("changed", math.inf),
+        ("changed", 10**400),
         ("lease", True),
         ("lease", math.inf),
         ("lease", -1),
@@ -130,7 +133,8 @@ def test_a_required_field_has_no_default(name):
         ("owner", {"jid": "1"}),
         ("owner", dataclasses.asdict(OWNER) | {"pid": "4711"}),
         ("owner", dataclasses.asdict(OWNER) | {"pid": 0}),
-        ("owner", dataclasses.asdict(OWNER) | {"started": None}),
+        ("owner", dataclasses.asdict(OWNER) | {"ticks": None}),
+        ("owner", dataclasses.asdict(OWNER) | {"boot": 7}),
         ("owner", dataclasses.asdict(OWNER) | {"host": "x"}),
     ],
 )
@@ -155,82 +159,102 @@ def test_any_value_is_read_so_that_it_can_be_told_and_judged_or_refused(name, va
         return
     assert records.Record.from_dict(record.to_dict()) == record
     assert records.held_by(record, 3000.0)
-    assert records.newest([record, RECORD]) in (record, RECORD)
-    records.owner_is_gone(record, 3000.0, master="other", alive=lambda pid, started: True)
+    assert records.highest([record, RECORD]) in (record, RECORD)
+    known = records.together({"be1": (record, None, 3.0), "be2": (RECORD, None, None)})
+    assert known is not None
+    records.owner_is_gone(known, master="other", alive=lambda owner: True)
 
 
 # whose it is
 
 
-def alive(*living):
-    return lambda pid, started: (pid, started) in living
-
-
 @pytest.mark.parametrize(
-    ("record", "now", "master", "living", "reason"),
+    ("known", "master", "lives", "reason"),
     [
-        # on its own master a process is looked at, however old its last sign of life
-        (RECORD, 99999.0, "hub", [(4711, 1000.25)], None),
-        (RECORD, 2101.0, "hub", [], "process 4711 is no more"),
-        (RECORD, 2101.0, "hub", [(4711, 2050.0)], "process 4711 is no more"),  # the number was given to another one
-        # another master sees heartbeats only
-        (RECORD, 2160.0, "other", [], None),
-        (RECORD, 2161.0, "other", [], "silent for 61 s (lease 60 s)"),
-        (RECORD, 1000.0, "other", [], None),  # a clock that is behind
-        (
-            dataclasses.replace(RECORD, state=records.FAILED),
-            2101.0,
-            "hub",
-            [(4711, 1000.25)],
-            "the run ended as failed",
-        ),
-        (dataclasses.replace(RECORD, state=records.DONE), 2101.0, "other", [], "the run ended as done"),
+        # on its own master the process is looked at, however long nobody has heard of it
+        (run(unheard=9999.0), "hub", True, None),
+        (run(unheard=1.0), "hub", False, "process 4711 is no more"),
+        # another master goes by what the nodes have heard, each by its own clock
+        (run(unheard=60.0), "other", False, None),
+        (run(unheard=61.0), "other", False, "silent for 61 s (lease 60 s)"),
+        (run(unheard=None), "other", False, None),  # nobody can tell
+        (run(unheard=1.0, state=records.FAILED), "hub", True, "the run ended as failed"),
+        (run(unheard=1.0, state=records.ABANDONED), "other", True, "the run ended as abandoned"),
     ],
 )
-def test_an_owner_is_taken_for_alive_until_it_is_known_to_be_gone(record, now, master, living, reason):
-    assert records.owner_is_gone(record, now, master=master, alive=alive(*living)) == reason
+def test_an_owner_is_taken_for_alive_until_it_is_known_to_be_gone(known, master, lives, reason):
+    assert records.owner_is_gone(known, master=master, alive=lambda owner: lives and owner == OWNER) == reason
 
 
 def test_a_refusal_says_who_holds_the_cluster():
-    record = RECORD.at(2100.0, step="upgrade be2", node="be2")
+    record = dataclasses.replace(RECORD, step="upgrade be2")
     assert records.held_by(record, 2600.4) == (
-        "run r1 to 2.3.16 holds prod: started by master hub (process 4711), 600 s old, at step 'upgrade be2' on be2"
+        "run r1 to 2.3.16 holds prod: started by master hub (process 4711), 600 s old, at step 'upgrade be2'"
     )
-    assert records.held_by(RECORD, 2000.0).endswith("0 s old, at step 'open'")
 
 
-def test_the_newest_copy_counts():
-    late = RECORD.at(2300.0)
-    assert records.newest([RECORD, late, None, RECORD]) == late
-    assert records.newest([None, None]) is None
-    assert records.newest([]) is None
+# what several nodes tell
 
 
-def test_what_a_node_notes_in_its_own_copy_counts_from_any_copy():
-    late = RECORD.at(2300.0)
-    inside = RECORD.at(2200.0, node="be2")
-    assert records.newest([late, inside]) == dataclasses.replace(late, node="be2")
-    done = RECORD.at(2200.0, finished=("be2",))
-    assert records.newest([late, RECORD.at(2100.0, node="be2"), done]) == dataclasses.replace(late, finished=("be2",))
+def told(**nodes):
+    """What nodes tell: of each its copy, its note and when it heard; be1, be2 and be3 as in RECORD, if not given."""
+    return records.together({node: nodes.get(node, (RECORD, None, 1.0)) for node in RECORD.backends})
 
 
-def test_a_copy_of_another_run_counts_for_nothing():
-    late = RECORD.at(2300.0)
-    other = dataclasses.replace(RECORD.at(2200.0, node="be2", finished=("be3",)), run="r0")
-    assert records.newest([other, late]) == late
+def test_the_highest_epoch_and_revision_is_the_truth_whatever_the_clocks_say():
+    stale = dataclasses.replace(RECORD, changed=9999.0, failover="on")
+    word = dataclasses.replace(RECORD, revision=2, changed=1.0, failover="off")
+    assert told(be2=(word, None, 1.0), be1=(stale, None, 0.0)).record == word
+    taken = dataclasses.replace(stale, epoch=2, revision=1)
+    assert told(be2=(word, None, 1.0), be3=(taken, None, 1.0)).record == taken
+    assert records.together({"be1": (None, None, None)}) is None
 
 
-def test_fields_are_amended_and_checked():
-    assert RECORD.amended({"step": "failover off", "heartbeat": 2200.0}) == RECORD.at(2200.0, step="failover off")
-    with pytest.raises(records.RecordError, match="not a record: stop is unknown"):
-        RECORD.amended({"stop": "here"})
+def test_what_a_node_notes_of_itself_counts_for_that_run_alone():
+    notes = {
+        "be1": Note("r1", finished=True, wish="pause", wished=1),
+        "be2": Note("r1", inside=True),
+        "be3": Note("r0", inside=True, finished=True, wish="abort", wished=1, gave_up=1),
+    }
+    known = told(**{node: (RECORD, note, 5.0) for node, note in notes.items()})
+    assert (known.inside, known.finished, known.wish, known.state) == (("be2",), ("be1",), "pause", records.OPEN)
 
 
-def test_a_run_that_one_backend_gave_up_is_given_up_for_all_until_another_owner_takes_it():
-    """The others leave it to the one whose turn it was; by their clocks their copies may be newer."""
-    copies = [RECORD.at(2100.5), RECORD.at(2100.0, state=records.ABANDONED)]
-    assert records.newest(copies) == RECORD.at(2100.5, state=records.ABANDONED)
-    taken = dataclasses.replace(copies[0], owner=dataclasses.replace(RECORD.owner, jid="another"))
-    assert records.newest([taken, copies[1]]) == taken
-    failed = RECORD.at(2101.0, state=records.FAILED)
-    assert records.newest([failed, copies[1]]) == failed
+def test_who_was_taken_down_counts_until_the_cluster_was_seen_whole():
+    note = Note("r1", down=True)
+    down = dataclasses.replace(RECORD, down=True, revision=2)
+    assert told(be1=(down, note, 1.0)).taken_down == ("be1",)
+    whole = dataclasses.replace(down, down=False, revision=9)
+    assert told(be1=(whole, note, 1.0)).taken_down == ()
+
+
+def test_a_wish_and_a_giving_up_end_with_their_epoch():
+    note = Note("r1", wish="abort", wished=1, gave_up=1)
+    known = told(be2=(RECORD, note, 1.0))
+    assert (known.wish, known.state) == ("abort", records.ABANDONED)
+    taken = dataclasses.replace(RECORD, epoch=2)
+    known = told(be1=(taken, None, 1.0), be2=(RECORD, note, 1.0))
+    assert (known.wish, known.state) == (None, records.OPEN)
+    failed = dataclasses.replace(RECORD, state=records.FAILED, revision=2)
+    assert told(be1=(failed, None, 1.0), be2=(RECORD, note, 1.0)).state == records.FAILED
+
+
+def test_one_node_that_has_heard_of_the_owner_lately_is_enough():
+    assert told(be1=(RECORD, None, 700.0), be2=(RECORD, None, 3.0), be3=(RECORD, None, None)).unheard == 3.0
+    assert told(**{node: (RECORD, None, None) for node in RECORD.backends}).unheard is None
+
+
+@pytest.mark.parametrize(
+    "data", [None, [], {}, {"run": 7}, {"run": "../x"}, {"run": "r1", "inside": "yes"}, {"run": "r1", "wish": "stop"},
+             {"run": "r1", "gave_up": True}, {"run": "r1", "colour": "red"}]
+)  # fmt: skip
+def test_what_is_no_nodes_note_is_refused(data):
+    with pytest.raises(records.RecordError, match="not a node's note"):
+        Note.from_dict(data)
+
+
+def test_a_nodes_note_round_trips_through_json():
+    note = Note("r1", inside=True, wish="pause", wished=2)
+    assert Note.from_json(json.dumps(note.to_dict())) == note
+    with pytest.raises(records.RecordError, match=r"not a node's note: '{'"):
+        Note.from_json("{")

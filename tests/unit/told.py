@@ -25,9 +25,9 @@ def record(**fields: Any) -> Record:
         "failover_found": "on",
         "backends": ("be1", "be2", "be3"),
         "frontends": ("fe1", "fe2"),
-        "owner": Owner(RUN, "hub", 4711, OPENED - 2),
+        "owner": Owner(RUN, "hub", "b1", 4711, 1002),
         "opened": OPENED,
-        "heartbeat": OPENED + 95,
+        "changed": OPENED + 95,
         "lease": 120,
         "state": "done",
     }

@@ -4,8 +4,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 log = logging.getLogger(__name__)
 
 
@@ -17,6 +19,9 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Return seconds that only grow."""
+
+    def boot(self) -> tuple[str, float]:
+        """Return the id of this host's boot, and the seconds since: together a time that nobody can set."""
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -35,6 +40,10 @@ class RealClock:
     def monotonic(self) -> float:
         """Return seconds that only grow."""
         return time.monotonic()
+
+    def boot(self) -> tuple[str, float]:
+        """Return the id of this host's boot, and the seconds since."""
+        return BOOT_ID.read_text(encoding="ascii").strip(), time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def sleep(self, seconds: float) -> None:
         """Wait."""

@@ -118,9 +118,21 @@ def cluster_from_pillar(pillar: Any, name: object) -> Cluster:
         "gates": reader.numbers("gates", Gates, {"max_lag_bytes": "bytes", "settle_seconds": "seconds"}),
         "timeouts": reader.numbers("timeouts", Timeouts, {}),
     }
+    _agree(reader, fields["gates"], fields["timeouts"])
     if reader.problems:
         raise ConfigError(reader.problems)
     return Cluster(name=name, **fields)
+
+
+def _agree(reader: "_Reader", gates: Gates, timeouts: Timeouts) -> None:
+    """Hold keys against each other, each of which is right by itself."""
+    if timeouts.lease <= timeouts.ask:
+        expected = f"more seconds than timeouts:ask ({timeouts.ask})"
+        advice = "a run is not heard of while one question is out: it would be given up"
+        reader.problem("timeouts:lease", timeouts.lease, expected, advice)
+    if gates.settle_seconds >= timeouts.gate:
+        expected = f"fewer seconds than timeouts:gate ({timeouts.gate})"
+        reader.problem("gates:settle_seconds", gates.settle_seconds, expected, "no gate would ever hold in time")
 
 
 def reactor_from_pillar(pillar: Any) -> Reactor | None:

@@ -1,14 +1,21 @@
 """The record of a run: what cannot be observed and must survive the loss of the master.
 
-Versions, roles and health are asked; the record holds the rest. It lies on every backend as one small JSON
-file, and the same file is the cluster's lock: whoever creates it owns the run.
+Versions, roles and health are asked; the record holds the rest. It lies on every backend as one small JSON file, which
+is the cluster's lock as well. Only the run's owner writes it. Which of two copies is the truth is told by epoch and
+revision, never by a clock: the epoch is one more at each take-over, the revision with each change.
+
+What a node knows of itself is not in it, but in that node's own note (``note.py``). Here both are put together: a
+:class:`Run`.
 """
 
 import dataclasses
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from saltext.chef_backend.note import Note
 
 OPEN = "open"  # an orchestration owns the run
 FAILED = "failed"  # it ended before its target was reached; the same command goes on
@@ -32,8 +39,9 @@ class Owner:
 
     jid: str
     master: str
+    boot: str  # of the master's host: a process of before is no more
     pid: int
-    started: float  # when the process began, epoch seconds: tells a reused pid apart
+    ticks: int  # of the clock since that boot, when the process began: tells a reused pid apart
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,23 +57,20 @@ class Record:
     backends: tuple[str, ...]
     frontends: tuple[str, ...]
     owner: Owner
-    opened: float
-    heartbeat: float
-    lease: int  # seconds after the heartbeat for which the owner is taken for alive
+    opened: float  # epoch seconds, as all times here for people only: nothing is decided by them
+    changed: float
+    lease: int  # seconds without a heartbeat for which the owner is taken for alive
+    epoch: int = 1  # one more at each take-over: the token by which late orders are known
+    revision: int = 1  # one more with each change
     state: str = OPEN
     step: str = "open"
-    node: str | None = None  # the node inside its upgrade, if one is; noted by that node itself
-    turn: str | None = None  # the node whose turn it is, from before its gates until failover is switched again
-    failover: str = "on"  # as this run last set it
-    wish: str | None = None  # what the operator wants at the next safe point
-    finished: tuple[str, ...] = ()  # nodes this run upgraded, in order
-    since: float | None = None  # when the turn began, by the clock of the node that this copy lies on
-    took: Mapping[str, float] = dataclasses.field(
-        default_factory=dict
-    )  # {node: seconds from its gates to the next step}
+    turn: str | None = None  # the nodes whose turn it is, from before their gates until the next step
+    failover: str = "on"  # off from before this run switches it off until it was seen on
+    took: Mapping[str, float] = dataclasses.field(default_factory=dict)  # {node: seconds that its turn lasted}
     waits: str | None = None  # why a paused run goes on by itself: what its window said; None if a person paused it
     reindex: bool = False  # the index is too old for the target: Elasticsearch is not well before it has a new one
-    down: tuple[str, ...] = ()  # nodes that this run took down, in order; empty again when the cluster was seen whole
+    backup: str | None = None  # the node that has taken a backup for this run
+    down: bool = False  # from before this run takes the first node down until the cluster was seen whole
 
     @classmethod
     def from_dict(cls, data: Any) -> "Record":
@@ -84,6 +89,9 @@ class Record:
             fits, expected = _FITS.get(name, (_is_text, "text"))
             if not fits(data[name]):
                 problems.append(f"{name} is {data[name]!r}, not {expected}")
+        unknown = set(data) - names
+        if unknown and not required - set(data):
+            problems.append("it is of another version of this extension: run saltutil.sync_all there and on the master")
         if problems:
             raise RecordError("not a record: " + ", ".join(problems))
         lists = {name: tuple(data[name]) for name in _LISTS if name in data}
@@ -100,24 +108,27 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain lists, mappings, strings and numbers."""
-        plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(Record)}  # of a Run this alone
+        plain: dict[str, Any] = json.loads(json.dumps({**own, "owner": dataclasses.asdict(self.owner)}))
         return plain
 
-    def amended(self, changes: Any) -> "Record":
-        """Return the record with ``changes``, a mapping of fields. Raises :class:`RecordError`.
+    @property
+    def word(self) -> tuple[int, int]:
+        """Epoch and revision: of two copies of one run the higher is the truth."""
+        return self.epoch, self.revision
 
-        When the turn passes on, what the node before took is measured, if this is its own copy and it has finished.
+    @property
+    def record(self) -> "Record":
+        """The record alone, without what nodes know of themselves."""
+        return Record.from_dict(self.to_dict())
+
+    def changed_to(self, now: float, **changes: Any) -> "Record":
+        """Return the record's next revision, with ``changes``. Raises :class:`RecordError`.
+
+        :param now: epoch seconds, for people.
         """
-        fields = {**self.to_dict(), **changes}
-        if "turn" in changes and changes["turn"] != self.turn:
-            if self.since is not None and self.turn in self.finished:
-                fields["took"] = {**self.took, self.turn: round(max(0, fields["heartbeat"] - self.since), 1)}
-            fields["since"] = fields["heartbeat"] if changes["turn"] else None
-        return type(self).from_dict(fields)
-
-    def at(self, now: float, **changes: Any) -> "Record":
-        """Return the record with ``changes`` and a heartbeat at ``now`` (epoch seconds)."""
-        return dataclasses.replace(self, heartbeat=now, **changes)
+        fields = {**self.to_dict(), **changes, "revision": self.revision + 1, "changed": now}
+        return Record.from_dict(fields)
 
 
 def _is_text(value: object) -> bool:
@@ -140,48 +151,99 @@ def _are_durations(value: Any) -> bool:
 def _is_owner(value: Any) -> bool:
     if not isinstance(value, dict) or set(value) != {field.name for field in dataclasses.fields(Owner)}:
         return False
-    pid = value["pid"]
-    if not isinstance(pid, int) or isinstance(pid, bool) or pid < 1:
-        return False
-    return _is_text(value["jid"]) and _is_text(value["master"]) and _is_time(value["started"])
+    return all(_is_text(value[name]) for name in ("jid", "master", "boot")) and all(
+        _is_count(value[name]) for name in ("pid", "ticks")
+    )
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 1e15
 
 
 def _is_run(value: object) -> bool:
     return isinstance(value, str) and RUN.fullmatch(value) is not None
 
 
-_LISTS = ("backends", "frontends", "finished", "down")
+_LISTS = ("backends", "frontends")
 # what a field holds, and how to call it; all others are text
 _FITS = {
     "run": (_is_run, "a run's id"),
-    "owner": (_is_owner, "a mapping of jid, master, pid and started"),
+    "owner": (_is_owner, "a mapping of jid, master, boot, pid and ticks"),
     "backends": (_are_names, "a list of names"),
     "frontends": (_are_names, "a list of names"),
-    "finished": (_are_names, "a list of names"),
-    "down": (_are_names, "a list of names"),
     "opened": (_is_time, "a time in seconds"),
-    "heartbeat": (_is_time, "a time in seconds"),
+    "changed": (_is_time, "a time in seconds"),
     "lease": (_is_time, "a number of seconds"),
-    "node": (lambda value: value is None or _is_text(value), "a name or nothing"),
+    "epoch": (_is_count, "a number from 1"),
+    "revision": (_is_count, "a number from 1"),
     "reindex": (lambda value: isinstance(value, bool), "true or false"),
-    "turn": (lambda value: value is None or _is_text(value), "a name or nothing"),
-    "since": (lambda value: value is None or _is_time(value), "a time in seconds or nothing"),
+    "down": (lambda value: isinstance(value, bool), "true or false"),
+    "turn": (lambda value: value is None or _is_text(value), "names or nothing"),
     "took": (_are_durations, "a mapping of names and seconds"),
+    "backup": (lambda value: value is None or _is_text(value), "a name or nothing"),
     "waits": (lambda value: value is None or _is_text(value), "text or nothing"),
-    "wish": (lambda value: value in (None, PAUSE, ABORT), "pause, abort or nothing"),
 }
 
 
-def frontends_may_serve(record: Record) -> bool:
+@dataclasses.dataclass(frozen=True)
+class Run(Record):
+    """A run, as all backends tell of it together: its record, and what the nodes know of themselves.
+
+    Its ``state`` is abandoned where a backend has given the open run up.
+    """
+
+    inside: tuple[str, ...] = ()  # nodes whose upgrade has begun and not ended
+    finished: tuple[str, ...] = ()  # nodes that this run has upgraded
+    taken_down: tuple[str, ...] = ()  # nodes that this run has taken down, until the cluster was seen whole
+    wish: str | None = None  # what the operator wants at the next safe point
+    unheard: float | None = None  # seconds since any of them heard of its owner; None if none can tell
+
+
+def together(told: Mapping[str, tuple[Record | None, "Note | None", float | None]]) -> Run | None:
+    """Put together what nodes tell of a run; None if none holds a record.
+
+    The copy with the highest epoch and revision is the truth; of several runs, the one that was opened over the others
+    has the highest epoch. Of two owners that took the run at once, the one that more nodes hold has it. What a node
+    notes counts for that run alone.
+
+    :param told: ``{node: its copy of the record, its own note, and the seconds since it heard of the run's owner}``.
+    """
+    copies = [record for record, _, _ in told.values() if record is not None]
+    if not copies:
+        return None
+    truth = max(copies, key=lambda copy: (copy.word, copies.count(copy)))
+    notes = {node: note for node, (_, note, _) in sorted(told.items()) if note is not None and note.run == truth.run}
+    # a node that missed a take-over hears the owner before, who has nothing to say any more
+    owned = (truth.run, truth.epoch)
+    ours = [seconds for record, _, seconds in told.values() if record and (record.run, record.epoch) == owned]
+    heard = [seconds for seconds in ours if seconds is not None]
+    given_up = truth.state == OPEN and any(note.gave_up == truth.epoch for note in notes.values())
+    return Run(
+        **{**vars(truth), "state": ABANDONED if given_up else truth.state},
+        inside=tuple(node for node, note in notes.items() if note.inside),
+        finished=tuple(node for node, note in notes.items() if note.finished),
+        taken_down=tuple(node for node, note in notes.items() if note.down) if truth.down else (),
+        wish=next((note.wish for note in notes.values() if note.wish and note.wished == truth.epoch), None),
+        unheard=min(heard, default=None),
+    )
+
+
+def highest(copies: Iterable[Record | None]) -> Record | None:
+    """Return the copy of highest epoch and revision, or None if there is none; one that was given up before others."""
+    there = (copy for copy in copies if copy is not None)
+    return max(there, key=lambda copy: (copy.word, copy.state == ABANDONED), default=None)
+
+
+def frontends_may_serve(run: Run) -> bool:
     """Whether no backend has been touched yet by a run that ends here, so that clients find all as it was."""
-    if record.way not in ("downtime", "reindex"):
+    if run.way not in ("downtime", "reindex"):
         return False  # none was taken out of service for the backends' sake
-    return not record.down and not record.finished and (record.way == "downtime" or record.node is None)
+    return not run.down and not run.finished and (run.way == "downtime" or not run.inside)
 
 
-def may_be_left(record: Record) -> bool:
+def may_be_left(run: Run) -> bool:
     """Whether a run may be ended for good where it is: else frontends would stay out of service for ever."""
-    return record.way in ("rolling", FRONTENDS, REPLACE) or frontends_may_serve(record)
+    return run.way in ("rolling", FRONTENDS, REPLACE) or frontends_may_serve(run)
 
 
 def switches_failover(record: Record) -> bool:
@@ -189,22 +251,19 @@ def switches_failover(record: Record) -> bool:
     return record.way not in (FRONTENDS, REPLACE)
 
 
-def owner_is_gone(record: Record, now: float, *, master: str, alive: Callable[[int, float], bool]) -> str | None:
-    """Tell why the owner of a record is gone, or None while it must be taken for alive.
+def owner_is_gone(run: Run, *, master: str, alive: Callable[[Owner], bool]) -> str | None:
+    """Tell why the owner of a run is gone, or None while it must be taken for alive.
 
-    :param now: epoch seconds.
     :param master: id of the master that asks.
-    :param alive: function ``(pid, started) -> bool`` for processes of this master.
-    :returns: the reason as text, or None.
+    :param alive: whether a process of this master is the owner.
     """
-    if record.state != OPEN:
-        return f"the run ended as {record.state}"
-    owner = record.owner
+    if run.state != OPEN:
+        return f"the run ended as {run.state}"
+    owner, lease = run.owner, run.lease
     if owner.master == master:
-        return None if alive(owner.pid, owner.started) else f"process {owner.pid} is no more"
-    silent = now - record.heartbeat
-    if silent > record.lease:
-        return f"silent for {silent:.0f} s (lease {record.lease} s)"
+        return None if alive(owner) else f"process {owner.pid} is no more"
+    if run.unheard is not None and run.unheard > lease:
+        return f"silent for {run.unheard:.0f} s (lease {lease} s)"
     return None
 
 
@@ -212,28 +271,24 @@ def held_by(record: Record, now: float) -> str:
     """Say who holds a cluster: for the refusal of a second run."""
     return (
         f"run {record.run} to {record.target} holds {record.cluster}: started by master {record.owner.master} "
-        f"(process {record.owner.pid}), {now - record.opened:.0f} s old, "
-        f"at step {record.step!r}{f' on {record.node}' if record.node else ''}"
+        f"(process {record.owner.pid}), {now - record.opened:.0f} s old, at step {record.step!r}"
     )
 
 
-def advice(record: Record | None, now: float) -> str:
-    """Say what to do about a run that is not under way any more; empty if it is, or if there is none.
-
-    :param now: epoch seconds.
-    """
-    if record is None:
+def advice(run: Run | None) -> str:
+    """Say what to do about a run that is not under way any more; empty if it is, or if there is none."""
+    if run is None:
         return ""
-    if record.state == ABANDONED:
+    record, state = run, run.state
+    if state == ABANDONED:
         return given_up(record)
-    if record.state in (FAILED, PAUSED):
+    if state in (FAILED, PAUSED):
         waits = f" (it waits: {record.waits})" if record.waits else ""
-        return f"run {record.run} {record.state} at {record.step!r}{waits}: the same command goes on from there"
-    silent = now - record.heartbeat
-    if silent <= record.lease:
+        return f"run {record.run} {state} at {record.step!r}{waits}: the same command goes on from there"
+    if run.unheard is None or run.unheard <= record.lease:
         return ""
     return (
-        f"run {record.run} has been silent for {silent:.0f} s (lease {record.lease} s) at {record.step!r}: if its "
+        f"run {record.run} has been silent for {run.unheard:.0f} s (lease {record.lease} s) at {record.step!r}: if its "
         "salt-run is gone, the same command goes on from there"
     )
 
@@ -241,29 +296,6 @@ def advice(record: Record | None, now: float) -> str:
 def given_up(record: Record) -> str:
     """Say that a run has been abandoned, and what to do."""
     return (
-        f"run {record.run} was not heard of for its lease of {record.lease} s: the backends gave it up and switched "
-        "failover on; the same command goes on from here"
-    )
-
-
-def newest(records: Iterable[Record | None]) -> Record | None:
-    """Return what several copies of a record say together, or None if there is none.
-
-    The latest heartbeat counts. What may stand in one copy only counts from any copy of that run: what a node notes
-    itself, that it went down, is inside its upgrade, has finished it and how long that took, that it gave this owner's
-    run up, and the operator's wish.
-    """
-    copies = sorted((r for r in records if r is not None), key=lambda r: -r.heartbeat)
-    if not copies:
-        return None
-    copies = [copy for copy in copies if copy.run == copies[0].run]
-    finished = tuple(dict.fromkeys(node for copy in reversed(copies) for node in copy.finished))
-    down = tuple(dict.fromkeys(node for copy in reversed(copies) for node in copy.down))
-    inside = (copy.node for copy in copies if copy.node and copy.node not in finished)
-    wish = next((copy.wish for copy in copies if copy.wish), None)
-    took = {node: seconds for copy in reversed(copies) for node, seconds in copy.took.items()}
-    abandoned = any(copy.state == ABANDONED and copy.owner == copies[0].owner for copy in copies)
-    state = ABANDONED if abandoned and copies[0].state == OPEN else copies[0].state
-    return dataclasses.replace(
-        copies[0], state=state, finished=finished, down=down, node=next(inside, None), wish=wish, took=took
+        f"run {record.run} was not heard of for its lease of {record.lease} s: the backends gave it up and look after "
+        "failover themselves; the same command goes on from here"
     )

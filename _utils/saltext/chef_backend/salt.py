@@ -7,11 +7,13 @@ import atexit
 import contextlib
 import gc
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import salt.cache
 import salt.client
 import salt.config
@@ -24,11 +26,15 @@ import salt.utils.minions
 from salt.exceptions import CommandExecutionError, LoaderError, SaltException
 from salt.loader.context import LoaderContext
 
+from saltext.chef_backend.clock import RealClock
 from saltext.chef_backend.journal import Entry
 from saltext.chef_backend.node import files
 from saltext.chef_backend.node.host import Host
+from saltext.chef_backend.order import Order
+from saltext.chef_backend.record import Owner, RecordError
 from saltext.chef_backend.run.bus import Answer
-from saltext.chef_backend.run.master import Event, Listener, Master, Process
+from saltext.chef_backend.run.master import Event, Listener, Master
+from saltext.chef_backend.run.signals import Signals
 
 if TYPE_CHECKING:
     # what Salt injects into the functions of a state's door alone
@@ -47,6 +53,24 @@ log = logging.getLogger(__name__)
 _clients: list[Any] = []
 
 
+def _listen(heard: Callable[[str], None]) -> Callable[[], None]:
+    """Have a function called with the name of each signal that would end this process; return what ends that."""
+    if threading.current_thread() is not threading.main_thread():
+        return lambda: None  # of a daemon: it ends its threads itself
+    before = {}
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        before[number] = signal.signal(number, lambda came, _: heard(signal.Signals(came).name))
+
+    def end() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    return end
+
+
+_signals = Signals(_listen)
+
+
 @atexit.register
 def _end_clients() -> None:
     while _clients:
@@ -54,9 +78,21 @@ def _end_clients() -> None:
     gc.collect()
 
 
-def host() -> Host:
-    """Return the node that a function of this minion runs on."""
+def host(order: Any = None) -> Host:
+    """Return the node that a function of this minion runs on.
+
+    :param order: the order of a run by which it does, as it came; a state's is in its pillar.
+    :raises CommandExecutionError: there is one, and it is none of this version of the extension.
+    """
     opts, pillar = _packed("__opts__"), _packed("__pillar__") or {}
+    given = order or pillar.get("order")
+    try:
+        known = Order.from_dict(given) if given else None
+    except RecordError as err:
+        raise CommandExecutionError(
+            f"{opts['id']}: nothing was done: {err}: is it of the same version of this extension? Run "
+            "saltutil.sync_all here and on the master"
+        ) from err
     return Host(
         name=opts["id"],
         salt=_packed("__salt__"),
@@ -65,6 +101,7 @@ def host() -> Host:
         test=bool(opts.get("test")),
         run=pillar.get("run"),
         cluster=pillar.get("cluster"),
+        order=known,
         kept=_packed("__context__", {}),
     )
 
@@ -76,7 +113,7 @@ def master(jid: object = "") -> Master:
     """
     opts, kept = _packed("__opts__"), _packed("__context__")
     pillar = _packed("__pillar__", {})
-    this = psutil.Process()
+    pid = os.getpid()
     return Master(
         id=opts["id"],
         pillar=pillar if pillar else _MastersPillar(opts),
@@ -85,9 +122,10 @@ def master(jid: object = "") -> Master:
         told=_Told(opts),
         notes=_Notes(opts),
         kept=kept,
-        process=Process(this.pid, this.create_time()),
+        process=(RealClock().boot()[0], pid, _ticks(pid)),
         alive=_is_alive,
         start=lambda function, kwargs: _start(opts, function, kwargs),
+        signals=_signals,
         salt=_packed("__salt__"),
         jid=str(jid or ""),
         test=bool(opts.get("test")),
@@ -334,11 +372,18 @@ def _saltenv(opts: Mapping[str, Any]) -> str | None:
     return None if named in (None, "base") else str(named)
 
 
-def _is_alive(process: Process) -> bool:
+def _is_alive(owner: Owner) -> bool:
+    """Whether a process of this host is the one that began then: by what the kernel counts, which no clock moves."""
     try:
-        return bool(abs(psutil.Process(process.pid).create_time() - process.started) < 1)
-    except psutil.Error:
+        return (owner.boot, owner.ticks) == (RealClock().boot()[0], _ticks(owner.pid))
+    except (OSError, ValueError, IndexError):
         return False
+
+
+def _ticks(pid: int) -> int:
+    """Return when a process began, in ticks since the boot (proc(5), stat, field 22). Raises OSError."""
+    stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    return int(stat.rpartition(")")[2].split()[19])  # a program's name may hold blanks and brackets
 
 
 def _bank(cluster: str, run: str) -> str:

@@ -1,35 +1,61 @@
 """The dead man's switch: what a backend does whose run is silent for longer than its lease (I3)."""
 
+import dataclasses
+import json
 import logging
 import subprocess
+import time
 
 import pytest
 from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend.node import deadman
+from saltext.chef_backend.node import deadman, files
+from tests.functional.minion import Clock
 
 SWITCH_ON = ["chef-backend-ctl", "set-cluster-failover", "on"]
 
 
-@pytest.fixture(name="left_alone")
-def fixture_left_alone(backend, recorded, recording, record):
-    """Return a function that leaves be1 with the record of a silent run and failover off, and has it look."""
+def heard(backend, seconds):
+    """Have a backend have heard of the run's owner so many seconds ago."""
+    boot, since = backend.host().clock.boot()
+    backend.write("/var/lib/salt-chef-backend/heard.json", json.dumps({"boot": boot, "at": since - seconds}))
 
-    def looks(failover="off", **changes):
+
+def given_up(backend, record):
+    """Whether a backend has given the run up: no order of its owner is obeyed any more."""
+    return backend.note() == {"run": record["run"], "gave_up": 1}
+
+
+@pytest.fixture(name="shows")
+def fixture_shows(recorded, recording):
+    """Return a function that has cluster-status show failover so until it is switched on."""
+
+    def shows(failover):
         tables = {"off": recording("synthetic-be1-leads-blocked.txt"), "on": recording("synthetic-be1-leads.txt")}
         recorded.say("chef-backend-ctl cluster-status", tables[failover])
         recorded.say(SWITCH_ON, then={"chef-backend-ctl cluster-status": tables["on"]})
-        backend.call("chef_backend_agent.create", {**record, "failover": "off", **changes})
+
+    return shows
+
+
+@pytest.fixture(name="left_alone")
+def fixture_left_alone(backend, shows, record):
+    """Return a function that leaves be1 with the record of a silent run and failover off, and has it look."""
+
+    def looks(failover="off", **changes):
+        shows(failover)
+        backend.call("chef_backend_agent.accept", {**record, "failover": "off", **changes})
+        heard(backend, record["lease"] + 1)
         return backend.call("chef_backend_agent.look_after_failover")
 
     return looks
 
 
-def test_i3_failover_is_switched_on_and_the_run_given_up(backend, recorded, left_alone):
+def test_i3_failover_is_switched_on_and_the_run_given_up(backend, recorded, left_alone, record):
     assert left_alone() == {"action": "switch on", "reason": "the cluster is healthy, nothing is half-upgraded"}
     assert recorded.changing == [SWITCH_ON]
-    record = backend.record()
-    assert (record["state"], record["failover"]) == ("abandoned", "on")
+    assert given_up(backend, record)
+    assert backend.record() == {**record, "failover": "off"}, "nothing but its owner changes the record"
 
 
 def test_what_it_did_is_told_in_the_journal_of_that_run(backend, left_alone, record):
@@ -46,16 +72,35 @@ def test_i3_a_node_leaves_failover_off_while_another_was_in_its_upgrade_and_says
     with caplog.at_level(logging.ERROR):
         assert left_alone(turn="be2")["action"] == "keep off"
     assert recorded.changing == []
-    assert "be1: FAILOVER OF prod STAYS OFF: be2 was in its upgrade" in caplog.text
-    assert backend.record()["state"] == "open"
+    assert "be1: FAILOVER OF prod STAYS OFF: it is the turn of be2, which has to decide" in caplog.text
+    assert backend.note() == {}
 
 
-def test_i3_a_node_says_nothing_any_more_once_that_other_one_has_switched_it_on(backend, recorded, left_alone, caplog):
+def test_i3_a_node_says_nothing_any_more_once_that_other_one_has_switched_it_on(
+    backend, recorded, left_alone, record, caplog
+):
     with caplog.at_level(logging.ERROR):
-        assert left_alone("on", turn="be2") == {"action": "switch on", "reason": "failover is on already"}
+        assert left_alone("on", turn="be2") == {
+            "action": "rest",
+            "reason": "failover is on already; it is the turn of be2, which has to decide",
+        }
     assert recorded.changing == []
     assert caplog.text == ""
-    assert backend.record()["state"] == "abandoned"
+
+
+@pytest.mark.parametrize("state", ["failed", "paused"])
+def test_i3_failover_that_an_ended_run_had_to_leave_off_comes_on_as_soon_as_it_may(
+    backend, recorded, left_alone, state
+):
+    assert left_alone(state=state)["action"] == "switch on"
+    assert recorded.changing == [SWITCH_ON]
+    assert backend.record()["state"] == state, "the same command goes on with it"
+
+
+def test_i3_a_run_that_was_aborted_ends_when_its_failover_is_on(backend, recorded, left_alone):
+    assert left_alone(state="aborted")["action"] == "switch on"
+    assert recorded.changing == [SWITCH_ON]
+    assert backend.record() is None
 
 
 def test_i3_a_node_that_is_at_work_looks_again_later(recorded, left_alone):
@@ -70,43 +115,87 @@ def test_i3_a_node_that_is_at_work_looks_again_later(recorded, left_alone):
 
 
 def test_i3_a_run_that_gives_signs_of_life_is_left_alone(backend, recorded, record):
-    backend.call("chef_backend_agent.create", {**record, "failover": "off"})
-    assert backend.call("chef_backend_agent.beat", record["owner"]["jid"]) is True
+    backend.call("chef_backend_agent.accept", {**record, "failover": "off"})
+    heard(backend, record["lease"] + 1)
+    assert backend.call("chef_backend_agent.beat", record["owner"]["jid"], 1) is True
     assert backend.call("chef_backend_agent.look_after_failover")["action"] == "rest"
     assert recorded.words == []
-    assert backend.record()["state"] == "open"
+    assert backend.note() == {}
+
+
+def test_i3_a_run_that_was_taken_over_while_it_looked_is_left_to_its_new_owner(
+    backend, recorded, shows, record, monkeypatch
+):
+    """To look takes seconds; failover that comes on then would come on beside the new owner's first node."""
+    shows("off")
+    backend.call("chef_backend_agent.accept", {**record, "failover": "off"})
+    heard(backend, record["lease"] + 1)
+    look = deadman.view
+
+    def meanwhile(host, only):
+        backend.call("chef_backend_agent.accept", {**record, "failover": "off", "epoch": 2})
+        return look(host, only)
+
+    monkeypatch.setattr(deadman, "view", meanwhile)
+    decision = deadman.look(backend.host())
+    assert (decision.action, recorded.changing) == ("rest", [])
+    assert "was taken over, or has ended, meanwhile" in decision.reason
+    assert backend.note() == {}
+
+
+def test_i3_after_a_reboot_the_owner_has_the_lease_to_be_heard_of_again(backend, shows, record):
+    shows("off")
+    backend.call("chef_backend_agent.accept", {**record, "failover": "off"})
+    backend.write("/var/lib/salt-chef-backend/heard.json", json.dumps({"boot": "before", "at": 0}))
+    clock = Clock(since=119.0, wall=time.time())
+    assert deadman.look(backend.host(clock=clock)).action == "rest"
+    clock.since = 121.0
+    assert deadman.look(backend.host(clock=clock)).action == "switch on"
 
 
 class Scheduler:
-    """A minion's scheduler, which keeps its jobs."""
+    """A minion's scheduler, which keeps its jobs, and runs each at its start."""
 
-    def __init__(self, refuses=False):
-        self.jobs, self.refuses = {}, refuses
-        self.functions = {
-            "schedule.list": lambda return_yaml: self.jobs,
-            "schedule.add": lambda name, **job: self.keep(name, job, known=False),
-            "schedule.modify": lambda name, **job: self.keep(name, job, known=True),
-            "schedule.delete": lambda name: {"result": self.jobs.pop(name, None) is not None},
-        }
+    def __init__(self, host, refuses=False, enabled=True, runs=True):
+        self.jobs, self.refuses, self.runs = {}, refuses, runs
+        self.host = dataclasses.replace(
+            host,
+            clock=Clock(since=host.clock.boot()[1]),
+            salt={
+                "schedule.is_enabled": lambda: enabled,
+                "schedule.list": lambda show_all, return_yaml: self.jobs,
+                "schedule.add": self.add,
+                "schedule.delete": lambda name: {"result": self.jobs.pop(name, None) is not None},
+            },
+        )
 
-    def keep(self, name, job, known):
-        if self.refuses or known is not (name in self.jobs):
+    def add(self, name, **job):
+        if self.refuses or name in self.jobs:
             return {"result": False, "comment": "no room"}
         self.jobs[name] = job
+        if self.runs and job["run_on_start"]:
+            files.write(self.host.path(deadman.LOOKED), "")
         return {"result": True}
 
 
 def test_it_is_a_job_of_the_minions_own_scheduler_by_a_function_that_is_there(backend):
-    scheduler = Scheduler()
-    host = backend.host(salt=scheduler.functions)
-    deadman.arm(host, 30)
-    deadman.arm(host, 10)
+    scheduler = Scheduler(backend.host())
+    deadman.arm(scheduler.host, 30)
+    deadman.arm(scheduler.host, 10)
     ((name, job),) = scheduler.jobs.items()
     assert (job["seconds"], job["persist"], job["function"] in backend.modules) == (10, True, True)
-    assert deadman.look(host).action == "over", "no run is open"
+    assert deadman.look(scheduler.host).action == "over", "no run is open"
     assert name not in scheduler.jobs
 
 
-def test_a_scheduler_that_refuses_is_an_error(backend):
-    with pytest.raises(CommandExecutionError, match="be1: the dead man's switch cannot be armed: no room"):
-        deadman.arm(backend.host(salt=Scheduler(refuses=True).functions), 30)
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"refuses": True}, "be1: the dead man's switch cannot be armed: no room"),
+        ({"enabled": False}, "the minion's scheduler is disabled. Enable it: salt be1 schedule.enable"),
+        ({"runs": False}, "the dead man's switch is armed, and the minion's scheduler does not run it"),
+    ],
+)
+def test_i3_a_scheduler_that_does_not_run_it_is_an_error(backend, fault, said):
+    with pytest.raises(CommandExecutionError, match=said):
+        deadman.arm(Scheduler(backend.host(), **fault).host, 30)

@@ -57,7 +57,7 @@ def test_a_command_that_changes_something_is_told_with_its_words_and_its_status(
 def test_what_is_done_outside_of_a_job_of_the_run_belongs_to_the_run_whose_record_lies_here(minion, record):
     assert tell(minion.host(), "upgrade", "begin") is None
     assert (minion.bus.fired, os.listdir(minion.path(FOLDER).parent)) == ([], []), "outside a run nothing is told"
-    minion.call("chef_backend_agent.create", record)
+    minion.call("chef_backend_agent.accept", record)
     assert tell(minion.host(), "upgrade", "begin") == f"chef_backend/prod/{record['run']}/be1/upgrade/begin"
     (entry,) = entries(minion, record["run"])
     assert (entry["cluster"], entry["how"]) == ("prod", "begin")

@@ -1,9 +1,12 @@
 """A backend's whole view: what it runs, whether its upgrade has ended, what is at work on it."""
 
+import json
 import threading
 import time
 
 import pytest
+
+from saltext.chef_backend.node import record_file
 
 CTL = "chef-backend-ctl"
 DAYS = "leaderl, epmd, etcd, postgresql, elasticsearch started before 2.3.16 was installed"
@@ -30,20 +33,38 @@ class TestHalfUpgraded:
         assert half_upgraded(backend) == DAYS
 
     def test_a_run_that_died_here_is_told_although_the_services_are_new(self, backend, record):
-        backend.call("chef_backend_agent.create", {**record, "node": "be1"})
+        backend.call("chef_backend_agent.accept", record)
+        record_file.begun_here(backend.host())
         assert half_upgraded(backend) == "run 20261122120000000000 did not finish on this node"
 
     def test_a_run_that_died_here_is_told_although_the_services_cannot_be_read(self, backend, recorded, record):
         recorded.say(f"{CTL} status", "", status=1, stderr="leaderl is not there\n")
-        backend.call("chef_backend_agent.create", {**record, "node": "be1"})
+        backend.call("chef_backend_agent.accept", record)
+        record_file.begun_here(backend.host())
         view = backend.call("chef_backend_agent.view", ["status", "half_upgraded"])
         assert view["half_upgraded"] == "run 20261122120000000000 did not finish on this node"
         assert set(view["errors"]) == {"status"}
 
-    @pytest.mark.parametrize("other", [{"node": "be2"}, {"node": None}, {"node": "be1", "target": "3.1.1"}])
-    def test_a_run_on_another_node_or_to_another_version_is_not(self, backend, record, other):
-        backend.call("chef_backend_agent.create", {**record, **other})
+    def test_a_run_on_another_node_is_not(self, backend, record):
+        backend.call("chef_backend_agent.accept", {**record, "turn": "be2"})
         assert half_upgraded(backend) is None
+
+    def test_a_run_that_died_here_and_another_that_was_opened_over_it_is_not_its(self, backend, record):
+        backend.call("chef_backend_agent.accept", record)
+        record_file.begun_here(backend.host())
+        backend.call("chef_backend_agent.accept", {**record, "run": "r2", "epoch": 2}, [record["run"]])
+        assert half_upgraded(backend) is None
+
+    def test_a_run_to_another_version_is_not(self, backend, record):
+        backend.call("chef_backend_agent.accept", {**record, "target": "3.1.1"})
+        record_file.begun_here(backend.host())
+        assert half_upgraded(backend) is None
+
+    def test_a_note_that_cannot_be_read_is_not_untouched(self, backend, record):
+        backend.call("chef_backend_agent.accept", record)
+        backend.write("/var/lib/salt-chef-backend/note.json", "{")
+        view = backend.call("chef_backend_agent.view", ["status", "half_upgraded"])
+        assert "not a node's note" in view["errors"]["half_upgraded"]
 
 
 class TestView:
@@ -56,43 +77,49 @@ class TestView:
         assert view["status"] == recording("synthetic-status-just-started.txt").strip()
         assert recorded.changing == []
 
-    def test_only_what_is_wanted_is_asked_and_a_note_comes_first(self, backend, recorded, record):
-        backend.call("chef_backend_agent.create", record)
-        jid = record["owner"]["jid"]
-        view = backend.call("chef_backend_agent.view", ["record", "version"], jid, {"step": "failover off"})
-        noted = {**record, "step": "failover off", "heartbeat": view["record"]["heartbeat"]}
-        assert view == {"node": "be1", "errors": {}, "record": noted, "version": "2.3.16"}
+    def test_only_what_is_wanted_is_asked_and_the_owners_word_is_kept_first(self, backend, recorded, record):
+        backend.call("chef_backend_agent.accept", record)
+        word = {**record, "step": "failover off", "revision": 2}
+        view = backend.call("chef_backend_agent.view", ["record", "version"], word)
+        assert 0 <= view.pop("unheard") < 60
+        assert view.pop("at")[0] == backend.host().clock.boot()[0]
+        own = {"note": None, "ended": None}
+        assert view == {"node": "be1", "errors": {}, "record": word, "version": "2.3.16", **own}
         assert recorded.calls == []
 
-    def test_whoever_asks_is_told_by_job_id_also_where_yaml_made_a_number_of_it(self, backend, record):
-        backend.call("chef_backend_agent.create", record)
-        jid = int(record["owner"]["jid"])
-        noted = backend.call("chef_backend_agent.view", ["record"], jid, {"step": "failover off"})["record"]
-        assert (noted["step"], noted["heartbeat"] > record["heartbeat"]) == ("failover off", True)
+    def test_what_a_node_knows_of_itself_and_of_the_end_comes_with_its_record(self, backend, record):
+        backend.call("chef_backend_agent.accept", record)
+        backend.call("chef_backend_agent.finish", {**record, "state": "done", "revision": 2})
+        backend.call("chef_backend_agent.accept", {**record, "run": "r2"})
+        record_file.finished_here(backend.host())
+        view = backend.call("chef_backend_agent.view", ["record"])
+        assert (view["record"]["run"], view["ended"]) == ("r2", record["run"])
+        assert (view["note"]["run"], view["note"]["finished"], view["note"]["inside"]) == ("r2", True, False)
 
-    def test_a_sign_of_life_is_taken_from_the_owner_alone(self, backend, record):
-        backend.call("chef_backend_agent.create", record)
-        assert backend.call("chef_backend_agent.view", ["record"], "1", {"step": "stolen"})["record"] == record
-        assert backend.record() == record
+    def test_a_look_without_a_word_is_no_heartbeat(self, backend, record):
+        backend.call("chef_backend_agent.accept", record)
+        boot, since = backend.host().clock.boot()
+        long_ago = {"boot": boot, "at": since - 500}
+        backend.write("/var/lib/salt-chef-backend/heard.json", json.dumps(long_ago))
+        assert backend.call("chef_backend_agent.view", ["record"])["unheard"] >= 500
+        assert backend.call("chef_backend_agent.view", ["record"], record)["unheard"] < 500
 
     def test_what_each_node_took_in_the_run_before_and_a_sync_that_failed(self, backend, record):
-        backend.call("chef_backend_agent.create", record)
-        ended = {**record, "state": "done", "took": {"be2": 71.5}}
-        backend.call("chef_backend_agent.finish", record["owner"]["jid"], ended)
+        backend.call("chef_backend_agent.accept", record)
+        ended = {**record, "state": "done", "took": {"be2": 71.5}, "revision": 2}
+        backend.call("chef_backend_agent.finish", ended)
         parts = ["earlier", "unsynced"]
-        assert backend.call("chef_backend_agent.view", parts) == {
-            "node": "be1", "errors": {}, "earlier": {"be2": 71.5}, "unsynced": False,
-        }  # fmt: skip
+        view = backend.call("chef_backend_agent.view", parts)
+        assert (view["errors"], view["earlier"], view["unsynced"]) == ({}, {"be2": 71.5}, False)
         backend.write("/var/lib/salt-chef-backend/last-run.json", "{")
         backend.write("/var/opt/chef-backend/leaderl/data/unsynced", "")
-        assert backend.call("chef_backend_agent.view", parts) == {
-            "node": "be1", "errors": {}, "earlier": {}, "unsynced": True,
-        }  # fmt: skip
+        view = backend.call("chef_backend_agent.view", parts)
+        assert (view["errors"], view["earlier"], view["unsynced"]) == ({}, {}, True)
 
     def test_the_table_of_the_cluster_is_asked_of_one_node_where_that_is_wanted(self, backend, recorded):
         recorded.say("psql", "130011\n")
         for table, asked in (("be1", True), ("be2", False)):
-            view = backend.call("chef_backend_agent.view", ["cluster_status", "status"], None, None, table)
+            view = backend.call("chef_backend_agent.view", ["cluster_status", "status"], None, table)
             assert ("cluster_status" in view, "status" in view) == (asked, True)
         assert sorted(recorded.words) == [[CTL, "cluster-status"], [CTL, "status"], [CTL, "status"]]
 
@@ -138,6 +165,19 @@ class TestView:
     def test_a_record_that_cannot_be_read_is_an_error(self, backend):
         backend.write("/var/lib/salt-chef-backend/run.json", "{")
         assert "not JSON" in backend.call("chef_backend_agent.view")["errors"]["record"]
+
+    def test_a_record_of_the_run_before_that_cannot_be_read_is_no_illness(self, backend, recorded):
+        """It may be of another version of this extension, and tells of the past only."""
+        recorded.say("psql", "130011\n")
+        backend.write("/var/lib/salt-chef-backend/last-run.json", "{}")
+        view = backend.call("chef_backend_agent.view")
+        assert (view["errors"], view["ended"], view["earlier"]) == ({}, None, {})
+
+    def test_a_word_of_another_version_of_the_extension_is_one_message_and_changes_nothing(self, backend, record):
+        backend.call("chef_backend_agent.accept", record)
+        view = backend.call("chef_backend_agent.view", ["record"], {**record, "revision": 2, "colour": "red"})
+        assert view["errors"]["record"].startswith("not a record: colour is unknown, it is of another version")
+        assert backend.record() == record
 
 
 def test_busy_sees_a_command_that_is_changing_the_node(shared, recorded):

@@ -123,7 +123,7 @@ class TestServerConfig:
         assert other.read_text(encoding="utf-8") == "another's"
 
     def test_the_journal_of_a_run_holds_no_secret(self, minion, recorded, record):
-        minion.call("chef_backend_agent.create", record)
+        minion.call("chef_backend_agent.accept", record)
         recorded.say(f"{CTL} gen-server-config", SECRET, stderr=SECRET, status=1, writes={"LAST WORD": SECRET})
         minion.told(self.GENERATE, "fe1")
         (entry,) = minion.call("chef_backend_agent.journal", record["run"])["entries"]

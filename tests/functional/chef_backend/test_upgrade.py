@@ -2,12 +2,19 @@
 
 import pytest
 
+from saltext.chef_backend.node import record_file
 from tests.functional.recorded import answer
 
 CTL = "chef-backend-ctl"
 MANIFEST = "/opt/chef-backend/version-manifest.json"
 UPGRADE = {"name": "2.3.16", "timeout": 20}
 PSQL = ["psql", "-d", "postgres", "-X", "-A", "-t", "-c"]
+
+
+def inside(minion, record):
+    """Have a node hold the record of a run, inside of its upgrade."""
+    minion.call("chef_backend_agent.accept", record)
+    record_file.begun_here(minion.host())
 
 
 @pytest.fixture(name="due")
@@ -94,7 +101,7 @@ class TestUpgraded:
 
     def test_i5_a_run_that_died_here_is_gone_on_with_although_status_says_nothing(self, due, recorded, record, started):
         recorded.say(f"{CTL} status", "", status=1, stderr="leaderl is not there\n")
-        due.call("chef_backend_agent.create", {**record, "node": "be1"})
+        inside(due, record)
         recorded.say(f"{CTL} upgrade", then=started)
         done = due.state("chef_backend.upgraded", **UPGRADE)
         assert done["result"] is True, done["comment"]
@@ -178,12 +185,12 @@ class TestStable:
     STABLE = {"name": "rejoined", "timeout": 1}
 
     def test_healthy(self, backend, recorded, record):
-        backend.call("chef_backend_agent.create", {**record, "node": "be1"})
+        inside(backend, record)
         done = backend.state("chef_backend.stable", **self.STABLE)
         assert done["result"] is True, done["comment"]
         assert done["comment"].startswith("rejoined: healthy after")
         assert recorded.changing == []
-        assert backend.record()["finished"] == ["be1"]
+        assert backend.note() == {"run": record["run"], "finished": True}
 
     def test_what_the_step_before_has_just_asked_is_not_asked_again(self, due, recorded, started):
         recorded.say(f"{CTL} upgrade", then=started)
@@ -199,12 +206,12 @@ class TestStable:
 
     def test_test_mode_waits_for_nothing_and_notes_nothing(self, backend, recorded, recording, record):
         recorded.say(f"{CTL} status", recording("synthetic-status-syncing.txt"))
-        backend.call("chef_backend_agent.create", {**record, "node": "be1"})
+        inside(backend, record)
         done = backend.state("chef_backend.stable", "rejoined", test=True, timeout=60)
         assert done["result"] is None
         assert done["comment"].startswith("would wait until it is: ")
         assert "postgresql" in done["comment"]
-        assert backend.record()["finished"] == []
+        assert backend.note() == {"run": record["run"], "inside": True}
         assert recorded.changing == []
 
     def test_test_mode_of_a_healthy_one(self, backend):
@@ -222,10 +229,10 @@ class TestStable:
     )
     def test_not_healthy_within_the_bound(self, backend, recorded, recording, record, line, text, said):
         recorded.say(f"{CTL} {line}", recording(text))
-        backend.call("chef_backend_agent.create", {**record, "node": "be1"})
+        inside(backend, record)
         done = backend.state("chef_backend.stable", **self.STABLE)
         assert done["result"] is False
         assert done["comment"].startswith("be1 has not rejoined: ")
         assert done["comment"].endswith(" (looked for 1 s)")
         assert said in done["comment"]
-        assert backend.record()["node"] == "be1", "the record must not call it finished"
+        assert backend.note() == {"run": record["run"], "inside": True}, "the node must not call it finished"

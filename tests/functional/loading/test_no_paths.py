@@ -29,9 +29,10 @@ READ_ONLY = {
 OTHERS = {
     *("args", "timeout", "hide", "service", "simple", "state", "failover", "force", "node", "quorum_loss_recovery"),
     *("yes", "peer", "publish_ip", "interface", "recovery", "accept_license", "quiet", "fqdn", "lines", "organisation"),
-    *("url", "only", "jid", "changes", "record", "run", "word", "seconds", "cluster", "client", "interval", "api"),
+    *("url", "only", "jid", "epoch", "over", "record", "run", "word", "seconds", "cluster", "client", "interval"),
     *("name", "sha256", "version", "package", "handover", "down", "leader_timeout", "search", "to", "turn", "way"),
-    *("backend_version", "api_timeout", "minimum", "text", "confirm", "html", "tag", "data", "table", "before"),
+    *("api", "backend_version", "api_timeout", "minimum", "text", "confirm", "html", "tag", "data", "table", "before"),
+    "order",
 }
 PATHS = ("path", "file", "folder", "dir", "dest", "target", "output", "log", "source", "secrets", "key", "ca", "root")
 
@@ -114,18 +115,20 @@ HOSTILE = ["../../../../evil", "/evil", "..", ".", "", "a/b", "a\x00b", "-f", "a
 
 @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: repr(name[:20]))
 def test_a_runs_id_never_leads_out_of_the_folder_of_our_notes(name, backend, record):
-    jid, hostile = record["owner"]["jid"], {**record, "run": name}
+    hostile = {**record, "run": name}
     with pytest.raises(ValueError, match="not a record: run is"):
-        backend.call("chef_backend_agent.create", hostile)
-    backend.call("chef_backend_agent.create", record)
+        backend.call("chef_backend_agent.accept", hostile)
+    backend.call("chef_backend_agent.accept", record)
     before = files(backend)
-    for function in ("chef_backend_agent.replace", "chef_backend_agent.finish"):
+    for function in ("chef_backend_agent.accept", "chef_backend_agent.finish"):
         with pytest.raises(ValueError, match="not a record: run is"):
-            backend.call(function, jid, hostile)
+            backend.call(function, {**hostile, "revision": 2})
+    assert backend.call("chef_backend_agent.withdraw", name, 1) is False
+    assert backend.call("chef_backend_agent.wish", name, "pause") is False
     for function in ("chef_backend_agent.journal", "chef_server_agent.journal"):
         with pytest.raises(CommandExecutionError, match="is no run's id"):
             backend.call(function, name)
-    view = backend.call("chef_backend_agent.view", ["record"], jid, {"run": name})
+    view = backend.call("chef_backend_agent.view", ["record"], {**hostile, "revision": 2})
     assert view["errors"]["record"].startswith("not a record: run is")
     assert files(backend) == before
 

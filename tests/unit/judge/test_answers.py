@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saltext.chef_backend.judge import answers
+from saltext.chef_backend.note import Note
 from saltext.chef_backend.product.cluster_status import ClusterStatus, Node
 from tests.unit import printed
 from tests.unit.answered import RECORD, everywhere, moved, replicated, silent, view, views
@@ -146,11 +147,18 @@ def test_who_is_at_work():
     assert answers.busy(seen) == ["be3: chef-backend-ctl upgrade"]
 
 
-def test_the_newest_record_counts():
-    late = RECORD.at(9000.0, step="upgrade be2")
+def test_the_highest_word_counts():
+    late = dataclasses.replace(RECORD, revision=2, step="upgrade be2")
     seen = views(be1={"record": RECORD.to_dict()}, be2={"record": late.to_dict()})
-    assert answers.record(seen) == late
-    assert answers.record(views()) is None
+    assert answers.run(seen).record == late
+    assert answers.run(views()) is None
+
+
+def test_a_node_that_missed_the_end_of_a_run_does_not_bring_it_back():
+    seen = views(be1={"ended": "r1"}, be2={"ended": "r1"}, be3={"record": RECORD.to_dict()})
+    assert answers.run(seen) is None
+    seen = views(be1={"ended": "r0"}, be2={"ended": "r0"}, be3={"record": RECORD.to_dict()})
+    assert answers.run(seen).run == "r1"
 
 
 @pytest.mark.parametrize(
@@ -159,7 +167,7 @@ def test_the_newest_record_counts():
 )
 def test_a_record_that_cannot_be_read_is_not_a_free_cluster(answer):
     with pytest.raises(ValueError, match=r"^be2: "):
-        answers.record(views(be1={"record": RECORD.to_dict()}, be2=answer))
+        answers.run(views(be1={"record": RECORD.to_dict()}, be2=answer))
 
 
 @pytest.mark.parametrize(
@@ -276,26 +284,40 @@ def test_free_text_in_place_of_an_answer_is_never_healthy(node, what, text, resu
 # whose run it is, and since when services run
 
 
+WORD = dataclasses.replace(RECORD, revision=7, step="failover off")
+
+
 def owned(**copies):
-    return answers.owned(views(**{node: {"record": copy} for node, copy in copies.items()}), RECORD.owner.jid, 2200.0)
+    told = {node: {"record": copy and copy.to_dict()} for node, copy in copies.items()}
+    return answers.owned(views(**told), WORD, 2200.0)
 
 
-def test_a_run_is_owned_while_every_copy_says_so():
-    late = RECORD.at(2300.0)
-    assert owned(be1=RECORD.to_dict(), be2=late.to_dict(), be3=None) == late
+def test_i5_a_run_is_owned_while_a_majority_has_its_word():
+    assert owned(be1=WORD, be2=WORD, be3=WORD).record == WORD
+    assert owned(be1=WORD, be2=WORD, be3=RECORD).record == WORD, "who missed a word is brought up by the next"
+    assert owned(be1=WORD, be2=WORD).record == WORD
+    with pytest.raises(ValueError, match="be2 has not got the record; be3 has not got the record"):
+        owned(be1=WORD)
 
 
 def test_a_run_that_one_node_gave_to_another_is_not_owned_any_more():
-    other = dataclasses.replace(RECORD, run="r2", owner=dataclasses.replace(RECORD.owner, jid="2", master="hub2"))
-    with pytest.raises(ValueError, match=r"run r2 to 2\.3\.16 holds prod: started by master hub2"):
-        owned(be1=RECORD.at(2400.0).to_dict(), be2=other.to_dict())
+    taken = dataclasses.replace(RECORD, epoch=2, owner=dataclasses.replace(RECORD.owner, jid="2", master="hub2"))
+    with pytest.raises(ValueError, match=r"run r1 to 2\.3\.16 holds prod: started by master hub2"):
+        owned(be1=WORD, be2=taken, be3=WORD)
+
+
+def test_a_run_that_a_node_has_given_up_is_not_owned_any_more():
+    note = {"note": Note("r1", gave_up=1).to_dict()}
+    seen = views(**{node: {"record": WORD.to_dict()} | (note if node == "be2" else {}) for node in printed.NODES})
+    with pytest.raises(ValueError, match="the backends gave it up"):
+        answers.owned(seen, WORD, 2200.0)
 
 
 def test_a_run_that_no_node_knows_is_not_owned():
-    with pytest.raises(ValueError, match="no backend has its record"):
+    with pytest.raises(ValueError, match="be1 has not got the record"):
         owned()
     with pytest.raises(ValueError, match="Minion did not return"):
-        answers.owned({node: silent(node) for node in printed.NODES}, RECORD.owner.jid, 2200.0)
+        answers.owned({node: silent(node) for node in printed.NODES}, WORD, 2200.0)
 
 
 def test_the_youngest_service_of_all_nodes():
@@ -305,3 +327,10 @@ def test_the_youngest_service_of_all_nodes():
     assert answers.youngest({}) is None
     with pytest.raises(ValueError):
         answers.youngest(views(be2={"status": "Traceback"}))
+
+
+def test_a_version_that_does_not_show_failover_contradicts_none_that_does():
+    columns = tuple(column for column in printed.COLUMNS if column not in ("Blocked", "Eligible"))
+    early = {"cluster_status": printed.cluster_status(columns=columns)}
+    assert answers.failover(views(be3=early)) == "on"
+    assert answers.failover(views(**everywhere(early))) == "unknown"

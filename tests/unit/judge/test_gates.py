@@ -9,9 +9,10 @@ from saltext.chef_backend.errors import NotYet
 from saltext.chef_backend.judge import gates
 from saltext.chef_backend.product.version import Version
 from tests.unit import printed
-from tests.unit.answered import RECORD, everywhere, moved, silent, views
+from tests.unit.answered import everywhere, moved, run, silent, views
 
 NEW = Version.from_text("2.3.16")
+RUN = run()
 DONE = {"version": "2.3.16"}
 
 
@@ -25,7 +26,7 @@ def test_a_healthy_cluster_passes():
     gates.turn_of(views(be2=DONE, be3=DONE), "2.3.16", "be1", "leader")
     gates.settled(seen, 10)
     gates.upgraded(views(**everywhere(DONE)), "2.3.16")
-    gates.safe_to_fail_over(seen)
+    gates.may_come_on(seen, RUN, 1024)
     assert gates.failover_found(seen, None) == "on"
 
 
@@ -76,19 +77,19 @@ def test_a_cluster_of_three_different_versions_is_refused():
 
 
 def test_a_run_is_resumed_on_its_own_way():
-    down = dataclasses.replace(RECORD, way="downtime")
+    down = run(way="downtime")
     gates.same_way(down, "downtime")
     refused(gates.same_way, down, "rolling", said="go on with orch.chef_backend_downtime, not with rolling")
 
 
 def test_backends_and_frontends_are_not_upgraded_over_an_unfinished_run_of_the_other():
-    frontends = dataclasses.replace(RECORD, way="frontends", target="15.10.12", state="failed")
+    frontends = run(way="frontends", target="15.10.12", state="failed")
     gates.same_kind(None, "frontends")
     gates.same_kind(frontends, "frontends")
-    gates.same_kind(RECORD, "downtime")
+    gates.same_kind(RUN, "downtime")
     said = "run r1 of the frontends to 15.10.12 is unfinished (failed): go on with it, or end it by"
     refused(gates.same_kind, frontends, "rolling", said=said)
-    refused(gates.same_kind, RECORD, "frontends", said="run r1 of the backends to 2.3.16 is unfinished (open)")
+    refused(gates.same_kind, RUN, "frontends", said="run r1 of the backends to 2.3.16 is unfinished (open)")
 
 
 def test_what_the_gates_have_measured_stands_in_the_report():
@@ -113,15 +114,15 @@ def test_i6_nothing_starts_outside_its_window():
     gates.in_window(windowed(), SATURDAY_3_O_CLOCK, None, [])
     said = "no maintenance window is open; the next opens Sat 2026-12-05 02:00 UTC"
     refused(gates.in_window, windowed(), MONDAY, None, [], said=said)
-    refused(gates.in_window, windowed(), MONDAY, RECORD, [], said=said)
+    refused(gates.in_window, windowed(), MONDAY, RUN, [], said=said)
     gates.in_window(dataclasses.replace(windowed(), window=()), MONDAY, None, [])
 
 
 def test_what_must_not_stay_as_it_is_goes_on_outside_its_window():
-    off = dataclasses.replace(RECORD, failover="off")
-    down = dataclasses.replace(RECORD, way="downtime", down=("be1",))
-    clients_are_out = dataclasses.replace(RECORD, way="reindex", finished=("be2",))
-    gates.in_window(windowed(), MONDAY, RECORD, ["be2"])
+    off = run(failover="off")
+    down = run(way="downtime", down=True)
+    clients_are_out = run(way="reindex", finished=("be2",))
+    gates.in_window(windowed(), MONDAY, RUN, ["be2"])
     for record in (off, down, clients_are_out):
         gates.in_window(windowed(), MONDAY, record, [])
 
@@ -129,14 +130,14 @@ def test_what_must_not_stay_as_it_is_goes_on_outside_its_window():
 def test_a_node_is_not_begun_if_what_it_is_taken_to_last_does_not_fit():
     """Saturday at 3: two hours are left."""
 
-    def fits(seen=None, record=RECORD, **settings):
+    def fits(seen=None, record=RUN, **settings):
         gates.fits_window(windowed(**settings), SATURDAY_3_O_CLOCK, record, seen or views())
 
     fits()
     fits(estimate_seconds=7200)
     said = "closes in 7200 s, and 7201 s are needed; the next opens Sat 2026-12-05 02:00 UTC"
     refused(lambda: fits(estimate_seconds=7201), said=said)
-    measured = dataclasses.replace(RECORD, took={"be2": 60.0})
+    measured = run(took={"be2": 60.0})
     fits(record=measured, estimate_seconds=7201)
     refused(fits, views(be1={"earlier": {"be3": 8000.0}}), measured, said="8000 s are needed")
 
@@ -144,7 +145,7 @@ def test_a_node_is_not_begun_if_what_it_is_taken_to_last_does_not_fit():
 @pytest.mark.parametrize("way", ["downtime", "reindex"])
 def test_where_clients_are_refused_until_all_are_upgraded_all_must_fit(way):
     """Saturday at 3: two hours are left."""
-    record = dataclasses.replace(RECORD, way=way)
+    record = run(way=way)
     gates.fits_window(windowed(estimate_seconds=2400), SATURDAY_3_O_CLOCK, record, views())
     too_long = windowed(estimate_seconds=2401)
     said = "closes in 7200 s, and 7203 s are needed"
@@ -191,8 +192,8 @@ def test_i2_a_leader_comes_last_and_nobody_is_taken_for_what_it_is_not():
 def test_i3_failover_found_off_needs_a_run_that_explains_it():
     seen = views(**everywhere({"cluster_status": printed.OFF}))
     refused(gates.failover_found, seen, None, said="set-cluster-failover on")
-    refused(gates.failover_found, seen, RECORD, said="failover is off and no unfinished run of this target explains it")
-    assert gates.failover_found(seen, dataclasses.replace(RECORD, failover="off")) == "off"
+    refused(gates.failover_found, seen, RUN, said="failover is off and no unfinished run explains it")
+    assert gates.failover_found(seen, run(failover="off")) == "off"
     refused(gates.upgraded, views(be1=DONE), "2.3.16", said="be2, be3 does not run 2.3.16 yet")
 
 
@@ -212,4 +213,4 @@ def test_i3_failover_is_off_for_a_follower_and_on_for_the_hand_over():
 
 def test_i4_failover_without_a_follower_in_sync_would_lose_writes():
     alone = printed.status(printed.cells(postgresql="leader: 1; offline: 0; syncing: 2; synced: 0"))
-    refused(gates.safe_to_fail_over, views(be1={"status": alone}), said="be1 leads and no follower is in sync")
+    refused(gates.may_come_on, views(be1={"status": alone}), RUN, 1024, said="synced: 0")

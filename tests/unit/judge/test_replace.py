@@ -7,7 +7,7 @@ import pytest
 from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import replace as replacing
 from tests.unit import printed
-from tests.unit.answered import RECORD, replicated, views
+from tests.unit.answered import replicated, run, views
 
 LAG = 52428800
 DOWN = {  # what the others see of the cluster while be3 is down
@@ -22,7 +22,7 @@ GONE = DOWN | {
     "elasticsearch": "state: yellow; nodes online: 2/2",
 }
 UNLISTED = tuple(member for member in printed.MEMBERS if member.name != "be3")
-MINE = dataclasses.replace(RECORD, way=records.REPLACE, target="replace be3", state=records.FAILED)
+MINE = run(way=records.REPLACE, target="replace be3", state=records.FAILED)
 
 
 def told(cells=None, members=UNLISTED, disks="2/3", **changes):
@@ -137,7 +137,7 @@ def test_it_joins_by_the_leaders_address():
     assert replacing.address_of_leader(removed(be3={"cluster_status": printed.cluster_status()}), "be3") == "10.0.0.1"
 
 
-FAILED = dataclasses.replace(RECORD, state=records.FAILED)
+FAILED = run(state=records.FAILED)
 
 
 @pytest.mark.parametrize(
@@ -160,11 +160,11 @@ def test_a_node_that_broke_in_its_upgrade_may_be_replaced_if_nothing_else_is_hal
         ({}, None, "run r1 to 2.3.16 is under way, at step 'open': wait"),
         ({"way": records.REPLACE, "target": "replace be3"}, None, "is under way"),
         ({"failover": "off"}, "it is gone", "finish it first"),
-        ({"way": "downtime", "down": ("be1",)}, "it is gone", "finish it first"),
+        ({"way": "downtime", "down": True}, "it is gone", "finish it first"),
         ({"way": "reindex", "finished": ("be2",)}, "it is gone", "finish it first"),
         ({"way": records.FRONTENDS}, "it is gone", "of the frontends to 2.3.16 is unfinished"),
     ],
 )
 def test_any_other_run_comes_first(changes, gone, said):
     with pytest.raises(ValueError, match=said):
-        replacing.resumed(dataclasses.replace(RECORD, **changes), gone, "be3", seen())
+        replacing.resumed(run(**changes), gone, "be3", seen())

@@ -1,19 +1,18 @@
 """How a cluster stands: every node, every reason, the run, and what is advised about it."""
 
-import dataclasses
-
 import pytest
 
 from saltext.chef_backend.judge import standing
 from saltext.chef_backend.judge.standing import NodeStanding
+from saltext.chef_backend.note import Note
 from saltext.chef_backend.show import status as shows
 from saltext.chef_backend.show.status import Shown
 from tests.unit import printed
-from tests.unit.answered import RECORD, everywhere, silent, view, views
+from tests.unit.answered import RECORD, everywhere, run, silent, view, views
 
 
-def of_cluster(seen, now=2100.0):
-    return standing.of_cluster("prod", "2.3.16", seen, max_lag_bytes=1024, now=now)
+def of_cluster(seen):
+    return standing.of_cluster("prod", "2.3.16", seen, max_lag_bytes=1024)
 
 
 def test_every_node_is_shown_as_it_is():
@@ -86,20 +85,26 @@ def test_failover_off_is_not_explained_by_a_run_that_does_not_switch_it_now(stat
 def test_failover_off_is_explained_by_a_run():
     found = of_cluster(views(**everywhere({"cluster_status": printed.OFF, "record": RECORD.to_dict()})))
     assert found.healthy is True
-    assert found.run == RECORD
+    assert found.run == run(unheard=0.0)
 
 
 @pytest.mark.parametrize(
-    ("state", "now", "told"),
+    ("state", "gave_up", "unheard", "told"),
     [
-        ("open", 2160.0, ""),
-        ("open", 2161.0, "silent for 61 s (lease 60 s) at 'open': if its salt-run is gone, the same command goes on"),
-        ("failed", 2100.0, "run r1 failed at 'open': the same command goes on from there"),
-        ("abandoned", 2100.0, "the backends gave it up and switched failover on; the same command goes on from here"),
+        ("open", None, 60.0, ""),
+        (
+            "open",
+            None,
+            61.0,
+            "silent for 61 s (lease 60 s) at 'open': if its salt-run is gone, the same command goes on",
+        ),
+        ("failed", None, 0.0, "run r1 failed at 'open': the same command goes on from there"),
+        ("open", 1, 61.0, "the backends gave it up and look after failover themselves; the same command goes on from"),
     ],
 )
-def test_a_run_that_is_not_under_way_any_more_is_told_with_what_to_do(state, now, told):
-    found = of_cluster(views(be1={"record": RECORD.to_dict() | {"state": state}}), now=now)
+def test_a_run_that_is_not_under_way_any_more_is_told_with_what_to_do(state, gave_up, unheard, told):
+    note = Note("r1", gave_up=gave_up).to_dict()
+    found = of_cluster(views(be1={"record": RECORD.to_dict() | {"state": state}, "note": note, "unheard": unheard}))
     assert told in found.advice
     assert bool(found.advice) == bool(told)
     assert told in shows.status_text(Shown(found))
@@ -107,7 +112,7 @@ def test_a_run_that_is_not_under_way_any_more_is_told_with_what_to_do(state, now
 
 
 def test_a_cluster_that_its_run_took_down_is_told_with_what_to_do():
-    down = dataclasses.replace(RECORD, way="downtime", down=("be1",), state="failed")
+    down = run(way="downtime", down=True, state="failed")
     answer = {"record": down.to_dict(), "cluster_status": None, "status": printed.status(down=list(printed.SERVICES))}
     found = of_cluster(views(**everywhere(answer)))
     assert found.advice == "run r1 has the cluster down (be2, be3, be1): the same command goes on from there"

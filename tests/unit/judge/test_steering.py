@@ -6,13 +6,9 @@ import pytest
 
 from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import steering
-from tests.unit.answered import RECORD
+from tests.unit.answered import run
 
 GONE = "process 4711 is no more"
-
-
-def run(**fields):
-    return dataclasses.replace(RECORD, **fields)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +22,7 @@ def run(**fields):
         (run(state=records.PAUSED), "the run ended as paused", steering.NOTHING, True, "is paused already"),
         (run(state=records.FAILED), "the run ended as failed", steering.NOTHING, False, "resume goes on with it"),
         (run(), GONE, steering.NOTHING, False, f"is not under way ({GONE})"),
-        (run(down=("be1",)), None, steering.NOTHING, False, "there is no safe point before it is up"),
+        (run(down=True, taken_down=("be1",)), None, steering.NOTHING, False, "there is no safe point before it is up"),
     ],
 )
 def test_pause(record, gone, action, ok, said):
@@ -47,7 +43,7 @@ REPLACES = {"way": records.REPLACE, "target": "replace be3"}
         (run(wish="pause"), None, steering.WISH, True, "it was not paused yet"),
         (run(wish="abort"), None, steering.NOTHING, False, "about to be aborted"),
         (run(state=records.PAUSED), "the run ended as paused", steering.START, True, "goes on from 'open'"),
-        (run(down=("be1",), state=records.FAILED), GONE, steering.START, True, "goes on from 'open'"),
+        (run(down=True, taken_down=("be1",), state=records.FAILED), GONE, steering.START, True, "goes on from 'open'"),
         (run(), GONE, steering.START, True, GONE),
         (run(target="3.1.1"), GONE, steering.NOTHING, False, "goes to 3.1.1, the pillar says 2.2.0 -> 2.3.16"),
         (run(**REPLACES), GONE, steering.NOTHING, False, "orch.chef_backend_replace_node goes on with it, confirmed"),
@@ -116,7 +112,7 @@ def test_scheduled(record, gone, outside, due, ended, action, ok, said):
             "frontends out of service: resume it",
         ),
         (run(way="rolling", finished=("be2",)), GONE, [], steering.CLOSE, True, "is aborted"),
-        (run(down=("be1",)), GONE, [], steering.NOTHING, False, "has the cluster down: resume it"),
+        (run(down=True, taken_down=("be1",)), GONE, [], steering.NOTHING, False, "has the cluster down: resume it"),
         (run(turn="be2"), GONE, [], steering.CLOSE, True, "is aborted"),
         (run(state=records.PAUSED), "the run ended as paused", [], steering.CLOSE, True, "is aborted"),
     ],
@@ -132,12 +128,6 @@ def test_a_run_goes_on_by_the_orchestration_that_follows_its_way():
     for way in ("rolling", "downtime", "reindex"):
         assert steering.orchestration(run(way=way)) == "orch.chef_backend_upgrade"
     assert steering.orchestration(run(way="frontends")) == "orch.chef_server_upgrade"
-
-
-def test_a_wish_counts_from_any_copy_of_the_record():
-    assert records.newest([RECORD.at(2300.0), run(wish="pause")]).wish == "pause"
-    with pytest.raises(records.RecordError, match="wish is 'stop', not pause, abort or nothing"):
-        RECORD.amended({"wish": "stop"})
 
 
 def test_abort_twice_says_that_it_is_done_and_a_run_that_reached_its_end_is_not_aborted():

@@ -9,14 +9,15 @@ from typing import Any
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend.journal import Entry
-from saltext.chef_backend.record import Record
+from saltext.chef_backend.record import ABANDONED, OPEN, Record, Run
+from saltext.chef_backend.run import lock
 from saltext.chef_backend.run.bus import Answer
-from saltext.chef_backend.run.master import Event, Master, Process
+from saltext.chef_backend.run.master import Event, Master
 from tests.functional.pillars import example
-from tests.unit.answered import RECORD, answer
+from tests.unit.answered import RECORD, answer, notes
 
 NOW = 2100.0  # epoch seconds at which a test begins; the owner of RECORD was heard of then
-PROCESS = Process(RECORD.owner.pid, RECORD.owner.started)
+PROCESS = (RECORD.owner.boot, RECORD.owner.pid, RECORD.owner.ticks)
 Views = Mapping[str, Mapping[str, Any] | None]  # what is changed in the answers, by node
 
 
@@ -32,6 +33,9 @@ class Clock:
 
     def monotonic(self) -> float:
         return self.time
+
+    def boot(self) -> tuple[str, float]:
+        return "b1", self.time
 
     def sleep(self, seconds: float) -> None:
         self.time += seconds
@@ -51,6 +55,7 @@ class Bus:
         self.does = does
         self.calls: list[tuple[Any, ...]] = []  # node, function, arguments
         self.sent: list[tuple[Any, ...]] = []  # nodes, function, arguments
+        self.orders: list[tuple[str, str, Any]] = []  # node, function, and the order by which it was called
 
     def ask(
         self,
@@ -64,8 +69,11 @@ class Bus:
 
     def _said(self, node: str, function: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Answer:
         self.calls.append((node, function, *args))
+        given = dict(kwargs)
+        if "order" in given:
+            self.orders.append((node, function, given.pop("order")))
         try:
-            said = self.does[function](node, *args, **kwargs)
+            said = self.does[function](node, *args, **given)
         except CommandExecutionError as err:
             return Answer(False, error=str(err))
         return said if isinstance(said, Answer) else Answer(True, said)
@@ -140,34 +148,39 @@ class Backends:
     """
 
     def __init__(self, clock: Clock, *told: Views, record: Record | None = None):
-        self.clock, self.told, self.record = clock, told or ({},), record
+        self.clock, self.told, self.record = clock, told or ({},), record and record.record
+        if self.record and self.record.state == ABANDONED:  # which is told by a note, not by the record itself
+            self.record = dataclasses.replace(self.record, state=OPEN)
+        self.notes = notes(record) if isinstance(record, Run) else {}
         self.looks: defaultdict[str, int] = defaultdict(int)
 
     def view(
         self,
         node: str,
         only: Sequence[str] | None = None,
-        jid: str | None = None,
-        changes: Mapping[str, Any] | None = None,
+        word: Mapping[str, Any] | None = None,
         table: Any = None,
     ) -> Answer | dict[str, Any]:
         told = self.told[min(self.looks[node], len(self.told) - 1)].get(node, {})
         self.looks[node] += 1
         if told is None:
             return Answer(False, error=f"{node} does not answer")
-        if self.record is not None and jid and self.record.owner.jid == jid:
-            self.record = self.record.at(self.clock.now()).amended(changes or {})
-        held = {"record": self.record.to_dict()} if self.record else {}
-        return answer(node, **held, **told)
+        if word is not None:
+            self.accept(node, word)
+        held: dict[str, Any] = {"record": self.record.to_dict()} if self.record else {}
+        return answer(node, **held, note=self.notes.get(node), **told)
 
-    def create(self, node: str, record: Mapping[str, Any]) -> dict[str, Any]:
-        self.record = Record.from_dict(record)
-        return {"taken": True, "record": record}
+    def accept(self, node: str, record: Mapping[str, Any], over: Sequence[str] = ()) -> dict[str, Any]:
+        wanted = Record.from_dict(record)
+        if self.record is None or wanted.word >= self.record.word:
+            self.record = wanted
+        return {"taken": self.record == wanted, "record": self.record.to_dict()}
 
-    def replace(self, node: str, jid: str, record: Mapping[str, Any]) -> dict[str, Any]:
-        return self.create(node, record)
+    def finish(self, node: str, record: Mapping[str, Any]) -> bool:
+        self.record = None
+        return True
 
-    def finish(self, node: str, jid: str, record: Mapping[str, Any]) -> bool:
+    def withdraw(self, node: str, run: str, epoch: int) -> bool:
         self.record = None
         return True
 
@@ -185,8 +198,12 @@ def master(
     clock = Clock()
     backends = Backends(clock, *told, record=record)
     agent: dict[str, Callable[..., Any]] = {
-        f"chef_backend_agent.{name}": getattr(backends, name) for name in ("view", "create", "replace", "finish")
-    } | {"chef_backend_agent.arm": lambda node, seconds: True}
+        f"chef_backend_agent.{name}": getattr(backends, name) for name in ("view", "accept", "finish", "withdraw")
+    } | {
+        "chef_backend_agent.arm": lambda node, seconds: True,
+        "chef_server_agent.accept": lambda node, record: {"taken": True, "record": record, "at": ["b1", 0.0]},
+        "chef_server_agent.finish": lambda node, record: True,
+    }
     fields = {field.name for field in dataclasses.fields(Master)}
     given: dict[str, Any] = {
         "id": "hub",
@@ -201,6 +218,8 @@ def master(
         "start": lambda function, kwargs: "job",
         "clock": clock,
     }
+    if record is not None and more.get("jid") == record.owner.jid:  # this process has taken it
+        given["kept"][f"{lock.HELD}.{record.cluster}"] = record.record
     return Master(**given | more)
 
 

@@ -6,14 +6,15 @@ import pytest
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import record as records
-from saltext.chef_backend.run import closing, lock
+from saltext.chef_backend.run import closing, heartbeat, lock, probe, progress
 from tests.unit import printed
-from tests.unit.answered import RECORD
+from tests.unit.answered import RECORD, run, views
 from tests.unit.run import fakes
 
 OFF = dataclasses.replace(RECORD, failover="off")
 FAILED = {"a_|-upgraded": {"result": False, "changes": {}, "__id__": "Upgrade the first follower"}}
 SWITCH = "chef_backend_agent.ensure_failover"
+BRING_BACK = "chef_server_agent.bring_back"
 
 
 def hub(record, *told, **does):
@@ -46,31 +47,145 @@ def test_where_no_backend_answers_nothing_is_taken_for_closed():
     assert all(f"{node} does not answer" in done["comment"] for node in printed.NODES)
 
 
-def test_a_run_whose_switch_could_not_be_armed_is_noted_as_failed():
-    """Its records lie on the backends already: left as open, they would be taken for a run that is alive."""
-
+def test_i3_a_run_that_nobody_would_look_after_is_not_opened_and_its_lock_is_given_back():
     def arm(node, seconds):
         raise CommandExecutionError(f"{node}: its scheduler is off")
 
     master = hub(None, **{"chef_backend_agent.arm": arm})
-    views = dict.fromkeys(printed.NODES)
     fields = {"way": "rolling", "target": "2.3.16", "leader": "be1", "failover_found": "on", "cluster": "prod"}
     with pytest.raises(CommandExecutionError, match="its scheduler is off"):
-        lock.begin(master, views, None, None, lease=60, frontends=(), **fields)
-    opened = {"a_|-b_|-c_|-opened": {"result": False, "changes": {}, "__id__": "Open the run"}}
-    assert closes(master, opened)["result"] is True
-    assert fakes.backends(master).record.state == records.FAILED
+        lock.begin(master, views(), None, lease=60, frontends=(), **fields)
+    assert fakes.backends(master).record is None
+    assert closes(master)["comment"] == "no run was opened: nothing to close"
 
 
-def test_a_node_that_could_not_be_freed_is_named():
-    def finish(node, jid, record):
-        raise CommandExecutionError(f"{node}: no space left on device")
+def full(*nodes):
+    """Nodes that cannot be freed."""
 
-    done = closes(hub(RECORD, **{"chef_backend_agent.finish": finish}), {})
+    def finish(node, record):
+        if node in nodes:
+            raise CommandExecutionError(f"{node}: no space left on device")
+        return True
+
+    return {"chef_backend_agent.finish": finish}
+
+
+def test_nodes_that_could_not_be_freed_are_named():
+    done = closes(hub(RECORD, **full("be2", "be3")), {})
     assert done["result"] is False
     assert "be2: no space left on device" in done["comment"]
 
 
+def test_i5_one_node_that_could_not_be_freed_does_not_keep_a_run_open():
+    done = closes(hub(RECORD, **full("be2")), {})
+    assert done["result"] is True
+    assert done["comment"] == ("run r1 is done; failover is on; be2 did not hear of it, and learns it from the others")
+
+
+def test_the_last_word_of_a_run_is_higher_than_any_before():
+    said = []
+    master = hub(RECORD, **{"chef_backend_agent.finish": lambda node, record: said.append(record) or True})
+    lock.note(master, "prod", step="verified")
+    assert closes(master, {})["result"] is True
+    assert {(last["state"], last["epoch"], last["revision"]) for last in said} == {("done", 1, 4)}
+
+
+def test_a_run_that_the_backends_have_given_up_is_left_to_them():
+    master = hub(run(failover="off", state=records.ABANDONED))
+    done = closes(master)
+    assert done["result"] is False
+    assert "the backends gave it up and look after failover themselves" in done["comment"]
+    assert master.bus.asked(SWITCH) == []
+
+
+@pytest.mark.parametrize(
+    ("wish", "state"), [("abort", records.ABORTED), ("pause", records.PAUSED), (None, records.FAILED)]
+)
+def test_what_the_operator_wished_tells_how_the_run_ended(wish, state):
+    said = []
+    finish = {"chef_backend_agent.finish": lambda node, record: said.append(record["state"]) or True}
+    master = hub(run(wish=wish), **finish)
+    assert closes(master)["result"] is True
+    assert (said or [fakes.backends(master).record.state])[-1] == state
+
+
 @pytest.mark.parametrize("way", ["rolling", records.FRONTENDS, records.REPLACE])
 def test_frontends_that_were_never_taken_out_are_left_alone(way):
-    assert not records.frontends_may_serve(dataclasses.replace(RECORD, way=way))
+    assert not records.frontends_may_serve(run(way=way))
+
+
+@pytest.mark.parametrize(
+    "part", ["heartbeat.stop", "probe.end", "progress.tell", "master.told.keep", "master.events.fire"]
+)
+def test_i3_nothing_that_a_run_may_do_without_keeps_it_from_being_closed(monkeypatch, part):
+    def breaks(*args, **kwargs):
+        raise KeyError("chef_backend_probe.end")  # as Salt 3006 does when it has emptied sys.modules
+
+    master = hub(OFF)
+    door, name = part.rsplit(".", 1)
+    owner = {"heartbeat": heartbeat, "probe": probe, "progress": progress}.get(door)
+    monkeypatch.setattr(owner or getattr(master, door.partition(".")[2]), name, breaks)
+    done = closes(master)
+    assert (done["result"], done["changes"]) == (True, {"failover": {"old": "off", "new": "on"}})
+    assert fakes.backends(master).record.state == records.FAILED
+
+
+def test_i3_failover_that_may_not_come_on_is_said_loudly_and_its_record_goes_on_saying_off():
+    half = {"half_upgraded": "run r1 did not finish on this node"}
+    master = hub(run(failover="off", turn="be2"), {"be2": half})
+    done = closes(master)
+    assert done["result"] is False
+    assert done["comment"].startswith("FAILOVER OF prod STAYS OFF: be2 is half-upgraded (run r1 did not finish")
+    left = fakes.backends(master).record
+    assert (left.state, left.failover, left.turn) == (records.FAILED, "off", "be2")
+    assert master.bus.asked(SWITCH) == []
+
+
+def test_i8_beside_a_silent_node_failover_stays_off_and_it_stays_that_nodes_turn():
+    master = hub(run(failover="off", turn="be2"), {"be2": None})
+    done = closes(master)
+    assert "be2 may be at work: be2 does not answer" in done["comment"]
+    left = fakes.backends(master).record
+    assert (left.state, left.failover, left.turn) == (records.FAILED, "off", "be2")
+
+
+def test_what_another_has_switched_off_comes_on_with_the_end_of_a_failed_run():
+    off = {node: {"cluster_status": printed.OFF} for node in printed.NODES}
+    master = hub(RECORD, off)
+    done = closes(master)
+    assert (done["result"], done["changes"]) == (True, {"failover": {"old": "off", "new": "on"}})
+
+
+def test_an_abort_that_came_when_all_was_done_is_said_to_have_come_too_late():
+    done = closes(hub(run(wish="abort")), {})
+    assert done["comment"] == "run r1 is done; failover is on; abort came too late, nothing was left to do"
+
+
+def test_i9_a_frontend_that_could_not_be_let_in_again_is_named_and_the_run_is_not_aborted():
+    def bring_back(node, bound):
+        if node == "fe1":
+            raise CommandExecutionError("fe1 does not answer within 15 s")
+        return True
+
+    master = hub(run(way="downtime", wish="abort", frontends=("fe1", "fe2")), **{BRING_BACK: bring_back})
+    done = closes(master)
+    assert done["result"] is False
+    assert "fe1 may still refuse its clients, the same command lets them in: fe1 does not answer" in done["comment"]
+    assert done["changes"] == {"fe2": {"old": "out of service", "new": "in service"}}
+    assert fakes.backends(master).record.state == records.FAILED
+
+
+def test_i5_a_frontend_that_left_the_pillar_and_the_world_keeps_no_run_open():
+    def bring_back(node, bound):
+        raise CommandExecutionError(f"{node} does not answer within 15 s")
+
+    master = hub(run(way="downtime", wish="abort", frontends=("gone",)), **{BRING_BACK: bring_back})
+    assert closes(master)["comment"].startswith("run r1 is aborted")
+    assert fakes.backends(master).record is None
+
+
+def test_a_run_is_closed_after_a_signal_too():
+    master = hub(OFF)
+    master.signals.arrive("SIGTERM")
+    done = closes(master)
+    assert (done["result"], done["changes"]) == (True, {"failover": {"old": "off", "new": "on"}})

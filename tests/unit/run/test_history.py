@@ -61,9 +61,9 @@ def test_a_cluster_without_a_run_has_nothing_to_report():
 
 
 def test_a_record_of_another_version_of_the_extension_is_one_message():
-    newer = {**record().to_dict(), "epoch": 1}
+    newer = {**record().to_dict(), "colour": "red"}
     hub = fakes.master(does={"chef_backend_agent.every": lambda node: [newer]})
-    with pytest.raises(CommandExecutionError, match="be1: not a record: epoch is unknown: is it of the same version"):
+    with pytest.raises(CommandExecutionError, match="be1: not a record: colour is unknown, it is of another version"):
         history.history(hub, "prod")
 
 

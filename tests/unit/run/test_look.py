@@ -1,33 +1,31 @@
 """What a step does before it acts: a look, kept for the next; and whether what it begins fits into the window."""
 
-import dataclasses
-
 import pytest
 
 from saltext.chef_backend.errors import InVain
 from saltext.chef_backend.run import look, ways
 from tests.functional.pillars import CLOSED
-from tests.unit.answered import RECORD, everywhere, views
+from tests.unit.answered import RECORD, everywhere, run, views
 from tests.unit.run import fakes
 
 
 @pytest.mark.parametrize("way", ["rolling", "downtime", "reindex", "frontends"])
 def test_what_has_not_begun_waits_for_the_next_window(way):
-    record = dataclasses.replace(RECORD, way=way)
+    record = run(way=way)
     hub = fakes.master(record=record, jid=RECORD.owner.jid, window=CLOSED)
     with pytest.raises(InVain, match="no maintenance window is open; the next opens") as refused:
         look.fits(hub, "prod", views(), record)
     held = fakes.backends(hub).record
-    assert (held.wish, held.waits) == ("pause", str(refused.value))
+    assert held.waits == str(refused.value)
 
 
 @pytest.mark.parametrize(
     "record",
     [
-        dataclasses.replace(RECORD, way="downtime", down=("be1",)),
-        dataclasses.replace(RECORD, way="downtime", finished=("be1", "be2", "be3")),
-        dataclasses.replace(RECORD, way="reindex", finished=("be2",)),
-        dataclasses.replace(RECORD, way="reindex", node="be2"),
+        run(way="downtime", down=True),
+        run(way="downtime", finished=("be1", "be2", "be3")),
+        run(way="reindex", finished=("be2",)),
+        run(way="reindex", inside=("be2",)),
         None,
     ],
 )
@@ -47,9 +45,9 @@ TWO_HOURS_LEFT = {"days": ["sat"], "start": "02:00", "end": "05:00"}
         ("2.2.0", None, True),
         ("1.4.6", None, False),  # the way is downtime: all three are upgraded in one go
         ("2.3.16", None, True),  # nothing is due
-        ("2.2.0", RECORD, True),
-        ("1.4.6", dataclasses.replace(RECORD, way="downtime"), False),
-        ("2.3.16", dataclasses.replace(RECORD, way="frontends"), True),
+        ("2.2.0", run(), True),
+        ("1.4.6", run(way="downtime"), False),
+        ("2.3.16", run(way="frontends"), True),
     ],
 )
 def test_who_starts_a_run_unattended_asks_what_the_run_itself_will_ask(installed, record, fits):

@@ -6,10 +6,10 @@ import pytest
 
 from saltext.chef_backend.run import opening
 from tests.unit import printed
-from tests.unit.answered import RECORD, everywhere
+from tests.unit.answered import everywhere, run
 from tests.unit.run import fakes
 
-DIED = dataclasses.replace(RECORD, failover="off", frontends=("fe1", "fe2"))
+DIED = run(failover="off", frontends=("fe1", "fe2"))
 
 
 def hub(found, **be2):
@@ -37,22 +37,44 @@ def test_failover_that_a_dead_run_left_off_is_switched_on_at_once():
     assert master.bus.asked("chef_backend_agent.ensure_failover") == [("be1", "on", 60, "off")]
     held = fakes.backends(master).record
     assert (held.run, held.owner.jid, held.failover) == (DIED.run, "2", "on")
+    assert held.word == (2, 2), "a new owner, who has said one word more"
 
 
 def test_beside_a_node_that_is_half_upgraded_it_stays_off():
     half_upgraded = "run r1 did not finish on this node"
-    master = hub(dataclasses.replace(DIED, node="be2"), version=DIED.target, half_upgraded=half_upgraded)
+    master = hub(dataclasses.replace(DIED, inside=("be2",)), version=DIED.target, half_upgraded=half_upgraded)
     done = opens(master)
     assert done["result"] is True, done["comment"]
     assert master.bus.asked("chef_backend_agent.ensure_failover") == []
     assert fakes.backends(master).record.failover == "off"
 
 
-@pytest.mark.parametrize("found", [None, RECORD])
+@pytest.mark.parametrize("found", [None, run()])
 def test_failover_that_nobody_explains_is_left_alone_and_refused(found):
     master = hub(found)
     done = opens(master)
     assert done["result"] is False
-    assert "failover is off and no unfinished run of this target explains it" in done["comment"]
+    assert "failover is off and no unfinished run explains it" in done["comment"]
     assert master.bus.asked("chef_backend_agent.ensure_failover") == []
-    assert master.bus.asked("chef_backend_agent.create") == master.bus.asked("chef_backend_agent.replace") == []
+    assert master.bus.asked("chef_backend_agent.accept") == []
+
+
+def test_i6_a_run_that_somebody_else_has_taken_over_while_a_node_was_at_work_is_left_to_them():
+    """Two masters may wait for the same command to end; the one that comes second is refused."""
+    master = hub(DIED)
+    held = fakes.backends(master)
+    alive = dataclasses.replace(DIED.owner, jid="3", master="hub2")
+    at_work = everywhere({"busy": ["chef-backend-ctl upgrade"]})
+    held.told = (at_work, at_work, *held.told)
+
+    sleep = master.clock.sleep
+
+    def while_it_waits(seconds):
+        held.record = dataclasses.replace(held.record, owner=alive, epoch=2)
+        sleep(seconds)
+
+    master.clock.sleep = while_it_waits
+    done = opens(master)
+    assert done["result"] is False
+    assert "run r1 to 2.3.16 holds prod: started by master hub2" in done["comment"]
+    assert (held.record.owner.jid, master.bus.asked("chef_backend_agent.accept")) == ("3", [])

@@ -5,19 +5,19 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend.judge import replace as replacing_judged
 from saltext.chef_backend.run import replacing
-from tests.unit.answered import RECORD, views
+from tests.unit.answered import run, views
 from tests.unit.judge.test_replace import LAG, MINE, removed, seen, told, told_removed
 from tests.unit.run import fakes
 
 CONFIRM = "delete all data of be3"
-FORGET = "chef_backend.remove_node"
+FORGET = "chef_backend_agent.remove_node"
 APPLIED = {"s": {"__id__": "This backend holds no data", "result": True, "comment": "deleted", "changes": {"v": 1}}}
 
 
 def hub(*shown, test=False, refuses=None, **more):
     """A master to which the backends answer so, in turn; a state on a node does what it is to."""
 
-    def remove(node, name, yes):
+    def remove(node, name):
         if refuses:
             raise CommandExecutionError(refuses)
         return ""
@@ -45,7 +45,7 @@ def emptied(master):
 
 def taken(master):
     """The calls that take the cluster."""
-    return [call for call in master.bus.calls if call[1].rpartition(".")[2] in ("create", "replace")]
+    return [call for call in master.bus.calls if call[1] == "chef_backend_agent.accept"]
 
 
 def test_the_views_here_are_what_they_are_called():
@@ -62,7 +62,7 @@ class TestOpened:
         held = fakes.backends(master).record
         assert (held.way, held.target, held.leader) == ("replace_node", "replace be3", "be1")
         functions = [call[1] for call in master.bus.calls]
-        assert functions.index("chef_backend_agent.secrets_ready") < functions.index("chef_backend_agent.create")
+        assert functions.index("chef_backend_agent.secrets_ready") < functions.index("chef_backend_agent.accept")
         assert master.bus.asked("chef_backend_agent.secrets_ready") == [("be3", "/root/s.json")]
 
     def test_what_died_is_resumed(self):
@@ -81,7 +81,7 @@ class TestOpened:
             (told(be1={"replication": ""}), None, {}, "be3 is replaced only while the other two are well"),
             (told(be3={"version": "2.3.16"}), None, {}, "install theirs there first"),
             (told(be2={"errors": {"answer": "be2 does not answer"}}), None, {}, "be2 does not answer"),
-            (told(), RECORD, {}, "run r1 to 2.3.16 is under way"),
+            (told(), run(), {}, "run r1 to 2.3.16 is under way"),
         ],
     )
     def test_refused_before_anything_is_taken(self, shown, record, changes, said):
@@ -105,7 +105,7 @@ class TestRemoved:
         done = removed_by(master)
         assert (done["result"], done["comment"]) == (True, "be3 is no member")
         assert done["changes"] == {"be3": {"old": "a member that is down", "new": "no member"}}
-        assert master.bus.asked(FORGET) == [("be1", "be3", True)]
+        assert master.bus.asked(FORGET) == [("be1", "be3")]
 
     def test_one_that_is_still_counted_after_the_bound_was_not_removed(self):
         done = removed_by(hub(told()))

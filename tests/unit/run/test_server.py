@@ -92,6 +92,5 @@ def test_without_a_frontend_on_the_target_no_other_is_upgraded():
 def test_i8_the_backends_are_looked_at_until_they_are_well_after_the_last_frontend():
     site = Site()
     site.frontends = dict.fromkeys(site.frontends, OLD | {"version": SERVER["version"]})
-    site.master.kept.clear()
     fakes.backends(site.master).told = ({"be2": {"errors": {"status": "timed out"}, "status": None}}, {})
     assert server.verified(site.master, "Verify the frontends", "prod")["result"] is True

@@ -11,6 +11,7 @@ from tests.unit.run import fakes
 
 OLD, NEW = "2.2.0", "2.3.16"
 DAY = 86400
+ALWAYS = {"node", "errors", "record", "note", "unheard", "ended"}
 
 
 class Cluster:
@@ -37,8 +38,8 @@ class Cluster:
         self.master.bus.does["chef_backend_agent.view"] = self.view
         self.began = dict.fromkeys(printed.NODES, self.master.clock.now() - DAY)
 
-    def view(self, node, only=None, jid=None, changes=None, table=None):
-        shown = self.backends.view(node, only, jid, changes, table)
+    def view(self, node, only=None, word=None, table=None):
+        shown = self.backends.view(node, only, word, table)
         blocked = "blocked" if self.failover == "off" else "not_blocked"
         members = tuple(
             printed.Member(
@@ -66,7 +67,7 @@ class Cluster:
         if table not in (None, node):
             wanted.discard("cluster_status")
         self.asked += [(node, part) for part in ("cluster_status", "status") if part in wanted]
-        return {part: value for part, value in shown.items() if part in wanted | {"node", "errors", "record"}}
+        return {part: value for part, value in shown.items() if part in wanted | ALWAYS}
 
     def apply(self, node, sls, pillar, queue, test):
         assert sls == "orch.node.upgraded"

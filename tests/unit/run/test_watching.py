@@ -1,5 +1,7 @@
 """Many clusters are watched at once, until none is upgraded any more."""
 
+import dataclasses
+
 import pytest
 from salt.exceptions import CommandExecutionError
 
@@ -58,14 +60,53 @@ def test_where_nothing_is_under_way_there_is_nothing_to_watch(prod):
         watch([], prod)
 
 
-def test_a_run_that_nobody_drives_any_more_is_seen_although_a_nodes_clock_is_ahead():
-    ahead = entry(fakes.NOW + 3600, "upgrade", "begin")
+AHEAD = entry(fakes.NOW + 3600, "upgrade", "begin")
+
+
+def watches(every, *told, record=None):
+    """Watch one run: ``every`` tells the records that the nodes keep, at each look; returns what the watch ended with.
+
+    The bound is on the clock that moves when somebody waits: a watch that goes on for ever is no hang of the test.
+    """
     does = {
-        "chef_backend_agent.every": lambda node: [RECORD.to_dict()],
-        "chef_backend_agent.journal": lambda node, run: {"entries": [ahead.to_dict()], "troubles": []},
+        "chef_backend_agent.every": lambda node: [one.to_dict() for one in every()],
+        "chef_backend_agent.journal": lambda node, run: {"entries": [AHEAD.to_dict()], "troubles": []},
         "chef_server_agent.journal": lambda node, run: {"entries": [], "troubles": []},
     }
-    hub = fakes.master(id="hub", does=does, alive=lambda process: False)
-    ended = watching.watch(hub, "prod")
-    assert (ended["ok"], hub.clock.now() - fakes.NOW < 60) == (False, True)
+    hub = fakes.master(*told, record=record, id="hub", does=does, alive=lambda process: False)
+    sleep = hub.clock.sleep
+
+    def bounded(seconds):
+        assert hub.clock.now() - fakes.NOW < 60, "it watches for ever"
+        sleep(seconds)
+
+    hub.clock.sleep = bounded
+    return watching.watch(hub, "prod")
+
+
+def test_a_run_that_nobody_drives_any_more_is_seen_although_a_nodes_clock_is_ahead():
+    ended = watches(lambda: [RECORD], record=RECORD)
+    assert ended["ok"] is False
     assert ended["text"].startswith("nobody drives run r1 any more: process 4711 is no more")
+
+
+@pytest.mark.parametrize("other", [None, dataclasses.replace(RECORD, run="r2", epoch=2)])
+def test_a_run_that_was_given_back_or_opened_over_is_no_run_that_goes_on(other):
+    looks = iter([[RECORD]] * 3)
+    ended = watches(lambda: next(looks, [other] if other else []), record=other)
+    assert ended["ok"] is False
+    assert ended["text"].startswith("nobody drives run r1 any more: no backend holds it")
+
+
+def test_a_run_that_ended_between_two_looks_ends_as_it_did():
+    looks = iter([[RECORD]] * 3)
+    ended = watches(lambda: next(looks, [dataclasses.replace(RECORD, state="done", revision=2)]))
+    assert (ended["ok"], ended["state"]) == (True, "done")
+
+
+def test_while_a_backend_is_silent_a_run_is_not_called_gone():
+    looks = iter([[RECORD]] * 9)
+    ended = watches(
+        lambda: next(looks, [dataclasses.replace(RECORD, state="done", revision=2)]), {"be2": None}, record=None
+    )
+    assert (ended["ok"], ended["state"]) == (True, "done")

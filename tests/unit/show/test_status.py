@@ -12,7 +12,7 @@ from tests.unit.answered import RECORD, silent, views
 
 
 def status(seen, cluster="prod"):
-    return Shown(standing.of_cluster(cluster, "2.3.16", seen, max_lag_bytes=1024, now=2100.0))
+    return Shown(standing.of_cluster(cluster, "2.3.16", seen, max_lag_bytes=1024))
 
 
 def test_many_clusters_are_a_line_each_and_what_is_not_well_below():

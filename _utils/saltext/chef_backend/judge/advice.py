@@ -8,12 +8,12 @@ from saltext.chef_backend.judge import answers, health
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.product.cluster_status import ClusterStatus, Node
-from saltext.chef_backend.record import Record
+from saltext.chef_backend.record import Run
 
 MAJORITY = health.MEMBERS // 2 + 1  # of etcd: with fewer nodes nobody can lead
 
 
-def advise(views: Views, record: Record | None, gone: str | None) -> list[str]:
+def advise(views: Views, record: Run | None, gone: str | None) -> list[str]:
     """Return what to do about what is seen, one sentence each; an empty list for a cluster that needs nobody.
 
     :param views: of all backends.
@@ -81,7 +81,7 @@ def _leaderl_is_down(view: View) -> bool:
         return False  # the verdict says what is missing
 
 
-def _without_leader(views: Views, record: Record | None, silent: list[str]) -> list[str]:
+def _without_leader(views: Views, record: Run | None, silent: list[str]) -> list[str]:
     seen = _seen(views)
     if not seen or any(cluster.leaders for cluster in seen):
         return []
@@ -132,7 +132,7 @@ def _partially_synced(views: Views) -> set[str]:
     return shown | {answers.node_name(node) for node, view in views.items() if view.unsynced}
 
 
-def _half_upgraded(views: Views, record: Record | None) -> list[str]:
+def _half_upgraded(views: Views, record: Run | None) -> list[str]:
     nodes = ", ".join(map(answers.node_name, answers.half_upgraded(views)))
     if not nodes:
         return []
@@ -140,7 +140,7 @@ def _half_upgraded(views: Views, record: Record | None) -> list[str]:
     return [f"{nodes} is half-upgraded: the upgrade with {target} goes on with it; until then nothing else is begun"]
 
 
-def _failover(views: Views, record: Record | None) -> list[str]:
+def _failover(views: Views, record: Run | None) -> list[str]:
     if answers.failover(views) not in ("off", "mixed") or answers.half_upgraded(views):
         return []
     if record is None:

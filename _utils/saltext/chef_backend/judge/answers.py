@@ -3,15 +3,15 @@
 A minion's id is the node's name in cluster-status, or that name with a domain.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import health
 from saltext.chef_backend.judge.view import View
-from saltext.chef_backend.product.cluster_status import ClusterStatus, Node
+from saltext.chef_backend.product.cluster_status import UNKNOWN, ClusterStatus, Node
 from saltext.chef_backend.product.status import Status
 from saltext.chef_backend.product.version import Version
-from saltext.chef_backend.record import Record
+from saltext.chef_backend.record import Record, Run
 
 Views = Mapping[str, View]  # by minion id
 
@@ -73,13 +73,16 @@ def leader(views: Views) -> str:
 
 def leader_of_record(views: Views) -> str:
     """Return who leads; while a run has the cluster down, who led before. Raises ValueError if that cannot be told."""
-    found = record(views)
+    found = run(views)
     return found.leader if found and found.down else leader(views)
 
 
 def failover(views: Views) -> str:
-    """Return ``on``, ``off``, ``mixed`` or ``unknown``: what all answering backends show."""
-    shown = {view.cluster.failover for view in views.values() if view.cluster is not None}
+    """Return ``on``, ``off``, ``mixed`` or ``unknown``: what all answering backends show that can show it.
+
+    One whose version does not show it contradicts no other.
+    """
+    shown = {view.cluster.failover for view in views.values() if view.cluster is not None} - {UNKNOWN}
     return shown.pop() if len(shown) == 1 else "mixed" if shown else "unknown"
 
 
@@ -102,39 +105,45 @@ def half_upgraded(views: Views) -> list[str]:
     return sorted(node for node, view in views.items() if view.half_upgraded)
 
 
-def record(views: Views) -> Record | None:
-    """Return the record of a run that the backends hold, their copies taken together, or None.
+MAJORITY = health.MEMBERS // 2 + 1
 
-    :raises ValueError: a node's record cannot be read: unknown is not "free".
+
+def run(views: Views) -> Run | None:
+    """Return the run that the backends tell of together, or None if none is open or unfinished.
+
+    A copy of a run that has ended elsewhere counts for nothing: its node missed the end.
+
+    :raises ValueError: a node's record or note cannot be read: unknown is not "free".
     """
-    return records.newest(_records(views.values()))
+    for view in views.values():
+        for part in ("record", "note"):
+            if part in view.errors:
+                raise ValueError(f"{view.node}: {view.errors[part]}")
+    ended = {view.ended for view in views.values() if view.ended and view.record is None}
+    return records.together(
+        {
+            node: (None if view.record and view.record.run in ended else view.record, view.note, view.unheard)
+            for node, view in views.items()
+        }
+    )
 
 
-def owned(views: Views, jid: str, now: float) -> Record:
-    """Return the record that the backends hold, if the orchestration ``jid`` owns every copy of it.
+def owned(views: Views, word: Record, now: float) -> Run:
+    """Return the run of which the owner has just told the backends this word, if a majority has it.
 
     :param now: epoch seconds, for the words of a refusal.
-    :raises ValueError: no backend holds one, or one holds another run's: it has been taken over.
+    :raises ValueError: it has been taken over, or given up, or too few backends have the word.
     """
-    found = _records(views.values())
-    for other in found:
-        if other.owner.jid != jid:
-            raise ValueError(records.held_by(other, now))
-        if other.state == records.ABANDONED:
-            raise ValueError(records.given_up(other))
-    newest = records.newest(found)
-    if newest is None:
-        silent = [why for view in views.values() for why in view.errors.values()]
-        raise ValueError("; ".join(silent) or "no backend has its record")
-    return newest
-
-
-def _records(views: Iterable[View]) -> list[Record]:
-    views = list(views)
-    for view in views:
-        if "record" in view.errors:
-            raise ValueError(f"{view.node}: {view.errors['record']}")
-    return [view.record for view in views if view.record]
+    found = run(views)
+    if found is not None and (found.run, found.epoch) != (word.run, word.epoch):
+        raise ValueError(records.held_by(found, now))
+    if found is not None and found.state == records.ABANDONED:
+        raise ValueError(records.given_up(found))
+    without = [node for node, view in sorted(views.items()) if view.record != word]
+    if found is None or len(views) - len(without) < MAJORITY:
+        whys = [views[node].why_not("record") or f"{node} has not got the record" for node in without]
+        raise ValueError("; ".join(whys))
+    return found
 
 
 def synced_followers(view: View) -> int:

@@ -8,7 +8,7 @@ nothing half-upgraded, and when it sees a wholly healthy cluster. In doubt failo
 import dataclasses
 
 from saltext.chef_backend import record as records
-from saltext.chef_backend.judge import answers, health
+from saltext.chef_backend.judge import answers, failover, health
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.record import Record
 
@@ -27,21 +27,21 @@ class Decision:
     reason: str
 
 
-def first_look(record: Record | None, now: float) -> Decision | None:
+def first_look(record: Record | None, unheard: float | None) -> Decision | None:
     """Decide from the record alone; None if the cluster has to be asked.
 
     :param record: this node's copy, or None.
-    :param now: epoch seconds, of the same clock that set the heartbeat.
+    :param unheard: seconds since this node heard of the run's owner; None if it cannot tell, which is no sign of life.
     """
     if record is None:
         return Decision(OVER, "no run is open")
-    if record.state != records.OPEN:
-        return Decision(OVER, f"run {record.run} ended as {record.state}")
     if not records.switches_failover(record):
         return Decision(OVER, f"run {record.run} goes the way {record.way}: it does not switch failover")
-    silent = now - record.heartbeat
-    if silent <= record.lease:
-        return Decision(REST, f"run {record.run} was heard of {silent:.0f} s ago")
+    if record.state != records.OPEN:
+        # it has ended without failover on, as that was not safe: somebody goes on looking until it is
+        return None if record.failover == "off" else Decision(OVER, f"run {record.run} ended as {record.state}")
+    if unheard is not None and unheard <= record.lease:
+        return Decision(REST, f"run {record.run} was heard of {unheard:.0f} s ago")
     if record.down:
         return Decision(DOWN, f"run {record.run} fell silent with the cluster down: run the same command again")
     return None
@@ -62,16 +62,9 @@ def decide(record: Record, view: View) -> Decision:
     except ValueError as err:
         return Decision(OFF, str(err))
     verdict = health.judge(cluster, view.status, view.node, search=not record.reindex)
-    others = f"{record.turn} was in its upgrade when run {record.run} fell silent: it has to decide"
-    another = record.turn not in (None, view.node)
-    if cluster.failover == "on":
-        if another and not verdict.healthy:
-            return Decision(REST, f"failover is on already; {others}")
-        return Decision(ON, "failover is on already")
-    if another:
-        return Decision(OFF, others)
-    if view.half_upgraded:
-        return Decision(OFF, f"this node is half-upgraded ({view.half_upgraded}): run the same command again")
-    if not verdict.healthy:
-        return Decision(OFF, "; ".join(str(reason) for reason in verdict.reasons))
-    return Decision(ON, "the cluster is healthy, nothing is half-upgraded")
+    why = failover.why_off([view], verdict, record.turn)
+    if why is None:
+        return Decision(ON, "the cluster is healthy, nothing is half-upgraded")
+    if cluster.failover == "on":  # by whomever, and not for this node to change
+        return Decision(REST, f"failover is on already; {why}")
+    return Decision(OFF, why)

@@ -7,7 +7,7 @@ last, and who it is stands in the record alone.
 from saltext.chef_backend.judge import answers
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.view import View
-from saltext.chef_backend.record import Record
+from saltext.chef_backend.record import Run
 
 
 def is_down(view: View) -> bool:
@@ -25,26 +25,21 @@ def to_install(views: Views, target: str) -> list[str]:
     return sorted(node for node, view in views.items() if view.version != target)
 
 
-def to_take_down(views: Views, record: Record | None, leader: str) -> list[str]:
+def to_take_down(views: Views, record: Run | None, leader: str) -> list[str]:
     """Return the backends that have to go down, the leader of record first.
 
-    A node that went down and runs again, because it was switched off and on, goes down once more; not so if it is
-    inside its upgrade already.
+    A node that went down and runs again, because it was switched off and on, or because its upgrade did not come to
+    its end, goes down once more.
 
     :param record: of the run, or None before it is opened.
     :param leader: who led when the cluster was last whole.
     """
-    gone = record.down if record else ()
-    inside = record.node if record else None
+    gone = record.taken_down if record else ()
     order = [leader, *sorted(node for node in views if node != leader)]
-    return [
-        node
-        for node in order
-        if not _finished(node, record) and (node not in gone or (node != inside and not is_down(views[node])))
-    ]
+    return [node for node in order if not _finished(node, record) and (node not in gone or not is_down(views[node]))]
 
 
-def to_upgrade(views: Views, record: Record | None, leader: str) -> list[str]:
+def to_upgrade(views: Views, record: Run | None, leader: str) -> list[str]:
     """Return the backends whose upgrade has not ended in this run, the leader of record last."""
     order = [*sorted(node for node in views if node != leader), leader]
     return [node for node in order if not _finished(node, record)]
@@ -66,13 +61,13 @@ def leader_is_known(views: Views, leader: str) -> None:
         raise ValueError(f"{', '.join(without)} has not noted that {leader} leads: nothing is taken down")
 
 
-def may_go_next(views: Views, record: Record, node: str) -> None:
+def may_go_next(views: Views, record: Run, node: str) -> None:
     """The leader of record is down already: now its followers may go, and it has the newest data. Raises ValueError."""
     if node != record.leader and not is_down(views[record.leader]):
         raise ValueError(f"{record.leader} led and is not down ({_shown(views[record.leader])}): it goes down first")
 
 
-def may_come_up(views: Views, record: Record, target: str, node: str) -> None:
+def may_come_up(views: Views, record: Run, target: str, node: str) -> None:
     """Every backend has the target installed and is down or upgraded, and the leader of record comes last.
 
     :raises ValueError: which node is not so far.
@@ -87,7 +82,7 @@ def may_come_up(views: Views, record: Record, target: str, node: str) -> None:
         raise ValueError(f"{node} led, it comes up last, but {', '.join(behind)} is not upgraded yet")
 
 
-def advice(views: Views, record: Record | None) -> str:
+def advice(views: Views, record: Run | None) -> str:
     """Say what to do about a cluster that a run has taken down; empty if this run has not.
 
     :param views: with ``status`` and ``cluster``.
@@ -113,7 +108,7 @@ def advice(views: Views, record: Record | None) -> str:
     return f"run {record.run} is not verified yet: the same command goes on from there"
 
 
-def _finished(node: str, record: Record | None) -> bool:
+def _finished(node: str, record: Run | None) -> bool:
     return record is not None and node in record.finished
 
 

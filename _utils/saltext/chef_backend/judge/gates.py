@@ -8,16 +8,16 @@ from collections.abc import Mapping, Sequence
 
 from saltext.chef_backend import record as records
 from saltext.chef_backend.errors import InVain, NotYet
-from saltext.chef_backend.judge import answers, window
+from saltext.chef_backend.judge import answers, failover, window
 from saltext.chef_backend.judge import way as ways
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.view import SILENT
 from saltext.chef_backend.product.version import Version
-from saltext.chef_backend.record import Record
+from saltext.chef_backend.record import Run
 from saltext.chef_backend.settings import Cluster
 
 
-def not_ended_by_wish(record: Record) -> None:
+def not_ended_by_wish(record: Run) -> None:
     """Nobody has asked for a pause or for the end of the run. While it has the cluster down there is no safe point."""
     if record.wish and not record.down:
         raise InVain(f"{record.wish} was asked for: nothing more is begun")
@@ -41,13 +41,14 @@ def healthy(views: Views, max_lag_bytes: int, half_upgraded: str | None = None, 
 
 
 def nobody_at_work(views: Views) -> None:
-    """No command is changing a backend now."""
+    """No command is changing a backend now; what is not known counts as one."""
     busy = answers.busy(views)
+    busy += [f"{node}: {view.errors['busy']}" for node, view in sorted(views.items()) if "busy" in view.errors]
     if busy:
         raise ValueError(f"the cluster is being changed: {'; '.join(busy)}: wait until that has ended")
 
 
-def in_window(settings: Cluster, now: float, resumed: Record | None, half_upgraded: list[str]) -> None:
+def in_window(settings: Cluster, now: float, resumed: Run | None, half_upgraded: list[str]) -> None:
     """A window is open; or the run that is resumed left the cluster as it must not stay until the next one.
 
     With failover off, a node half-upgraded or down, or clients refused, to wait is the greater risk.
@@ -63,7 +64,7 @@ def in_window(settings: Cluster, now: float, resumed: Record | None, half_upgrad
         raise ValueError(outside)
 
 
-def fits_window(settings: Cluster, now: float, record: Record, views: Views) -> None:
+def fits_window(settings: Cluster, now: float, record: Run, views: Views) -> None:
     """What is begun now is done before the windows close, as far as earlier nodes tell.
 
     :param now: epoch seconds.
@@ -83,7 +84,7 @@ def one_hop(settings: Cluster) -> None:
         raise ValueError(f"{path}: {shown} is more than one hop: use orch.chef_backend_upgrade")
 
 
-def same_kind(found: Record | None, way: str) -> None:
+def same_kind(found: Run | None, way: str) -> None:
     """No unfinished run of the other kind: one upgrades backends, the other frontends.
 
     :param found: the record that the backends hold, or None.
@@ -97,7 +98,7 @@ def same_kind(found: Record | None, way: str) -> None:
         )
 
 
-def same_way(resumed: Record, way: str) -> None:
+def same_way(resumed: Run, way: str) -> None:
     """A run is resumed by the orchestration of its own way.
 
     :param resumed: the record of the run that is resumed.
@@ -159,15 +160,17 @@ def frontends_new_enough(installed: Mapping[str, str], settings: Cluster) -> Non
         )
 
 
-def failover_found(views: Views, resumed: Record | None) -> str:
-    """Failover is on, or a run that died explains why it is not. Returns what is shown.
+def failover_found(views: Views, before: Run | None) -> str:
+    """Failover is on, or a run that ended before it was on explains why it is not. Returns what is shown.
 
-    :param resumed: the record of the run that is resumed, or None.
+    :param before: the run that is taken over, or None.
     """
     found = answers.failover(views)
-    if found in ("off", "mixed") and not (resumed and resumed.failover == "off"):
+    if before and before.failover == "off":
+        return "off"  # what the table shows may lag behind its order
+    if found in ("off", "mixed"):
         raise ValueError(
-            f"failover is {found} and no unfinished run of this target explains it: find out who switched it off, "
+            f"failover is {found} and no unfinished run explains it: find out who switched it off, "
             "then run 'chef-backend-ctl set-cluster-failover on' on a backend"
         )
     return found
@@ -244,9 +247,13 @@ def upgraded(views: Views, target: str) -> None:
         raise ValueError(f"{', '.join(late)} does not run {target} yet")
 
 
-def safe_to_fail_over(views: Views) -> None:
-    """No command is at work, and a follower could take the lead unharmed."""
-    nobody_at_work(views)
-    leads = answers.leader(views)
-    if not answers.synced_followers(views[leads]):
-        raise ValueError(f"{leads} leads and no follower is in sync: a failover now would lose writes")
+def may_come_on(views: Views, run: Run, max_lag_bytes: int) -> None:
+    """Failover may come on, as all backends together see it.
+
+    :raises InVain: it will not for as long as one waits: a node is half-upgraded.
+    """
+    verdict = answers.verdict(views, max_lag_bytes, search=not run.reindex)
+    why = failover.why_off(views.values(), verdict, run.turn)
+    if why:
+        stuck = failover.stuck(views.values()) and not answers.busy(views)
+        raise InVain(why) if stuck else ValueError(why)

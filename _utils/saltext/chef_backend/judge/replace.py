@@ -11,7 +11,7 @@ from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import answers, health
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.view import View
-from saltext.chef_backend.record import Record
+from saltext.chef_backend.record import Run
 
 MEMBER = "a member that is down"
 REMOVED = "no member"
@@ -39,7 +39,7 @@ def confirmed(node: str, backends: Iterable[str], said: object) -> None:
         )
 
 
-def resumed(found: Record | None, gone: str | None, node: str, views: Views) -> Record | None:
+def resumed(found: Run | None, gone: str | None, node: str, views: Views) -> Run | None:
     """Return the record of an unfinished run that replaces this node, or None for a new run.
 
     :param found: the record that the backends hold, or None.

@@ -5,7 +5,7 @@ import dataclasses
 from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import answers, downtime
 from saltext.chef_backend.judge.answers import Views
-from saltext.chef_backend.record import Record
+from saltext.chef_backend.record import Run
 
 UNKNOWN = "unknown"
 
@@ -33,7 +33,7 @@ class Standing:
     target: str
     nodes: tuple[NodeStanding, ...]
     failover: str
-    run: Record | None
+    run: Run | None
     known: bool  # whether any backend told of its record: else whether a run is open is unknown
     advice: str  # what to do about a run that is not under way any more; empty if nothing
     reasons: tuple[str, ...]  # what is not well
@@ -68,24 +68,21 @@ def of_nodes(views: Views, target: str) -> tuple[NodeStanding, ...]:
     return tuple(found)
 
 
-def of_cluster(cluster: str, target: str, views: Views, max_lag_bytes: int, now: float) -> Standing:
-    """Return how a cluster stands.
-
-    :param now: epoch seconds, by which a run's silence is judged.
-    """
+def of_cluster(cluster: str, target: str, views: Views, max_lag_bytes: int) -> Standing:
+    """Return how a cluster stands."""
     reasons = [str(reason) for reason in answers.verdict(views, max_lag_bytes).reasons]
     failover = answers.failover(views)
     try:
-        record = answers.record(views)
+        record = answers.run(views)
     except ValueError as err:
         record, reasons = None, [*reasons, str(err)]
     reasons += _of_failover(failover, record)
-    advice = downtime.advice(views, record) or records.advice(record, now)
+    advice = downtime.advice(views, record) or records.advice(record)
     known = any(view.why_not("record") is None for view in views.values())
     return Standing(cluster, target, of_nodes(views, target), failover, record, known, advice, tuple(reasons))
 
 
-def _of_failover(failover: str, record: Record | None) -> list[str]:
+def _of_failover(failover: str, record: Run | None) -> list[str]:
     """Say that failover is off where no run explains it."""
     if failover not in ("off", "mixed"):
         return []

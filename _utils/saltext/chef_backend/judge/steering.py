@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from saltext.chef_backend import record as records
-from saltext.chef_backend.record import Record
+from saltext.chef_backend.judge.fence import names
+from saltext.chef_backend.record import Record, Run
 
 NOTHING = "nothing"
 WISH = "wish"  # the run that is under way is told, and heeds it at its next safe point
@@ -23,7 +24,7 @@ class Answer:
     wish: str | None = None
 
 
-def pause(record: Record | None, gone: str | None) -> Answer:
+def pause(record: Run | None, gone: str | None) -> Answer:
     """Decide what ``pause`` does.
 
     :param record: the cluster's ``Record``, or None.
@@ -47,7 +48,7 @@ def pause(record: Record | None, gone: str | None) -> Answer:
     return Answer(WISH, text, wish=records.PAUSE)
 
 
-def resume(record: Record | None, gone: str | None, stops: Sequence[str]) -> Answer:
+def resume(record: Run | None, gone: str | None, stops: Sequence[str]) -> Answer:
     """Decide what ``resume`` does.
 
     :param stops: versions in the pillar, as text, hops and target: a run is resumed to its own target only.
@@ -74,7 +75,7 @@ def resume(record: Record | None, gone: str | None, stops: Sequence[str]) -> Ans
 
 
 def scheduled(
-    record: Record | None,
+    record: Run | None,
     gone: str | None,
     outside: str | None,
     due: Sequence[str],
@@ -104,16 +105,23 @@ def scheduled(
     return Answer(NOTHING, text, ok=False)
 
 
-def orchestration(record: Record | None) -> str:
+def orchestration(record: Run | None) -> str:
     """Return the orchestration that goes on with a run, whatever way it went, or begins one, if there is none."""
     return "orch.chef_server_upgrade" if record and record.way == records.FRONTENDS else "orch.chef_backend_upgrade"
 
 
-def abort(record: Record | None, gone: str | None, half_upgraded: Iterable[str], ended: Record | None = None) -> Answer:
+def abort(
+    record: Run | None,
+    gone: str | None,
+    half_upgraded: Iterable[str],
+    ended: Record | None = None,
+    silent: Sequence[str] = (),
+) -> Answer:
     """Decide what ``abort`` does.
 
     :param half_upgraded: names of nodes whose upgrade has begun and not ended.
     :param ended: the record of the last finished run, or None.
+    :param silent: backends that do not answer.
     """
     if record is None and ended and ended.state == records.ABORTED:
         return Answer(NOTHING, f"run {ended.run} is aborted already")
@@ -131,9 +139,17 @@ def abort(record: Record | None, gone: str | None, half_upgraded: Iterable[str],
             f"{', '.join(inside)} is inside its upgrade: pause the run instead, or resume it, and abort it afterwards"
         )
         return Answer(NOTHING, text, ok=False)
-    if gone:
-        return Answer(CLOSE, f"run {record.run} is aborted")
-    if record.wish == records.ABORT:
+    if not gone and record.wish == records.ABORT:
         return Answer(NOTHING, f"run {record.run} is to abort already, it is at {record.step!r}")
-    text = f"run {record.run} ends before it touches another node; it is at {record.step!r} now"
-    return Answer(WISH, text, wish=records.ABORT)
+    if not gone:
+        text = f"run {record.run} ends before it touches another node; it is at {record.step!r} now"
+        return Answer(WISH, text, wish=records.ABORT)
+    unknown = [node for node in names(record.turn) if node in silent]
+    left = record.lease - (record.unheard or 0)
+    if unknown and left >= 0:
+        text = (
+            f"{', '.join(unknown)} does not answer, and an order of this run may still reach it: it is void after "
+            f"{left:.0f} s: abort the run then"
+        )
+        return Answer(NOTHING, text, ok=False)
+    return Answer(CLOSE, f"run {record.run} is aborted")

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from saltext.chef_backend.note import Note
+from saltext.chef_backend.order import Moment
 from saltext.chef_backend.product.cluster_status import ClusterStatus
 from saltext.chef_backend.product.replication import lag
 from saltext.chef_backend.product.status import Status
@@ -17,8 +19,12 @@ class View:
     """One backend's answer. What was not asked for is as it is by default; what could not be had is an error."""
 
     node: str  # minion id
+    at: Moment | None = None  # when it answered: its boot, and the seconds since
     version: str | None = None  # of the installed package
     record: Record | None = None  # this node's copy
+    note: Note | None = None  # what it knows of itself in a run
+    unheard: float | None = None  # seconds since it heard of the run's owner, by its own clock
+    ended: str | None = None  # id of the run that ended here last
     busy: tuple[str, ...] = ()  # commands that change the node now
     table: bool = True  # whether it was asked for cluster-status at all
     cluster: ClusterStatus | None = None
@@ -44,8 +50,12 @@ class View:
 
         return cls(
             node=answer["node"],
+            at=(str(answer["at"][0]), float(answer["at"][1])) if answer.get("at") else None,
             version=answer.get("version"),
             record=read("record", Record.from_dict),
+            note=read("note", Note.from_dict),
+            unheard=answer.get("unheard"),
+            ended=answer.get("ended"),
             busy=tuple(answer.get("busy") or ()),
             table="cluster_status" in answer,
             cluster=read("cluster_status", ClusterStatus.from_table),

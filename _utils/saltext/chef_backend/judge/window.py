@@ -10,7 +10,7 @@ import zoneinfo
 from collections.abc import Iterable, Mapping, Sequence
 
 from saltext.chef_backend.judge.answers import Views
-from saltext.chef_backend.record import Record
+from saltext.chef_backend.record import Run
 from saltext.chef_backend.settings import DAYS, Cluster, Window
 
 WHOLE = ("downtime", "reindex")  # in these ways clients are refused from the first node to the last
@@ -52,7 +52,7 @@ def estimate(took: Mapping[str, float], earlier: Iterable[Mapping[str, float]], 
     return max(measured, default=default)
 
 
-def expected(settings: Cluster, way: str | None, record: Record | None, views: Views) -> float:
+def expected(settings: Cluster, way: str | None, record: Run | None, views: Views) -> float:
     """Return the seconds that what a run begins next is taken to last: a node's upgrade, or that of all.
 
     :param way: the way that is gone; None where it is not known, or there is none.

@@ -7,7 +7,7 @@ from typing import Any
 
 from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend.node import journal
+from saltext.chef_backend.node import fence, journal
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.product import command
 from saltext.chef_backend.product.manifest import parse_manifest
@@ -33,6 +33,7 @@ def run(
     """
     began = host.clock.monotonic()
     if command.changes(words):
+        fence.obey(host)
         host.kept.pop(ANSWERS, None)
     done = run_all(host, words, timeout, hide, env=env)
     journal.tell_command(host, words, done["retcode"], host.clock.monotonic() - began)

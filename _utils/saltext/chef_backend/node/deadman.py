@@ -7,38 +7,59 @@ import logging
 
 from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend import journal
+from saltext.chef_backend import journal, waiting
+from saltext.chef_backend import record as records
+from saltext.chef_backend.errors import NotYet
 from saltext.chef_backend.judge import deadman
 from saltext.chef_backend.judge.view import View
-from saltext.chef_backend.node import backend, record_file
-from saltext.chef_backend.node.host import Host
+from saltext.chef_backend.node import backend, files, record_file
+from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.node.journal import tell
 from saltext.chef_backend.node.view import view
 from saltext.chef_backend.record import Record
 
 JOB = "chef_backend_deadman"
+LOOKED = f"{OWN}/looked"  # written at each look
+ARMED_WITHIN = 10  # seconds; a minion's scheduler looks at its jobs each second
 FUNCTION = "chef_backend_agent.look_after_failover"
 LOUD = {deadman.OFF: "FAILOVER OF {} STAYS OFF", deadman.DOWN: "{} IS DOWN"}
 log = logging.getLogger(__name__)
 
 
 def arm(host: Host, seconds: int) -> None:
-    """Have this minion look after failover from now on, in this interval; it ends by itself with the run.
+    """Have this minion look after failover from now on, in this interval, and see it look once; it ends with the run.
 
-    :raises CommandExecutionError: the minion's scheduler does not take the job.
+    :raises CommandExecutionError: the minion's scheduler is off, does not take the job, or does not run it.
     """
-    verb = "modify" if JOB in host.salt["schedule.list"](return_yaml=False) else "add"
-    done = host.salt[f"schedule.{verb}"](
+    if not host.salt["schedule.is_enabled"]():
+        raise CommandExecutionError(
+            f"{host.name}: the dead man's switch cannot be armed: the minion's scheduler is disabled. Enable it: "
+            f"salt {host.name} schedule.enable"
+        )
+    files.remove(host.path(LOOKED))
+    if JOB in host.salt["schedule.list"](show_all=True, return_yaml=False):
+        disarm(host)  # a job that is only modified does not run at its start
+    done = host.salt["schedule.add"](
         JOB,
         function=FUNCTION,
         seconds=int(seconds),
         maxrunning=1,
         return_job=False,
-        run_on_start=False,
+        run_on_start=True,  # so that it is seen to run, before anything relies on it
         persist=True,  # a restarted minion goes on looking
+        enabled=True,
     )
     if not done["result"]:
         raise CommandExecutionError(f"{host.name}: the dead man's switch cannot be armed: {done['comment']}")
+
+    def has_looked() -> None:
+        if files.read(host.path(LOOKED)) is None:
+            raise NotYet(
+                f"{host.name}: the dead man's switch is armed, and the minion's scheduler does not run it: look at "
+                "the minion's log"
+            )
+
+    waiting.until(host.clock, has_looked, ARMED_WITHIN, every=0.1)
 
 
 def disarm(host: Host) -> bool:
@@ -52,7 +73,8 @@ def look(host: Host) -> deadman.Decision:
     :returns: what was done, and why.
     """
     record = record_file.read(host)
-    decision = deadman.first_look(record, host.clock.now())
+    files.write(host.path(LOOKED), "")
+    decision = deadman.first_look(record, record_file.unheard(host))
     if decision is None and record is not None:
         seen = view(host, ["busy", "cluster_status", "status", "half_upgraded"])
         decision = deadman.decide(record, View.of_answer(seen))
@@ -63,9 +85,14 @@ def look(host: Host) -> deadman.Decision:
         log.error("%s: %s: %s", host.name, LOUD[decision.action].format(record.cluster), decision.reason)
         _tell(host, record, journal.FAILED, decision.reason)
     elif decision.action == deadman.ON:
-        backend.ensure_failover(host, "on")
-        record_file.abandon(host, record.owner.jid)
-        log.warning("%s: run %s is abandoned, failover is on: %s", host.name, record.run, decision.reason)
+        # first: an order of it that comes late changes nothing
+        if not record_file.give_up(host, record.run, record.epoch):
+            return deadman.Decision(deadman.REST, f"run {record.run} was taken over, or has ended, meanwhile")
+        backend.ensure_failover(host, "on", before="off")  # ordered whatever the table shows, which lags
+        if record.state == records.ABORTED:
+            record_file.finish(host, record)
+        disarm(host)
+        log.warning("%s: run %s is left, failover is on: %s", host.name, record.run, decision.reason)
         _tell(host, record, journal.END, decision.reason)
     return decision
 

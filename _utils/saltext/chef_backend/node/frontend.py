@@ -8,7 +8,7 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import outcome, waiting
 from saltext.chef_backend.errors import NotYet
-from saltext.chef_backend.node import ctl, files, journal
+from saltext.chef_backend.node import ctl, fence, files, journal
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product import command, haproxy, runit
@@ -166,6 +166,7 @@ def reconfigured(
     :param api_timeout: bound in seconds for the API to answer afterwards.
     """
     with outcome.on_node(name) as ret:
+        fence.obey(host)
         before, left = reconfigured_for(host), out(host)
         if before == backend_version and left:
             return outcome.done(ret, f"reconfigured for {backend_version}; out of service: {left}")
@@ -196,6 +197,7 @@ def out_of_service(host: Host, name: str, timeout: float = 300) -> Result:
     No command tells whether maintenance mode is on: what counts is that ctl accepted it, as noted on this frontend.
     """
     with outcome.on_node(name) as ret:
+        fence.obey(host)
         how = out(host)
         if how:
             return outcome.done(ret, f"out of service: {how}")
@@ -218,6 +220,7 @@ def in_service(
     :param api_timeout: bound in seconds for the API to answer.
     """
     with outcome.on_node(name) as ret:
+        fence.obey(host)
         left = out(host)
         if left and host.test:
             return outcome.would(ret, "would bring this frontend back into service", "clients", "refused", "served")

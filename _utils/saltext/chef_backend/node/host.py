@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from saltext.chef_backend.clock import Clock, RealClock
+from saltext.chef_backend.order import Order
 
 ROOT = Path("/")
 OWN = "/var/lib/salt-chef-backend"  # folder of this extension's own notes
@@ -22,6 +23,7 @@ class Host:
     test: bool = False  # say only what would be
     run: str | None = None  # the run that this job belongs to, by its pillar
     cluster: str | None = None
+    order: Order | None = None  # of a run, by which this job changes something; None where a person does
     root: Path = dataclasses.field(default_factory=lambda: ROOT)
     clock: Clock = dataclasses.field(default_factory=RealClock)
     kept: MutableMapping[str, Any] = dataclasses.field(default_factory=dict)  # lives as long as this job

@@ -7,7 +7,7 @@ import stat
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import outcome
-from saltext.chef_backend.node import ctl, files, journal
+from saltext.chef_backend.node import ctl, fence, files, journal
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product import command
@@ -25,6 +25,7 @@ def emptied(host: Host, name: str, timeout: float = 600) -> Result:
     Whoever applies this has seen that the cluster does not miss it.
     """
     with outcome.on_node(name) as ret:
+        fence.obey(host)
         before = data_here(host)
         if not before:
             return outcome.done(ret, f"{host.name} holds no data")
@@ -49,6 +50,7 @@ def joined(
     :param secrets: path of the cluster's secrets on this node.
     """
     with outcome.on_node(name) as ret:
+        fence.obey(host)
         secrets_ready(host, secrets)
         if host.test:
             return outcome.would(ret, f"would join the cluster of {peer}", "member of", None, peer)

@@ -8,7 +8,7 @@ from pathlib import Path
 from salt.exceptions import CommandExecutionError, SaltException
 
 from saltext.chef_backend import outcome
-from saltext.chef_backend.node import backend, ctl, journal, record_file
+from saltext.chef_backend.node import backend, ctl, fence, journal, record_file
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product import command
@@ -31,6 +31,7 @@ def staged(host: Host, source: str, sha256: str, version: str, package: str = BA
     """
     path = staged_path(host, source)
     with outcome.on_node(source) as ret:
+        fence.obey(host)
         trouble = _trouble(host, path, sha256, version, package)
         if trouble is None:
             return outcome.done(ret, f"{path} holds {package} {version}")
@@ -55,6 +56,7 @@ def installed(host: Host, version: str, source: str, sha256: str) -> Result:
     """
     path = staged_path(host, source)
     with outcome.on_node(version) as ret:
+        fence.obey(host)
         before = backend.version(host)
         if before == version and of_package(held(host, BACKEND)) == version:
             return outcome.done(ret, f"chef-backend {version} is installed")
@@ -88,6 +90,7 @@ def by_salt(host: Host, ret: Result, package: str, path: Path, again: bool) -> N
     :param ret: gets what was changed.
     :param again: what was cut off half-way: the new manifest is there, but for rpm so is the old package.
     """
+    fence.obey(host)
     began = host.clock.monotonic()
     done = host.states["pkg.installed"](
         name=package, sources=[{package: str(path)}], refresh=False, reinstall=again, disablerepo="*"

@@ -1,12 +1,12 @@
-"""The record of a run on this backend: one JSON file, which is the cluster's lock as well.
+"""The record of a run on this backend, the cluster's lock as well; this node's own note; when it heard of the owner.
 
-Changes are compared with the owner that the caller believes in, under a file lock, so that of two masters
-which take over at once only one wins.
+A copy is replaced by one of a higher epoch and revision, never by one that is not: whoever comes late changes nothing.
 """
 
 import contextlib
+import dataclasses
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from salt.exceptions import CommandExecutionError
@@ -14,9 +14,12 @@ from salt.exceptions import CommandExecutionError
 from saltext.chef_backend import record as records
 from saltext.chef_backend.node import files
 from saltext.chef_backend.node.host import OWN, Host
+from saltext.chef_backend.note import Note
 from saltext.chef_backend.record import Record
 
 RUN_FILE = "run.json"
+NOTE_FILE = "note.json"
+HEARD_FILE = "heard.json"
 LAST_FILE = "last-run.json"
 ENDED = "ended"  # folder of the runs that ended, the newest
 KEPT = 20
@@ -38,6 +41,22 @@ def read(host: Host, name: str = RUN_FILE) -> Record | None:
         ) from err
 
 
+def note(host: Host) -> Note | None:
+    """Return what this node noted of itself in a run, or None.
+
+    :raises CommandExecutionError: the file is there and is no note: unknown is not "untouched".
+    """
+    path = host.path(f"{OWN}/{NOTE_FILE}")
+    try:
+        return Note.from_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as err:
+        raise CommandExecutionError(
+            f"{path}: {err}: look at this node, and move the file away if its upgrade is not half done"
+        ) from err
+
+
 def last(host: Host) -> Record | None:
     """Return the record of the last finished run on this node, or None."""
     return read(host, LAST_FILE)
@@ -54,46 +73,80 @@ def every(host: Host) -> list[Record]:
     for name in names:
         with contextlib.suppress(CommandExecutionError):
             found.append(read(host, name))
-    return [record for record in found if record]
+    return [_as_it_ended(host, record) for record in found if record]
 
 
-def create(host: Host, wanted: Record) -> tuple[bool, Record]:
-    """Take the lock of this node by creating its record; never replaces one.
+def accept(host: Host, wanted: Record, over: Collection[str] = ()) -> tuple[bool, Record]:
+    """Keep a record, if it is higher than the one that stands here: the owner's next word, or a new owner's first.
 
-    :returns: whether it was created, and the record that stands there now.
+    :param wanted: the record.
+    :param over: the runs that it is opened over or gone on with over, which nobody drives any more.
+    :returns: whether it stands here now, and the record that does; or the run's last, if it has ended here.
     """
     with _guard(host):
         found = read(host)
-        if found is None:
-            _write(host, RUN_FILE, wanted)
-    return found is None, found or wanted
-
-
-def replace(host: Host, jid: str, wanted: Record) -> tuple[bool, Record]:
-    """Replace the record if the orchestration ``jid`` still owns it, or if none is there any more.
-
-    :returns: whether it was replaced, and the record that stands there now.
-    """
-    with _guard(host):
-        found = read(host)
-        if found is not None and found.owner.jid != jid:
+        ended = _ended(host, wanted.run) if found is None else None
+        if ended is not None:
+            return False, ended
+        if found is not None and found != wanted and not _yields(host, found, wanted, over):
             return False, found
-        _write(host, RUN_FILE, wanted)
+        _hear(host)  # first: whoever looks after failover here must not take a new owner for silent
+        if found != wanted:
+            _write(host, RUN_FILE, wanted)
     return True, wanted
 
 
-def amend(host: Host, jid: str, changes: Mapping[str, Any]) -> Record | None:
-    """Change some fields of the record, if the orchestration ``jid`` owns it; a heartbeat as well.
+def brought_up(host: Host, wanted: Record) -> tuple[Record | None, int | None]:
+    """Bring this node's copy up to an order's word, if it is an earlier one of the same owner.
 
-    :returns: the record that stands there now, or None; whose it is, it says itself.
+    :returns: the record that stands here then, and the epoch of the order's run that this node has given up.
     """
-    # its age is judged by the clock that it is noted by: this one
-    return _amend_open(host, lambda found: found.owner.jid == jid, {**changes, "heartbeat": host.clock.now()})[0]
+    with _guard(host):
+        found, noted = read(host), note(host)
+        gave_up = noted.gave_up if noted and noted.run == wanted.run else None
+        if found and (found.run, found.epoch) == (wanted.run, wanted.epoch) and _yields(host, found, wanted, ()):
+            _write(host, RUN_FILE, wanted)
+            found = wanted
+    return found, gave_up
 
 
-def beat(host: Host, jid: str) -> bool:
-    """Take a heartbeat of the orchestration ``jid``. Returns True if it owns the record."""
-    return _amend_open(host, lambda found: found.owner.jid == jid, {"heartbeat": host.clock.now()})[1]
+def heed(host: Host, wanted: Record) -> tuple[bool, Record]:
+    """Keep a run's record on a frontend, where it is no lock but tells late orders: of one run the highest.
+
+    :returns: whether it stands here now, and the record that does.
+    """
+    with _guard(host):
+        found = read(host)
+        if found and found.run == wanted.run and found.word > wanted.word:
+            return False, found
+        _write(host, RUN_FILE, wanted)
+        _hear(host)
+    return True, wanted
+
+
+def unheard(host: Host) -> float | None:
+    """Return the seconds since this node heard of the run's owner, by its own clock since its own boot; None if never.
+
+    After a reboot it is at least the time since that.
+    """
+    boot, since = host.clock.boot()
+    try:
+        text = files.read(host.path(f"{OWN}/{HEARD_FILE}"))
+        if text is None:
+            return None
+        heard = json.loads(text)
+        return max(0.0, since - float(heard["at"])) if heard["boot"] == boot else since
+    except (ValueError, TypeError, KeyError):
+        return since
+
+
+def beat(host: Host, jid: str, epoch: int) -> bool:
+    """Take a heartbeat of the orchestration ``jid``. Returns True if it owns the record here, in that epoch."""
+    found = read(host)
+    if found is None or found.state != records.OPEN or (found.owner.jid, found.epoch) != (jid, epoch):
+        return False
+    _hear(host)
+    return True
 
 
 def wish(host: Host, run: str, word: str | None) -> bool:
@@ -101,35 +154,37 @@ def wish(host: Host, run: str, word: str | None) -> bool:
 
     :returns: True if that run is open here; it heeds the wish at its next safe point.
     """
-    return _amend_open(host, lambda found: found.run == run, {"wish": word})[1]
-
-
-def hold(host: Host, run: str) -> bool:
-    """Note that a run that waits for its window stays paused until a person resumes it. Returns True if it waited."""
     with _guard(host):
         found = read(host)
-        waits = found is not None and found.run == run and found.state == records.PAUSED and bool(found.waits)
-        if found is not None and waits:
-            _write(host, RUN_FILE, found.amended({"waits": None}))
-    return waits
+        if found is None or found.run != run or found.state != records.OPEN:
+            return False
+        _note(host, found, wish=word, wished=found.epoch)
+    return True
 
 
-def abandon(host: Host, jid: str) -> bool:
-    """Note that the run of the orchestration ``jid`` is given up and failover is on. Returns True if it was open."""
-    changes = {"state": records.ABANDONED, "failover": "on"}
-    return _amend_open(host, lambda found: found.owner.jid == jid, changes)[1]
+def give_up(host: Host, run: str, epoch: int) -> bool:
+    """Give a run up that was not heard of for its lease: from now on no order of this owner is obeyed.
+
+    :returns: True if it stands here still, in that epoch.
+    """
+    with _guard(host):
+        found = read(host)
+        if found is None or (found.run, found.epoch) != (run, epoch):
+            return False
+        _note(host, found, gave_up=epoch)
+    return True
 
 
-def finish(host: Host, jid: str, wanted: Record) -> bool:
-    """Keep the record as the last run's and free the node, if the orchestration ``jid`` owns it.
+def finish(host: Host, wanted: Record) -> bool:
+    """Keep the record as the last run's and free the node, if it is the one that stands here, or higher.
 
-    :returns: True if the node is free now, False if another run owns it.
+    :returns: True if the node is free now, False if another run, or a later word of this one, stands here.
     """
     with _guard(host):
         found = read(host)
         if found is None:
             return True
-        if found.owner.jid != jid:
+        if found.run != wanted.run or (found.word >= wanted.word and found != wanted):
             return False
         _write(host, LAST_FILE, wanted)
         _write(host, f"{ENDED}/{wanted.run}.json", wanted)
@@ -140,57 +195,69 @@ def finish(host: Host, jid: str, wanted: Record) -> bool:
     return True
 
 
-def withdraw(host: Host, jid: str) -> bool:
+def withdraw(host: Host, run: str, epoch: int) -> bool:
     """Free the node again of a run that could not be opened; the last run's record stays.
 
-    :returns: True if the node is free now, False if another run owns it.
+    :returns: True if the node is free now, False if another run stands here.
     """
     with _guard(host):
         found = read(host)
-        if found is not None and found.owner.jid == jid:
+        if found is not None and (found.run, found.epoch) == (run, epoch):
             files.remove(host.path(f"{OWN}/{RUN_FILE}"))
             found = None
     return found is None
 
 
 def begun_here(host: Host) -> None:
-    """Note in this node's copy that it is inside its upgrade; the master hears of it with the next view.
+    """Note that this node is inside its upgrade. If it dies now, the next run knows that it may be half-upgraded.
 
-    If it dies now, the next run knows that this node may be half-upgraded, whatever its services look like.
-
-    :raises CommandExecutionError: the run has been given up: this order of it comes too late.
+    :raises CommandExecutionError: this node has given the run up: the order comes late.
     """
-    _note_here(host, lambda found: {"node": host.name, "finished": _without(found.finished, host.name)})
+    _noted_here(host, begins=True, inside=True, finished=False)
 
 
 def down_here(host: Host) -> None:
-    """Note in this node's copy that this run takes it down, before it does.
-
-    :raises CommandExecutionError: the run has been given up: this order of it comes too late.
-    """
-    _note_here(host, lambda found: {"node": None, "down": [*_without(found.down, host.name), host.name]})
+    """Note that this run takes this node down, before it does. Raises CommandExecutionError as :func:`begun_here`."""
+    _noted_here(host, begins=True, inside=False, down=True)
 
 
 def finished_here(host: Host) -> None:
-    """Note in this node's copy that its upgrade is done; the master hears of it with the next view.
-
-    If master and orchestration die now, the next run knows that ``upgrade`` need not run again.
-    """
-    with _guard(host):
-        found = read(host)
-        if found is not None:  # no heartbeat of the run's owner, who may be gone meanwhile
-            changes = {"node": None, "finished": [*found.finished, host.name]}
-            _write(host, RUN_FILE, found.amended(changes))
+    """Note that this node's upgrade is done. If the master dies now, the next run knows that it need not run again."""
+    _noted_here(host, begins=False, inside=False, finished=True)
 
 
 def is_finished_here(host: Host) -> bool:
     """Tell whether the open run has upgraded this node already."""
-    found = read(host)
-    return found is not None and host.name in found.finished
+    found, noted = read(host), note(host)
+    return found is not None and noted is not None and noted.run == found.run and noted.finished
 
 
-def _without(names: tuple[str, ...], name: str) -> list[str]:
-    return [one for one in names if one != name]
+def _as_it_ended(host: Host, record: Record) -> Record:
+    """A record with its state as this node knows it: abandoned, where this node has given the open run up."""
+    with contextlib.suppress(CommandExecutionError):
+        if record.state == records.OPEN and _gave_up(host, record.run, record.epoch):
+            return dataclasses.replace(record, state=records.ABANDONED)
+    return record
+
+
+def _gave_up(host: Host, run: str, epoch: int) -> bool:
+    noted = note(host)
+    return noted is not None and (noted.run, noted.gave_up) == (run, epoch)
+
+
+def _ended(host: Host, run: str) -> Record | None:
+    """The record of a run that has ended here, or None; what cannot be read tells of no end."""
+    with contextlib.suppress(CommandExecutionError):
+        return read(host, f"{ENDED}/{run}.json")
+    return None
+
+
+def _yields(host: Host, found: Record, wanted: Record, over: Collection[str]) -> bool:
+    """Whether a record gives way to another."""
+    if found.run == wanted.run:
+        # of a run that was given up only a new owner, with the next epoch, is heard again
+        return wanted.word > found.word and not _gave_up(host, wanted.run, wanted.epoch)
+    return found.run in over and wanted.epoch > found.epoch
 
 
 @contextlib.contextmanager
@@ -199,26 +266,25 @@ def _guard(host: Host) -> Iterator[None]:
         yield
 
 
-def _amend_open(host: Host, ours: Callable[[Record], bool], changes: Mapping[str, Any]) -> tuple[Record | None, bool]:
-    """Change fields of the record, if it is open and ours; return what stands there now, and whether it was."""
+def _noted_here(host: Host, begins: bool, **changes: Any) -> None:
     with _guard(host):
         found = read(host)
-        if found is None or found.state != records.OPEN or not ours(found):
-            return found, False
-        found = found.amended(changes)
-        _write(host, RUN_FILE, found)
-    return found, True
+        if found is not None and begins and _gave_up(host, found.run, found.epoch):
+            raise CommandExecutionError(records.given_up(found))
+        if found is not None:
+            _note(host, found, **changes)
 
 
-def _note_here(host: Host, changes: Callable[[Record], Mapping[str, Any]]) -> None:
-    """Change fields of this node's copy, if there is one. Raises CommandExecutionError if the run was given up."""
-    with _guard(host):
-        found = read(host)
-        if found is None:
-            return
-        if found.state == records.ABANDONED:
-            raise CommandExecutionError(f"{host.name}: {records.given_up(found)}")
-        _write(host, RUN_FILE, found.amended(changes(found)))
+def _note(host: Host, found: Record, **changes: Any) -> None:
+    before = note(host)
+    if before is None or before.run != found.run:
+        before = Note(found.run)
+    files.write(host.path(f"{OWN}/{NOTE_FILE}"), json.dumps(dataclasses.replace(before, **changes).to_dict()))
+
+
+def _hear(host: Host) -> None:
+    boot, since = host.clock.boot()
+    files.write(host.path(f"{OWN}/{HEARD_FILE}"), json.dumps({"boot": boot, "at": since}))
 
 
 def _write(host: Host, name: str, record: Record) -> None:

@@ -7,7 +7,7 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import outcome, waiting
 from saltext.chef_backend.errors import NotYet
-from saltext.chef_backend.node import ctl, files, frontend, journal
+from saltext.chef_backend.node import ctl, fence, files, frontend, journal
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.pillar import ORGANISATION
@@ -36,6 +36,7 @@ def reindexed(
     """
     whose = f"organisation {organisation}" if organisation else "all organisations"
     with outcome.on_node(name) as ret:
+        fence.obey(host)
         index = _index_or_none(host)
         before, done = _noted(host)
         if index and before == index and {ALL, organisation or ALL} & set(done):
@@ -69,6 +70,7 @@ def searchable(host: Host, name: str, minimum: int = 1, timeout: float = 300) ->
     :param timeout: bound in seconds; Elasticsearch shows a document a second after it came, or later.
     """
     with outcome.on_node(name) as ret:
+        fence.obey(host)
 
         def look() -> int:
             found = count(host)

@@ -13,7 +13,7 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import outcome, waiting
 from saltext.chef_backend.errors import NotYet
-from saltext.chef_backend.node import backend, ctl, journal
+from saltext.chef_backend.node import backend, ctl, fence, journal
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product import command
@@ -32,6 +32,7 @@ def stopped(host: Host, name: str, timeout: float = 120) -> Result:
     :param timeout: bound in seconds; the command itself waits 7 s, which a large index may exceed.
     """
     with outcome.on_node(name) as ret:
+        fence.obey(host)
         if backend.is_stopped(host, SERVICE):
             return outcome.done(ret, f"{SERVICE} is stopped")
         if host.test:
@@ -59,6 +60,7 @@ def deleted(host: Host, name: str) -> Result:
     It must be stopped on all backends, which this state cannot see.
     """
     with outcome.on_node(name) as ret:
+        fence.obey(host)
         found = size(host)
         if not found["entries"]:
             return outcome.done(ret, "no index files are left")
@@ -83,6 +85,7 @@ def started(host: Host, name: str, timeout: float = 600) -> Result:
     To be applied to all backends at once: none is green before the others run.
     """
     with outcome.on_node(name) as ret:
+        fence.obey(host)
         was_stopped = backend.is_stopped(host, SERVICE)
         try:
             _is_green(host)
@@ -113,6 +116,7 @@ def readable(host: Host, name: str, timeout: float = 120) -> Result:
     :param timeout: bound in seconds for the index to be there.
     """
     with outcome.on_node(name) as ret:
+        fence.obey(host)
         installed = Version.from_text(backend.version(host))
 
         def look() -> Version:

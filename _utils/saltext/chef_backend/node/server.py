@@ -7,7 +7,7 @@ from typing import Any
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import outcome
-from saltext.chef_backend.node import backend, ctl, files, frontend, journal, package
+from saltext.chef_backend.node import backend, ctl, fence, files, frontend, journal, package
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product import command, runit
@@ -45,11 +45,13 @@ def outdated_services(host: Host) -> str | None:
 
 def drain(host: Host) -> None:
     """Note that the load balancer is about to be told to send this frontend no clients."""
+    fence.obey(host)
     files.write(host.path(DRAINED), "")
 
 
 def undrain(host: Host) -> bool:
     """Note that the load balancer sends clients to this frontend again. Returns True if it did not before."""
+    fence.obey(host)
     return files.remove(host.path(DRAINED))
 
 
@@ -73,6 +75,7 @@ def has_level(host: Host, name: str, text: str, sha256: str) -> Result:
     :param sha256: its checksum where it comes from.
     """
     with outcome.on_node(name) as ret:
+        fence.obey(host)
         try:
             before = level(host)["sha256"]
         except CommandExecutionError:
@@ -117,6 +120,7 @@ def upgraded(
     """
     product = package.SERVER
     with outcome.on_node(version) as ret:
+        fence.obey(host)
         before = state(host)
         if before["version"] == version and not before["begun"]:
             frontend.await_service(host, api, leader_timeout, api_timeout)

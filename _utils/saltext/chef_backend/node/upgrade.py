@@ -9,7 +9,7 @@ from salt.exceptions import CommandExecutionError
 from saltext.chef_backend import outcome, waiting
 from saltext.chef_backend.errors import NotYet
 from saltext.chef_backend.judge import health
-from saltext.chef_backend.node import backend, ctl, journal, record_file, side_by_side
+from saltext.chef_backend.node import backend, ctl, fence, journal, record_file, side_by_side
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.node.package import archive_members
 from saltext.chef_backend.node.view import half_upgraded, outdated_services
@@ -28,6 +28,7 @@ def backed_up(host: Host, folder: str, timeout: int = 600) -> Result:
     :param timeout: bound in seconds.
     """
     with outcome.on_node(folder) as ret:
+        fence.obey(host)
         before = _archives(host.path(folder))
         if host.test:
             return outcome.would(ret, "would take a backup on this follower", "archive", None, "a new archive")
@@ -47,6 +48,7 @@ def backed_up(host: Host, folder: str, timeout: int = 600) -> Result:
 def down_for_upgrade(host: Host, name: str, timeout: float = 600) -> Result:
     """This node is out of the cluster and its services are stopped, until it is upgraded."""
     with outcome.on_node(name) as ret:
+        fence.obey(host)
         running = ", ".join(backend.services(host).running)
         if not running:
             return outcome.done(ret, "no service of this node runs")
@@ -81,6 +83,7 @@ def upgraded(
     :param leader_timeout: bound in seconds for cluster-status to show the new leader: nodes post every 10 s.
     """
     with outcome.on_node(version) as ret:
+        fence.obey(host)
         here = backend.version(host)
         # a run that died here is gone on with, even where its services cannot be asked any more
         due = half_upgraded(host, None) or outdated_services(host) if here == version else f"{here} is installed"
@@ -106,6 +109,8 @@ def upgraded(
             late = outdated_services(host)
             if late:
                 raise CommandExecutionError(f"{host.name}: upgrade ended with status 0, but {late}")
+            if down and not backend.services(host).running:
+                raise CommandExecutionError(f"{host.name}: upgrade ended with status 0, but no service runs")
             if down:
                 record_file.finished_here(host)
             if leads:
@@ -116,6 +121,8 @@ def upgraded(
 
 def stable(host: Host, name: str, search: bool = True, timeout: float = 1800) -> Result:
     """This node sees a wholly healthy cluster, itself in it. That it stays so is for the next gates to see.
+
+    Not fenced: it changes nothing, and what was begun under an order that is void by now still comes to its end.
 
     :param search: whether Elasticsearch has to be well.
     :param timeout: bound in seconds.
@@ -147,6 +154,7 @@ def failover(host: Host, name: str, to: object, timeout: float = 60) -> Result:
     :param timeout: bound in seconds for the nodes to show it.
     """
     with outcome.on_node(name) as ret:
+        fence.obey(host)
         wanted, before = backend.failover_word(to), backend.failover(host)
         if before == wanted:
             return outcome.done(ret, f"failover is {wanted}")

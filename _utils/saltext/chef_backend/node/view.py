@@ -15,7 +15,9 @@ from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.product.cluster_status import ClusterStatus
 from saltext.chef_backend.product.reading import ParseError
 from saltext.chef_backend.product.status import Status
+from saltext.chef_backend.record import Record
 
+OF_THE_RUN = ("note", "unheard", "ended")  # they come with the record
 SLOW = ("cluster_status", "status")  # each starts a Ruby program: side by side
 LATER = ("half_upgraded", "replication")  # they look at what the others found
 UNSYNCED = "/var/opt/chef-backend/leaderl/data/unsynced"  # left by a sync that failed; cluster-status does not show it
@@ -25,24 +27,26 @@ CHANGING = r"chef-backend-ctl (upgrade|down-for-upgrade|backup|restore|reconfigu
 def view(
     host: Host,
     only: Sequence[str] | None = None,
-    jid: str | None = None,
-    changes: Mapping[str, Any] | None = None,
+    word: Mapping[str, Any] | None = None,
     table: str | None = None,
 ) -> dict[str, Any]:
     """Return all that judging this node needs, as ``chef_backend.judge.view.View`` reads it.
 
     :param only: names of the parts to ask for; all if not given.
-    :param jid: orchestration that asks; if it owns the record, this is a heartbeat of it.
-    :param changes: fields of that record to change before anything is asked.
+    :param word: the record as its owner has it now, kept before anything is asked; a heartbeat as well.
     :param table: minion id of the one node that is to ask for cluster-status, the table of the whole cluster; every
         one of them if not given.
-    :returns: ``{"node", "record", "version", "busy", "cluster_status", "status", "half_upgraded", "leads", "earlier",
-        "unsynced", "replication", "errors"}``; what failed stands under ``errors``. ``earlier``: seconds that each
-        node took in the run before.
+    :returns: ``{"node", "at", "record", "note", "unheard", "ended", "version", "busy", "cluster_status", "status",
+        "half_upgraded", "leads", "earlier", "unsynced", "replication", "errors"}``; what failed stands under
+        ``errors``. ``at``: this node's boot, and the seconds since. ``earlier``: seconds that each node took in the
+        run before.
     """
-    answer: dict[str, Any] = {"node": host.name, "errors": {}}
+    answer: dict[str, Any] = {"node": host.name, "at": list(host.clock.boot()), "errors": {}}
     asked: dict[str, Callable[[], Any]] = {
-        "record": lambda: _record(host, jid, changes),
+        "record": lambda: _record(host, word),
+        "note": lambda: _note(host),
+        "unheard": lambda: record_file.unheard(host),
+        "ended": lambda: _ended(host),
         "version": lambda: backend.version(host),
         "busy": lambda: busy(host),
         "cluster_status": lambda: backend.cluster_status(host),
@@ -53,7 +57,8 @@ def view(
         "unsynced": lambda: host.path(UNSYNCED).exists(),
         "replication": lambda: backend.replication(host) if _pg_leads(host, answer.get("cluster_status")) else "",
     }
-    parts = only or [part for part in asked if part != "leads"]  # which the table tells, too
+    parts = list(only or (part for part in asked if part != "leads"))  # which the table tells, too
+    parts += OF_THE_RUN if only and "record" in only else ()
     wanted = [part for part in parts if part != "cluster_status" or table in (None, host.name)]
 
     def ask(part: str) -> None:
@@ -99,8 +104,8 @@ def half_upgraded(host: Host, status: str | None) -> str | None:
 
     :param status: what ``status`` printed; without it only the record is looked at.
     """
-    record = record_file.read(host)
-    if record and record.node == host.name and record.target == backend.version(host):
+    record, note = record_file.read(host), record_file.note(host)
+    if record and note and note.run == record.run and note.inside and record.target == backend.version(host):
         return f"run {record.run} did not finish on this node"
     return outdated_services(host, status) if status else None
 
@@ -118,18 +123,32 @@ def outdated_services(host: Host, status: str | None = None) -> str | None:
     return f"{', '.join(older)} started before {backend.version(host)} was installed" if older else None
 
 
-def _record(host: Host, jid: str | None, changes: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    record = record_file.amend(host, jid, changes or {}) if jid else record_file.read(host)
+def _record(host: Host, word: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if word:
+        record_file.accept(host, Record.from_dict(word))
+    record = record_file.read(host)
     return record.to_dict() if record else None
+
+
+def _note(host: Host) -> dict[str, Any] | None:
+    note = record_file.note(host)
+    return note.to_dict() if note else None
+
+
+def _ended(host: Host) -> str | None:
+    """The run that ended here last; a file that cannot be read tells of no end, and is no reason not to upgrade."""
+    with contextlib.suppress(CommandExecutionError):
+        ended = record_file.last(host)
+        return ended.run if ended else None
+    return None
 
 
 def _took_before(host: Host) -> dict[str, float]:
     """What each node took in the run before, in seconds; a file that cannot be read is no reason not to upgrade."""
-    try:
+    with contextlib.suppress(CommandExecutionError):
         ended = record_file.last(host)
-    except CommandExecutionError:
-        return {}
-    return dict(ended.took) if ended else {}
+        return dict(ended.took) if ended else {}
+    return {}
 
 
 def _pg_leads(host: Host, text: str | None) -> bool:

@@ -51,7 +51,11 @@ def ask_all(bus: Bus, nodes: Sequence[str], function: str, *args: Any, timeout: 
 
     :raises CommandExecutionError: what went wrong on each node on which something did, one a line.
     """
-    said = bus.ask(nodes, function, *args, timeout=timeout)
+    return values_of(bus.ask(nodes, function, *args, timeout=timeout))
+
+
+def values_of(said: Mapping[str, Answer]) -> dict[str, Any]:
+    """Return what each node returned. Raises CommandExecutionError: what went wrong, one line a node."""
     troubles = [answer.error for answer in said.values() if not answer.ok]
     if troubles:
         raise CommandExecutionError("\n".join(troubles))

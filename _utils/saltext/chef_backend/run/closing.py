@@ -1,21 +1,28 @@
-"""Close a run: failover on if that is safe, the cluster free for the next. It runs whatever happened before."""
+"""Close a run: failover on if that is safe, the cluster free for the next. It runs whatever happened before.
 
-from collections.abc import Mapping
+What has to be done comes first, and nothing that may be left out can keep it from being done.
+"""
+
+import dataclasses
+import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import journal
 from saltext.chef_backend import record as records
-from saltext.chef_backend.judge import answers, downtime
+from saltext.chef_backend.judge import answers, downtime, failover, gates
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.outcome import Result
-from saltext.chef_backend.record import Record
+from saltext.chef_backend.record import Record, Run
 from saltext.chef_backend.run import cluster as clusters
-from saltext.chef_backend.run import failover, frontends, heartbeat, lock, look, probe, progress
+from saltext.chef_backend.run import failover as switch
+from saltext.chef_backend.run import heartbeat, lock, look, orders, probe, progress
 from saltext.chef_backend.run.master import Master
 
 Running = Mapping[str, Mapping[str, Any]]  # the results of the steps before, by Salt's tag
+log = logging.getLogger(__name__)
 
 
 def closed(master: Master, name: str, cluster: str, running: Running) -> Result:
@@ -24,91 +31,210 @@ def closed(master: Master, name: str, cluster: str, running: Running) -> Result:
     A run that failed keeps its record, so that the same command resumes it.
     """
     ret: Result = {"name": name, "result": False, "changes": {}, "comment": ""}
-    try:
+    held = lock.held(master, cluster)
+    failed = [str(step.get("__id__")) for step in running.values() if step.get("result") is False]
+    with master.signals.closing():
         if master.test:
             ret.update(result=None, comment="would switch failover on if it is not, and free the cluster")
-            return ret
-        opened = [step for tag, step in running.items() if tag.endswith("_|-opened")]
-        if any(step["result"] is False for step in opened) and lock.held(master, cluster) is None:
+        elif held is None:
             ret.update(result=True, comment="no run was opened: nothing to close")
-            return ret
-        views = clusters.views(master, cluster, ["record"])
-        record = answers.record(views)
-        if record is None and all(view.silent for view in views.values()):
-            raise CommandExecutionError("; ".join(view.why_not("record") or "" for view in views.values()))
-        if record is None or record.owner.jid != master.jid:
-            ret.update(result=True, comment="this orchestration holds no run: nothing to close")
-            return ret
-        heartbeat.stop(master, record.owner.jid)
-        probe.end(master, record)
-        if record.state == records.ABANDONED:
-            ret["comment"] = records.given_up(record)
-            return ret
-        failed = [str(step.get("__id__")) for step in running.values() if step.get("result") is False]
-        if record.down:  # by this run: nothing of it can be restored but by going on
-            lock.note(master, cluster, state=records.FAILED, turn=None, wish=None)
-            ret["comment"] = downtime.advice(_look(master, record), record)
-            progress.tell(master, record, "close", journal.FAILED, comment=ret["comment"])
-            return ret
-        _restore_failover(master, ret, record, failed)
-        if failed:
-            ret["changes"].update(let_clients_in(master, record))
-        ret.update(result=True, comment=_end(master, record, failed))
-        how = journal.FAILED if failed else journal.END
-        progress.tell(master, record, "close", how, comment=ret["comment"])
-    except (CommandExecutionError, ValueError) as err:
-        ret["comment"] = f"FAILOVER MAY BE OFF, look at the cluster and switch it on when it is healthy: {err}"
+        else:
+            if master.signals.came:  # in the middle of what it waited for: that client may be of no use any more
+                master = dataclasses.replace(master, bus=master.bus.own())
+            _close(master, ret, held, failed)
     return ret
 
 
-def let_clients_in(master: Master, record: Record) -> Mapping[str, Any]:
+def _close(master: Master, ret: Result, held: Record, failed: list[str]) -> None:
+    """Do what has to be done, and then what may be left out."""
+    cluster = held.cluster
+    state = records.FAILED if failed else records.DONE
+    try:
+        # the first word makes every order void that is on its way still
+        step = held.step if failed else "close"
+        views = lock.say(master, cluster, ["record", "half_upgraded"], step=step)
+        run, half = lock.owned(master, cluster, views), answers.half_upgraded(views)
+        not_aborted = failed and run.wish == records.ABORT and not _may_be_aborted(run, half)
+        if failed and run.wish == records.ABORT and not not_aborted:
+            state = records.ABORTED
+        elif failed and (run.wish == records.PAUSE or run.waits):
+            state = records.PAUSED
+        end(master, ret, run, state, failed)
+        if not_aborted:
+            left = f"{', '.join(half)} is half-upgraded" if half else "clients would be refused for ever"
+            ret["comment"] += f"\nIt is not aborted: {left}. Go on with it, and abort it afterwards"
+    except (CommandExecutionError, ValueError) as err:
+        ret["comment"] = _not_closed(held.failover == "off", held.lease, str(err))
+    for optional in (
+        lambda: heartbeat.stop(master, held.owner.jid),
+        lambda: probe.end(master, held),
+        lambda: _tell(master, cluster, ret),
+    ):
+        _on_its_own(optional)
+
+
+def aborted(master: Master, seen: Views, found: Run) -> Result:
+    """End a run that nobody drives: it is taken over first, which makes its late orders void.
+
+    :param seen: views of the backends, which tell of the run.
+    :raises CommandExecutionError: what is still at work, or too few backends answer; then the run is as it was, failed.
+    """
+    cluster, ret = found.cluster, Result(name="abort", result=False, changes={}, comment="")
+    run = lock.take_over(master, seen, found, "abort")
+    try:
+
+        def at_rest() -> Views:
+            views = lock.say(master, cluster)
+            gates.nobody_at_work(views)
+            return views
+
+        views = look.until_holds(master, cluster, at_rest, clusters.settings(master, cluster).timeouts.gate)
+        inside = sorted({*lock.owned(master, cluster, views).inside} - {*found.inside})
+        if inside:
+            raise CommandExecutionError(f"{', '.join(inside)} got inside its upgrade meanwhile: resume the run instead")
+        if found.down != run.down:
+            lock.note(master, cluster, down=run.down)
+        end(master, ret, run, records.ABORTED, [])
+    except BaseException:
+        _on_its_own(lambda: lock.note(master, cluster, state=records.FAILED, step=found.step))
+        raise
+    return ret
+
+
+def _may_be_aborted(run: Run, half_upgraded: list[str]) -> bool:
+    """Whether nothing is left that only this run can finish."""
+    return records.may_be_left(run) and (not half_upgraded or run.way == records.REPLACE)
+
+
+def end(master: Master, ret: Result, run: Run, state: str, failed: list[str]) -> None:
+    """End a run that this process drives, of which all late orders are void by now; put into a result how.
+
+    :param state: ``done``, ``failed``, ``paused`` or ``aborted``, if all goes well.
+    :param failed: IDs of the steps that failed.
+    :raises CommandExecutionError, ValueError: the run is this process' no more, or too few backends answer.
+    """
+    troubles = []
+    if run.down:  # by this run: nothing of it can be restored but by going on
+        views = clusters.views(master, run.cluster, ["record", "cluster_status", "status"])
+        lock.note(master, run.cluster, state=records.FAILED, turn=None)
+        ret["comment"] = downtime.advice(views, run)
+        return
+    try:
+        _restore_failover(master, ret, run, bool(failed) or state != records.DONE)
+    except (CommandExecutionError, ValueError) as err:
+        troubles.append(_off(run, str(err)))
+    if state != records.DONE:
+        let_in, not_yet = let_clients_in(master, run)
+        ret["changes"].update(let_in)
+        troubles += not_yet
+        if not_yet and state == records.ABORTED:
+            state = records.FAILED  # abort has not done all of it yet
+    said = _ended(master, run, state, failed)
+    ret.update(result=not troubles, comment="\n".join([*troubles, said]))
+
+
+def let_clients_in(master: Master, run: Run) -> tuple[Mapping[str, Any], list[str]]:
     """Bring back the frontends that a run took out of service, where no backend has been touched.
 
-    :returns: changes, as a state tells them; empty if clients find something else than before, or were never out.
-    :raises CommandExecutionError: a frontend could not be brought back.
+    :returns: changes, as a state tells them; and why clients are still refused, one sentence a frontend. One that has
+        left the pillar and does not answer is none of this cluster's any more.
     """
-    if not records.frontends_may_serve(record):
-        return {}
-    bound = clusters.settings(master, record.cluster).timeouts.reconfigure
-    said = frontends.all_do(master, record.cluster, record.frontends, "chef_server_agent.bring_back", bound)
-    return {node: {"old": "out of service", "new": "in service"} for node, back in said.items() if back}
+    let_in, not_yet = dict[str, Any](), list[str]()
+    if not records.frontends_may_serve(run):
+        return let_in, not_yet
+    bound, named = clusters.settings(master, run.cluster).timeouts.reconfigure, clusters.frontends(master, run.cluster)
+    for node in run.frontends:
+        try:
+            if orders.all_do(master, run.cluster, [node], "chef_server_agent.bring_back", bound)[node]:
+                let_in[node] = {"old": "out of service", "new": "in service"}
+        except CommandExecutionError as err:
+            if node in named:
+                not_yet.append(f"{node} may still refuse its clients, the same command lets them in: {err}")
+            else:
+                log.warning("run %s: %s has left the pillar, and may refuse its clients: %s", run.run, node, err)
+    return let_in, not_yet
 
 
-def _look(master: Master, record: Record) -> Views:
-    return clusters.views(master, record.cluster, ["record", "cluster_status", "status"])
+def _restore_failover(master: Master, ret: Result, run: Run, failed: bool) -> None:
+    """Have failover on: ordered, where this run has switched it off, or any backend shows that it is off.
 
-
-def _restore_failover(master: Master, ret: Result, record: Record, failed: list[str]) -> None:
-    """Have failover on: ordered, where this run has switched it off, or any backend shows that it is off."""
-    if not records.switches_failover(record):
+    :raises CommandExecutionError, ValueError: why it stays off.
+    """
+    if not records.switches_failover(run):
         return
-    if record.failover != "off":  # what this run has switched off it orders on, whatever the table shows
-        one = clusters.views(master, record.cluster, ["cluster_status"], table=record.backends[0]) if not failed else {}
-        if answers.failover(one) == "on" or answers.failover(_look(master, record)) in ("on", "unknown"):
+    cluster = run.cluster
+    held = lock.held(master, cluster)
+    if held and held.failover != "off":  # what this run has switched off it orders on, whatever the table shows
+        one = clusters.views(master, cluster, ["cluster_status"], table=run.backends[0]) if not failed else {}
+        if answers.failover(one) == "on":
             return
+        if answers.failover(clusters.views(master, cluster, ["cluster_status"])) in ("on", "unknown"):
+            return
+        lock.note(master, cluster, failover="off")  # switched off by another; it comes on with this run's end
     # a step may have failed right after a hand-over: what nodes show of it lags
-    bound = clusters.settings(master, record.cluster).timeouts.gate
-    changes = look.until_holds(master, record.cluster, lambda: failover.restore(master, record.cluster), bound)
-    ret["changes"].update(changes)
+    bound = clusters.settings(master, cluster).timeouts.gate
+    ret["changes"].update(look.until_holds(master, cluster, lambda: switch.restore(master, cluster), bound))
 
 
-def _end(master: Master, record: Record, failed: list[str]) -> str:
+def _ended(master: Master, run: Run, state: str, failed: list[str]) -> str:
     """Write how the run has ended, and say it."""
-    failover_now = "on" if record.failover == "off" else record.failover
-    run = f"run {record.run}"
-    said = f"; failover is {failover_now}" if records.switches_failover(record) and failover_now != "unknown" else ""
-    if not failed:
-        done = record.at(master.clock.now(), state=records.DONE, failover=failover_now, node=None, turn=None)
-        lock.finish(master, done)
-        return f"{run} is done{said}"
-    if record.wish == records.ABORT and records.may_be_left(record):
-        lock.finish(master, record.at(master.clock.now(), state=records.ABORTED, failover=failover_now, turn=None))
-        return f"{run} is aborted{said}; nothing is left open"
-    state = records.PAUSED if record.wish == records.PAUSE else records.FAILED
-    waits = record.waits if state == records.PAUSED else None
-    lock.note(master, record.cluster, state=state, failover=failover_now, turn=None, wish=None, waits=waits)
-    said = f"{run} {state} at {failed[0]!r}{said}; the same command resumes it"
-    said += f"; it waits: {waits}" if waits else ""
-    if not records.may_be_left(record):
+    cluster, views = run.cluster, _views(master, run.cluster)
+    held = lock.held(master, cluster) or run
+    off = held.failover == "off"
+    shown = "OFF" if off else held.failover
+    now = f"; failover is {shown}" if records.switches_failover(run) and held.failover != "unknown" else ""
+    word = {"state": state, "turn": failover.turn_left(views.values(), run)}
+    if state in (records.DONE, records.ABORTED) and not off:
+        missed = lock.finish(master, held.changed_to(master.clock.now(), **word))
+        late = f"; {', '.join(missed)} did not hear of it, and learns it from the others" if missed else ""
+        if state == records.ABORTED:
+            return f"run {run.run} is aborted{now}; nothing is left open{late}"
+        too_late = "; abort came too late, nothing was left to do" if run.wish == records.ABORT else ""
+        return f"run {run.run} is done{now}{too_late}{late}"
+    if state == records.ABORTED:
+        lock.note(master, cluster, **word, waits=None)
+        return f"run {run.run} is aborted{now}: abort it again, or upgrade anew, when what stands above is mended"
+    lock.note(master, cluster, **word, waits=run.waits if state == records.PAUSED else None)
+    said = (
+        f"run {run.run} {state} at {failed[0]!r}{now}; the same command resumes it"
+        if failed
+        else (f"run {run.run} {state}{now}; the same command goes on with it")
+    )
+    said += f"; it waits: {run.waits}" if run.waits and state == records.PAUSED else ""
+    if not records.may_be_left(run):
         said += "; a frontend that is out of service stays so until then"
     return said
+
+
+def _views(master: Master, cluster: str) -> Views:
+    return clusters.views(master, cluster, ["record", "half_upgraded"])
+
+
+def _off(run: Run, why: str) -> str:
+    """Say that failover stays off, why, and who looks after it now."""
+    return (
+        f"FAILOVER OF {run.cluster} STAYS OFF: {why}\nThe backends go on looking after it: it comes on by itself as "
+        "soon as that is mended"
+    )
+
+
+def _not_closed(off: bool, lease: int, why: str) -> str:
+    """Say that the run could not be closed, and what becomes of it."""
+    shown = "FAILOVER MAY BE OFF" if off else "failover is as it was"
+    return (
+        f"the run could not be closed, {shown}: {why}\nThe backends give it up when they have not heard of it for its "
+        f"lease of {lease} s, and look after failover themselves; the same command goes on from here"
+    )
+
+
+def _tell(master: Master, cluster: str, ret: Result) -> None:
+    how = journal.END if ret["result"] else journal.FAILED
+    progress.tell(master, lock.held(master, cluster), "close", how, comment=ret["comment"])
+
+
+def _on_its_own(optional: Callable[[], object]) -> None:
+    """Do what a run may do without: whatever it raises, it is logged, and all else is done."""
+    try:
+        optional()
+    except Exception:
+        log.exception("closing the run: what may be left out failed")

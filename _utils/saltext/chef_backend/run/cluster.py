@@ -81,19 +81,18 @@ def views(
     master: Master,
     name: str,
     only: Sequence[str] | None = None,
-    jid: str | None = None,
-    changes: Mapping[str, Any] | None = None,
+    word: Record | None = None,
     table: str | None = None,
 ) -> dict[str, View]:
     """Ask every backend for all that judging it needs, side by side.
 
     :param only: names of the parts to ask for; all if not given.
-    :param jid: orchestration that asks; if it owns the record, this is a heartbeat of it.
-    :param changes: fields of the record that each backend is to change first: one round for both.
+    :param word: the record as this orchestration, its owner, has it now: each backend keeps it first, in one round.
     :param table: the one backend that is to ask for cluster-status; every one if not given.
     """
     bound = ask_bound(master, name)
-    return _read(master.bus.ask(backends(master, name), VIEW, only, jid, changes, table, timeout=bound))
+    said = word.to_dict() if word else None
+    return _read(master.bus.ask(backends(master, name), VIEW, only, said, table, timeout=bound))
 
 
 def views_of(master: Master, wanted: Sequence[str], only: Sequence[str] | None = None) -> dict[str, dict[str, View]]:
@@ -120,9 +119,7 @@ def records_of(said: Mapping[str, Any]) -> list[Record]:
         try:
             found += [Record.from_dict(one) for one in (value if isinstance(value, list) else [value]) if one]
         except RecordError as err:
-            raise CommandExecutionError(
-                f"{node}: {err}: is it of the same version of this extension? Run saltutil.sync_all there and here"
-            ) from err
+            raise CommandExecutionError(f"{node}: {err}") from err
     return found
 
 
@@ -167,7 +164,14 @@ def node_pillar(master: Master, name: str, run: str | None, search: bool = True)
 
 
 def _minions(master: Master, target: Sequence[str] | str) -> list[str]:
-    return sorted(master.bus.matching(target)) if isinstance(target, str) else sorted(target)
+    found = sorted(master.bus.matching(target)) if isinstance(target, str) else sorted(target)
+    strange = [node for node in found if not pillars.MINION.fullmatch(node)]
+    if strange:  # they come from whoever has a key, and go into what is rendered and shown
+        raise CommandExecutionError(
+            f"{target!r} matches minions whose ids are none for this extension: {', '.join(map(repr, strange))}: "
+            "expected letters, digits, dots, dashes and underscores. Delete their keys, or narrow the target"
+        )
+    return found
 
 
 def _read(said: Mapping[str, Answer]) -> dict[str, View]:

@@ -6,7 +6,7 @@ from saltext.chef_backend import journal, outcome
 from saltext.chef_backend.judge import answers, downtime, gates
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.outcome import Result
-from saltext.chef_backend.record import Record
+from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import frontends, lock, look, orders, progress
 from saltext.chef_backend.run.master import Master
@@ -19,9 +19,11 @@ TURNS = ("first", "second", "third")
 
 def installed(master: Master, name: str, cluster: str) -> Result:
     """The package is installed on every backend; that restarts nothing."""
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         views, record = look.look(master, cluster)
         late = downtime.to_install(views, str(clusters.settings(master, cluster).version))
+        # where it was begun it may have been cut off half-way, whatever the manifest says
+        late = sorted({*late, *answers.half_upgraded(views)} - {*(record.finished if record else ())})
         if not late:
             look.keep(master, cluster, views, record)
             return outcome.done(ret, "installed everywhere")
@@ -39,7 +41,7 @@ def taken_down(master: Master, name: str, cluster: str, turn: str) -> Result:
     """
     return _turn(
         master, name, cluster, turn, downtime.to_take_down, _may_go_down, "orch.node.down", "go down",
-        lambda record: record.down,
+        lambda record: record.taken_down,
     )  # fmt: skip
 
 
@@ -56,7 +58,7 @@ def upgraded(master: Master, name: str, cluster: str, turn: str) -> Result:
 
 def needed(views: Views, target: str) -> bool:
     """Whether there is anything to go down for: a backend is due, or this run has the cluster down."""
-    record = answers.record(views)
+    record = answers.run(views)
     return bool(clusters.due(views, target)) or bool(record and record.down)
 
 
@@ -65,11 +67,11 @@ def _turn(
     name: str,
     cluster: str,
     turn: str,
-    order: Callable[[Views, Record | None, str], list[str]],
-    check: Callable[[Master, Cluster, str], Record],
+    order: Callable[[Views, Run | None, str], list[str]],
+    check: Callable[[Master, Cluster, str], Run],
     sls: str,
     would: str,
-    before: Callable[[Record], Sequence[str]],
+    before: Callable[[Run], Sequence[str]],
 ) -> Result:
     """Have the next backend do its part.
 
@@ -77,7 +79,7 @@ def _turn(
     :param check: holds its gates, and returns the record.
     :param before: the backends that had their turn.
     """
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         settings = clusters.settings(master, cluster)
         held = lock.held(master, cluster)
         views, record = look.look(master, cluster, only=WHILE_DOWN if held and held.down else None)
@@ -88,16 +90,18 @@ def _turn(
             return outcome.done(ret, "nothing is due")
         node = due[at]
         ret["comment"] = f"{node} would {would}" if master.test else ""
+        began = master.clock.monotonic()
         if not master.test:
             record = look.until_holds(master, cluster, lambda: check(master, settings, node), settings.timeouts.gate)
             data = {"number": len({*before(record), node}), "count": len(record.backends)}
             progress.tell(master, record, journal.GATE, journal.END, node=node, comment=record.step, data=data)
         if orders.apply(master, ret, cluster, record, [node], sls):
+            lock.measured(master, node, master.clock.monotonic() - began)
             return outcome.done(ret, f"{node}; {record.leader if record else node} led")
     return ret
 
 
-def _may_go_down(master: Master, settings: Cluster, node: str) -> Record:
+def _may_go_down(master: Master, settings: Cluster, node: str) -> Run:
     """The frontends refuse their clients, and it is this node's turn to go down: the leader's first.
 
     Before the first node goes down every backend has noted who led, for nobody can tell afterwards.
@@ -113,12 +117,12 @@ def _may_go_down(master: Master, settings: Cluster, node: str) -> Record:
     gates.healthy(views, settings.gates.max_lag_bytes)
     downtime.may_go_first(views, node)
     _are_out(master, settings, record.frontends)
-    views, noted = look.look(master, settings.name, {"leader": node}, ["record"])
+    views, noted = look.look(master, settings.name, {"leader": node, "down": True}, ["record"])
     downtime.leader_is_known(views, node)
     return _theirs(noted)
 
 
-def _may_come_up(master: Master, settings: Cluster, node: str) -> Record:
+def _may_come_up(master: Master, settings: Cluster, node: str) -> Run:
     """The whole cluster is down or upgraded, and it is this node's turn: the leader's of record last."""
     views, record = _look(master, settings)
     gates.everybody_answers(views)
@@ -127,16 +131,16 @@ def _may_come_up(master: Master, settings: Cluster, node: str) -> Record:
     return _noted(master, settings, {"step": f"upgrade {node}", "turn": node})
 
 
-def _look(master: Master, settings: Cluster) -> tuple[Views, Record]:
+def _look(master: Master, settings: Cluster) -> tuple[Views, Run]:
     views, record = look.look(master, settings.name, only=WHILE_DOWN)
     return views, _theirs(record)
 
 
-def _noted(master: Master, settings: Cluster, changes: dict[str, str]) -> Record:
+def _noted(master: Master, settings: Cluster, changes: dict[str, str]) -> Run:
     return _theirs(look.look(master, settings.name, changes, ["record"])[1])
 
 
-def _theirs(record: Record | None) -> Record:
+def _theirs(record: Run | None) -> Run:
     if record is None:  # only in test mode, in which no gate is held
         raise ValueError("no run is open")
     return record
@@ -152,7 +156,7 @@ def _are_out(master: Master, settings: Cluster, nodes: Sequence[str]) -> None:
 
 def frontends_out(master: Master, name: str, cluster: str) -> Result:
     """Clients are refused by every frontend, where a backend is to go down: a refusal, not half an answer."""
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         views, record = look.look(master, cluster)
         if not needed(views, str(clusters.settings(master, cluster).version)):
             look.keep(master, cluster, views, record)

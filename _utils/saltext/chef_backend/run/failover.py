@@ -9,7 +9,7 @@ from saltext.chef_backend import journal, outcome
 from saltext.chef_backend.judge import gates
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.run import cluster as clusters
-from saltext.chef_backend.run import lock, progress
+from saltext.chef_backend.run import lock, orders, progress
 from saltext.chef_backend.run.master import Master
 
 Changes = Mapping[str, Any]
@@ -22,7 +22,7 @@ def switched(master: Master, name: str, cluster: str, to: object) -> Result:
 
     :param to: ``on`` or ``off``, or the boolean that YAML makes of the word.
     """
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         wanted = {True: "on", False: "off"}[to] if isinstance(to, bool) else str(to)
         if master.test:
             ret.update(result=None, comment=f"failover would be {wanted}")
@@ -33,12 +33,18 @@ def switched(master: Master, name: str, cluster: str, to: object) -> Result:
 
 
 def switch(master: Master, cluster: str, to: str) -> Changes:
-    """Note and switch failover; return changes, as a state tells them. Raises CommandExecutionError."""
+    """Note and switch failover; return changes, as a state tells them. Raises CommandExecutionError.
+
+    Until it is on, and seen on where that is shown, the record says ``off``: what dies in between is looked after.
+    """
     held = lock.held(master, cluster)
-    record = lock.note(master, cluster, failover=to, step=f"failover {to}", turn=None)
+    first = {"failover": "off"} if to == "off" else {}
+    record = lock.note(master, cluster, step=f"failover {to}", turn=None, **first)
     # what this run has set and seen itself is not asked again
     before = held.failover if held and held.failover != to else None
     changes = order(master, cluster, to, before)
+    if to == "on":
+        record = lock.note(master, cluster, failover="on")
     progress.tell(master, record, f"failover {to}", journal.END)
     return changes
 
@@ -68,24 +74,26 @@ def switch_off_and_on(master: Master, cluster: str) -> Changes:
     return {"failover": {"old": "on", "new": "off, then on"}}
 
 
+def restore(master: Master, cluster: str) -> Changes:
+    """Switch failover on, where it may come on; ordered whatever the table shows, which lags.
+
+    :returns: changes, as a state tells them.
+    :raises ValueError: it may not, and why; InVain, if waiting does not help.
+    :raises CommandExecutionError: this orchestration may order nothing any more, or no backend could.
+    """
+    views = lock.say(master, cluster)
+    run = lock.owned(master, cluster, views)
+    gates.may_come_on(views, run, clusters.settings(master, cluster).gates.max_lag_bytes)
+    changes = order(master, cluster, "on", before="off")
+    lock.note(master, cluster, failover="on", step="failover on")
+    return changes
+
+
 def _by_the_first_that_can(master: Master, cluster: str, function: str, *args: Any) -> Any:
-    troubles, bound = [], clusters.ask_bound(master, cluster)
+    troubles = []
     for node in clusters.backends(master, cluster):
-        answer = master.bus.ask([node], function, *args, timeout=bound)[node]
+        answer = orders.do(master, cluster, [node], function, *args)[node]
         if answer.ok:
             return answer.value
         troubles.append(answer.error)
     raise CommandExecutionError("\n".join(troubles))
-
-
-def restore(master: Master, cluster: str) -> Changes:
-    """Switch failover on, if a follower could take the lead unharmed; ordered whatever the table shows, which lags.
-
-    :returns: changes, as a state tells them.
-    :raises CommandExecutionError: it is not safe now, and why.
-    """
-    try:
-        gates.safe_to_fail_over(clusters.views(master, cluster, ["busy", "cluster_status", "status"]))
-    except ValueError as err:
-        raise CommandExecutionError(str(err)) from err
-    return order(master, cluster, "on", before="off")

@@ -76,7 +76,7 @@ def look(master: Master, cluster: str) -> tuple[str, str]:
     try:
         settings = clusters.settings(master, cluster)
         views = clusters.views(master, cluster)
-        record = answers.record(views)
+        record = answers.run(views)
         gone = lock.gone(master, record) if record else None
         if record and gone is None:
             return fleets.RUNNING, f"run {record.run} is under way, at {record.step!r}"

@@ -10,7 +10,7 @@ from saltext.chef_backend.judge import server
 from saltext.chef_backend.judge.server import Frontend
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product.version import Version
-from saltext.chef_backend.record import Record
+from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import look, orders
 from saltext.chef_backend.run.bus import ask_all
@@ -35,6 +35,23 @@ def installed(master: Master, cluster: str) -> list[Frontend]:
 def unfinished(master: Master, cluster: str) -> list[str]:
     """Return the frontends that a run has taken from their clients or left half-upgraded."""
     return server.unfinished(installed(master, cluster))
+
+
+def left_behind(master: Master, cluster: str, run: Run) -> tuple[list[str], list[str]]:
+    """Return the frontends of a run that have left the pillar: those that refuse clients, and those that are silent.
+
+    Those that refuse have to be let in again by the run; of those that do not answer nothing can be done but say so.
+    """
+    left = sorted(set(run.frontends) - set(clusters.frontends(master, cluster)))
+    said = master.bus.ask(left, "chef_server_agent.out", timeout=clusters.ask_bound(master, cluster))
+    refuse = [node for node, answer in said.items() if answer.ok and answer.value]
+    return refuse, [node for node, answer in said.items() if not answer.ok]
+
+
+def of_run(master: Master, cluster: str, run: Run | None) -> list[str]:
+    """Return the frontends that a run has to bring back: the pillar's, and those that left it while out of service."""
+    named = clusters.frontends(master, cluster)
+    return [*named, *(node for node in (run.frontends if run else ()) if node not in named)]
 
 
 def await_service(master: Master, cluster: str, nodes: Sequence[str], timeout: float) -> None:
@@ -72,9 +89,9 @@ def all_do(master: Master, cluster: str, nodes: Sequence[str], function: str, *a
     return ask_all(master.bus, nodes, function, *args, timeout=bound)
 
 
-def taken_out(master: Master, name: str, cluster: str, record: Record | None) -> Result:
+def taken_out(master: Master, name: str, cluster: str, record: Run | None) -> Result:
     """Every frontend is out of service: clients are to find a clean refusal, not half an answer."""
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         nodes = clusters.frontends(master, cluster)
         if not nodes:
             return outcome.done(ret, "the pillar names no frontends")
@@ -90,9 +107,9 @@ def in_service(master: Master, name: str, cluster: str) -> Result:
 
     The next is not touched before each of the last sees one leader and answers its API.
     """
-    with outcome.on_master(name) as ret:
-        record = look.record_of(master, cluster)
-        nodes = clusters.frontends(master, cluster)
+    with master.signals.step(name) as ret:
+        record = look.run_of(master, cluster)
+        nodes = of_run(master, cluster, record)
         if not nodes:
             return outcome.done(ret, "the pillar names no frontends")
         for batch in clusters.batches(master, cluster, nodes):

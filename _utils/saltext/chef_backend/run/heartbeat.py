@@ -14,11 +14,11 @@ def start(master: Master, record: Record, seconds: float) -> None:
     """Send a heartbeat to the backends in this interval; if it beats already, it goes on."""
     if _key(record.owner.jid) in master.kept:
         return
-    bus, nodes, jid = master.bus.own(), list(record.backends), record.owner.jid
+    bus, nodes, jid, epoch = master.bus.own(), list(record.backends), record.owner.jid, record.epoch
 
     def beat() -> None:
         try:
-            bus.send(nodes, "chef_backend_agent.beat", jid)
+            bus.send(nodes, "chef_backend_agent.beat", jid, epoch)
         except (SaltException, OSError) as err:  # the master may come back; until then the backends wait for its lease
             log.warning("run %s: no heartbeat could be sent: %s", record.run, err)
 

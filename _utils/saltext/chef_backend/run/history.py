@@ -26,7 +26,7 @@ def runs(master: Master, cluster: str) -> list[Record]:
     if not any(answer.ok for answer in said.values()):
         raise CommandExecutionError("\n".join(answer.error for answer in said.values()))
     copies = clusters.records_of({node: answer.value for node, answer in said.items() if answer.ok})
-    found = [records.newest([copy for copy in copies if copy.run == run]) for run in {one.run for one in copies}]
+    found = [records.highest(copy for copy in copies if copy.run == run) for run in {one.run for one in copies}]
     return sorted((record for record in found if record), key=lambda record: record.opened, reverse=True)
 
 

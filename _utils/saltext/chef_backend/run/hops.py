@@ -9,7 +9,7 @@ from saltext.chef_backend.judge import answers, gates
 from saltext.chef_backend.judge import way as ways
 from saltext.chef_backend.judge.way import Hop
 from saltext.chef_backend.outcome import Result
-from saltext.chef_backend.record import Record
+from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import applied
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import ways as asked
@@ -75,14 +75,14 @@ def _run(master: Master, way: str, cluster: str, version: str) -> applied.Applie
     return applied.read(returned)
 
 
-def _look(master: Master, settings: Cluster) -> tuple[Record | None, tuple[Hop, ...]]:
+def _look(master: Master, settings: Cluster) -> tuple[Run | None, tuple[Hop, ...]]:
     """Return the record of an unfinished run to one of the stops, or None, and the hops that are ahead.
 
     While a run has the cluster or its search down, what a choice depends on cannot be asked: the run goes on.
     """
     views = clusters.views(master, settings.name)
     gates.everybody_answers(views)
-    found = answers.record(views)
+    found = answers.run(views)
     unfinished = found if found and found.target in map(str, settings.stops) else None
     if unfinished and (unfinished.down or unfinished.reindex):
         return unfinished, ()

@@ -10,7 +10,7 @@ from saltext.chef_backend.errors import InVain
 from saltext.chef_backend.judge import answers, gates
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.view import View
-from saltext.chef_backend.record import Record
+from saltext.chef_backend.record import Record, Run
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import lock, progress
 from saltext.chef_backend.run.master import Master
@@ -29,16 +29,16 @@ def look(
     changes: Mapping[str, Any] | None = None,
     only: Sequence[str] | None = None,
     table: str | None = None,
-) -> tuple[Views, Record | None]:
-    """Ask all backends; return their views and the record, which must still be this orchestration's.
+) -> tuple[Views, Run | None]:
+    """Ask all backends; return their views and the run, which must still be this orchestration's.
 
     What the step before saw, and left as it was, is not asked again.
 
     :param changes: fields of the record to change first, in the same round.
     :param only: names of the parts to ask for; all if not given. ``record`` must be one of them.
     :param table: the one backend that is to ask for cluster-status; every one if not given.
-    :returns: the views, and the record, or None in test mode, in which no run is open.
-    :raises CommandExecutionError: the record is not this orchestration's.
+    :returns: the views, and the run, or None in test mode, in which none is open.
+    :raises CommandExecutionError: the run is not this orchestration's.
     :raises InVain: the operator wants the run to end before anything more is begun.
     """
     fresh = _kept(master, cluster)
@@ -46,12 +46,12 @@ def look(
         return fresh
     if master.test:
         return clusters.views(master, cluster), None
-    views = clusters.views(master, cluster, only, master.jid, changes or {}, table)
-    record = lock.owned(master, cluster, views)
-    gates.not_ended_by_wish(record)
+    views = lock.say(master, cluster, only, table, **(changes or {}))
+    run = lock.owned(master, cluster, views)
+    gates.not_ended_by_wish(run)
     if not only:
         seen(master, cluster, views)
-    return views, record
+    return views, run
 
 
 def seen(master: Master, cluster: str, views: Views) -> None:
@@ -59,7 +59,7 @@ def seen(master: Master, cluster: str, views: Views) -> None:
     master.kept[f"{SEEN}.{cluster}"] = views
 
 
-def glance(master: Master, cluster: str) -> tuple[Views, Record | None]:
+def glance(master: Master, cluster: str) -> tuple[Views, Run | None]:
     """Return the backends as they were seen last, with what costs no command of the product asked anew.
 
     Enough to say whose turn something is; what is done to a node waits for gates that look again.
@@ -72,33 +72,36 @@ def glance(master: Master, cluster: str) -> tuple[Views, Record | None]:
     before: Views | None = master.kept.get(f"{SEEN}.{cluster}")
     if before is None or master.test or answers.half_upgraded(before):
         return look(master, cluster)
-    now, record = look(master, cluster, only=GLANCE)
+    now, run = look(master, cluster, only=GLANCE)
     if any(view.errors for view in now.values()) or sum(bool(view.leads) for view in now.values()) != 1:
         return look(master, cluster)
-    return {node: _merged(before[node], view) for node, view in now.items()}, record
+    return {node: _merged(before[node], view) for node, view in now.items()}, run
 
 
-def record_of(master: Master, cluster: str) -> Record | None:
-    """Return the record, which must still be this orchestration's; None in test mode.
+def run_of(master: Master, cluster: str) -> Run | None:
+    """Return the run, which must still be this orchestration's; None in test mode.
 
     :raises CommandExecutionError, InVain: as :func:`look`.
     """
     return None if master.test else look(master, cluster, only=["record"])[1]
 
 
-def _kept(master: Master, cluster: str) -> tuple[Views, Record | None] | None:
+def _kept(master: Master, cluster: str) -> tuple[Views, Run | None] | None:
     """Take what the last step saw and left as it was, if that was just now."""
     kept = master.kept.pop(LOOK, None)
     if kept is None or kept[0] != cluster or master.clock.monotonic() - kept[3] >= LOOK_IS_GOOD:
         return None
-    views, record = kept[1], kept[2]
-    return views, record
+    views, run = kept[1], kept[2]
+    return views, run
 
 
 def _merged(before: View, now: View) -> View:
     return dataclasses.replace(
         before,
         record=now.record,
+        note=now.note,
+        unheard=now.unheard,
+        ended=now.ended,
         version=now.version,
         half_upgraded=now.half_upgraded,
         leads=now.leads,
@@ -106,12 +109,12 @@ def _merged(before: View, now: View) -> View:
     )
 
 
-def keep(master: Master, cluster: str, views: Views, record: Record | None) -> None:
+def keep(master: Master, cluster: str, views: Views, run: Run | None) -> None:
     """Leave what was seen to the next step, as nothing was done since."""
     seen(master, cluster, views)
-    master.kept[LOOK] = (cluster, views, record, master.clock.monotonic())
-    if record is not None:
-        _tell_who_leads(master, views, record)
+    master.kept[LOOK] = (cluster, views, run, master.clock.monotonic())
+    if run is not None:
+        _tell_who_leads(master, views, run)
 
 
 def until_holds(master: Master, cluster: str, check: Callable[[], Seen], bound: float) -> Seen:
@@ -131,18 +134,18 @@ def until_holds(master: Master, cluster: str, check: Callable[[], Seen], bound: 
     return waiting.until(master.clock, check, bound, every=0.3, told=told)
 
 
-def fits(master: Master, cluster: str, views: Views, record: Record | None) -> None:
+def fits(master: Master, cluster: str, views: Views, run: Run | None) -> None:
     """Hold that what is begun now ends before the maintenance window does; else the run pauses until the next opens.
 
-    :param record: None in test mode, in which nothing is begun.
+    :param run: None in test mode, in which nothing is begun.
     :raises InVain: it does not fit; the record says that the run waits for the next window.
     """
-    if record is None or record.down or not records.may_be_left(record):
+    if run is None or run.down or not records.may_be_left(run):
         return  # a cluster that is down has to come up, clients who are refused have to be let in again
     try:
-        gates.fits_window(clusters.settings(master, cluster), master.clock.now(), record, views)
+        gates.fits_window(clusters.settings(master, cluster), master.clock.now(), run, views)
     except InVain as err:
-        lock.note(master, cluster, wish=records.PAUSE, waits=str(err))
+        lock.note(master, cluster, waits=str(err))
         raise
 
 

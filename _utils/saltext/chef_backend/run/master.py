@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 from saltext.chef_backend.clock import Clock, RealClock
 from saltext.chef_backend.journal import Entry
+from saltext.chef_backend.record import Owner
 from saltext.chef_backend.run.bus import Bus
+from saltext.chef_backend.run.signals import Signals
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,14 +64,6 @@ class Notes(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class Process:
-    """One process of a master: a pid alone may have been used again."""
-
-    pid: int
-    started: float  # epoch seconds
-
-
-@dataclasses.dataclass(frozen=True)
 class Master:
     """The master that this code runs on, and the job that it runs for."""
 
@@ -80,9 +74,10 @@ class Master:
     told: Told
     notes: Notes
     kept: MutableMapping[str, Any]  # lives as long as this process
-    process: Process
-    alive: Callable[[Process], bool]  # whether a process of this master is the one that began then
+    process: tuple[str, int, int]  # this one: the boot of its host, its pid, and the ticks since the boot when it began
+    alive: Callable[[Owner], bool]  # whether the owner of a run, a process of this master, still runs
     start: Callable[[str, Mapping[str, Any]], str]  # a runner as a process of its own; returns its job id
+    signals: Signals = dataclasses.field(default_factory=Signals)  # to this process
     salt: Mapping[str, Callable[..., Any]] = dataclasses.field(default_factory=dict)  # the master's own functions
     jid: str = ""  # job id of the orchestration; outside of one there is none
     test: bool = False  # say only what would be

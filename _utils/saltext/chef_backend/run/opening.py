@@ -1,10 +1,12 @@
 """Open a run: all that must hold before anything is touched; then the cluster is held, and the run can be resumed."""
 
+from collections.abc import Sequence
+
 from saltext.chef_backend import journal, outcome
 from saltext.chef_backend.judge import answers, gates
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.outcome import Result
-from saltext.chef_backend.record import Record
+from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import failover, frontends, lock, look, progress, ways
 from saltext.chef_backend.run.bus import ask_all
@@ -20,7 +22,7 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
 
     :param way: the way this orchestration goes: ``rolling``, ``downtime`` or ``reindex``.
     """
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         settings = clusters.settings(master, cluster)
         gates.one_hop(settings)
         fronts = clusters.frontends(master, cluster)
@@ -29,27 +31,32 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
         gates.frontends_new_enough(ask_all(master.bus, fronts, "chef_server.version", timeout=bound), settings)
         views: Views = clusters.views(master, cluster)
         gates.everybody_answers(views)
-        found = answers.record(views)
+        found = answers.run(views)
         gates.same_kind(found, way)
+        refuse, said = list[str](), list[str]()
         resumed = lock.may_take(master, found, str(settings.version), views)
         if resumed:
             gates.same_way(resumed, way)
-            views = _at_rest(master, settings, resumed)
-            found = resumed = answers.record(views)  # the node may have finished meanwhile
+            refuse, silent = frontends.left_behind(master, cluster, resumed)
+            views = _at_rest(master, settings, resumed, [*fronts, *refuse])
+            said = [f"; {node} has left the pillar and does not answer: look whether it serves" for node in silent]
+            # the node may have finished meanwhile, and somebody else may have taken the run over
+            found = answers.run(views)
+            resumed = lock.may_take(master, found, str(settings.version), views)
         gates.nobody_at_work(views)
         gates.in_window(settings, master.clock.now(), resumed, answers.half_upgraded(views))
-        failover_found = _may_begin(master, settings, way, views, resumed)
+        failover_found = _may_begin(master, settings, way, views, resumed, found)
         due, leads = answers.due(views, str(settings.version)), answers.leader_of_record(views)
         plan = f"{way} to {settings.version}; due: {', '.join(due) or 'no backend'}; {leads} leads now"
         if resumed and resumed.down:
-            plan = f"{way} to {settings.version}; the cluster is down: {', '.join(resumed.down)}; {leads} led"
+            plan = f"{way} to {settings.version}; the cluster is down: {', '.join(resumed.taken_down)}; {leads} led"
+        plan += "".join(said)
         if master.test:
             ret.update(result=None, comment=f"would open a run: {plan}")
             return ret
         record = lock.begin(
             master,
             views,
-            found,
             resumed,
             lease=settings.timeouts.lease,
             cluster=cluster,
@@ -57,15 +64,13 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
             target=str(settings.version),
             leader=leads,
             failover_found=failover_found,
-            frontends=tuple(fronts),
+            frontends=(*fronts, *refuse),
             reindex=way == "reindex" and bool(due),
         )
         ret["changes"]["run"] = {"old": None, "new": record.run}
         look.seen(master, cluster, views)
         if record.failover == "off" and not record.down and not answers.half_upgraded(views):
-            # the dead run's: what it had switched off for may be done, and then nothing else here switches it on
-            ret["changes"].update(failover.restore(master, cluster))
-            lock.note(master, cluster, failover="on")
+            plan += _restored(master, ret, cluster)
         else:
             look.keep(master, cluster, views, record)
         progress.tell(master, record, "open", journal.END, comment=plan)
@@ -73,7 +78,16 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
     return ret
 
 
-def _at_rest(master: Master, settings: Cluster, resumed: Record) -> Views:
+def _restored(master: Master, ret: Result, cluster: str) -> str:
+    """Have failover on, which the run before had switched off for what may be done by now; say why if it stays off."""
+    try:
+        ret["changes"].update(failover.restore(master, cluster))
+    except ValueError as err:
+        return f"; failover stays off for now: {err}"
+    return ""
+
+
+def _at_rest(master: Master, settings: Cluster, resumed: Run, fronts: Sequence[str]) -> Views:
     """Wait until what the dead run left at work on the nodes has ended; return the views from then."""
 
     def at_rest() -> Views:
@@ -84,16 +98,21 @@ def _at_rest(master: Master, settings: Cluster, resumed: Record) -> Views:
     bounds = settings.timeouts
     views = look.until_holds(master, settings.name, at_rest, bounds.upgrade + bounds.rejoin)
     bound = bounds.reindex if resumed.reindex else bounds.reconfigure
-    frontends.await_rest(master, settings.name, resumed.frontends, bound)
+    frontends.await_rest(master, settings.name, fronts, bound)
     return views
 
 
-def _may_begin(master: Master, settings: Cluster, way: str, views: Views, resumed: Record | None) -> str:
-    """Hold the cluster's health and its way; return failover as it is found."""
+def _may_begin(
+    master: Master, settings: Cluster, way: str, views: Views, resumed: Run | None, found: Run | None
+) -> str:
+    """Hold the cluster's health and its way; return failover as it is found.
+
+    :param found: the run that is taken over, be it resumed or not.
+    """
     if resumed and resumed.down:  # by this run: nobody leads, and health cannot be asked for
         return resumed.failover
     search = not (resumed and resumed.reindex)
-    gates.healthy(views, settings.gates.max_lag_bytes, resumed.node if resumed else None, search)
+    gates.healthy(views, settings.gates.max_lag_bytes, next(iter(resumed.inside), None) if resumed else None, search)
     if search:  # the Elasticsearch that refuses an old index cannot be asked who created it
         gates.right_way(views, settings.version, ways.index_created(master, settings.name, views), way)
-    return gates.failover_found(views, resumed)
+    return gates.failover_found(views, found)

@@ -50,12 +50,11 @@ def plan(master: Master, name: str) -> dict[str, Any]:
 
 
 def _shown(master: Master, settings: Cluster, seen: Views) -> Shown:
-    now = master.clock.now()
-    stands = standing.of_cluster(settings.name, str(settings.version), seen, settings.gates.max_lag_bytes, now)
+    stands = standing.of_cluster(settings.name, str(settings.version), seen, settings.gates.max_lag_bytes)
     record = stands.run
     to_do = advice.advise(seen, record, lock.gone(master, record) if record else None)
     seconds = window.expected(settings, record.way if record else None, record, seen)
-    return Shown(stands, window.outlook(settings.window, now, seconds), tuple(to_do))
+    return Shown(stands, window.outlook(settings.window, master.clock.now(), seconds), tuple(to_do))
 
 
 def _frontends(master: Master, settings: Cluster) -> plans.Frontends:

@@ -5,6 +5,7 @@ minion can forge one, so nothing acts on them.
 """
 
 import contextlib
+import logging
 import sys
 import time
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from saltext.chef_backend import journal
 from saltext.chef_backend.journal import Entry
 from saltext.chef_backend.record import Record
 from saltext.chef_backend.run.master import Event, Listener, Master
+
+log = logging.getLogger(__name__)
 
 
 def tell(
@@ -37,8 +40,11 @@ def tell(
         return
     where = node or record.cluster
     entry = Entry(master.clock.now(), record.cluster, record.run, where, step, how, None, comment, data or {})
-    master.told.keep(entry)
-    master.events.fire(entry.tag, entry.to_dict())
+    try:
+        master.told.keep(entry)
+        master.events.fire(entry.tag, entry.to_dict())
+    except Exception:  # whatever it is: news that cannot be told fails no run
+        log.exception("run %s: %s of %s cannot be told", record.run, how, step)
 
 
 def follow(master: Master, record: Record) -> bool:

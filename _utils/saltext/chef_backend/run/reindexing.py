@@ -9,7 +9,7 @@ from saltext.chef_backend import outcome
 from saltext.chef_backend.judge import answers
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.outcome import Result
-from saltext.chef_backend.record import Record
+from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import frontends, look, orders, ways
 from saltext.chef_backend.run.master import Master
@@ -17,7 +17,7 @@ from saltext.chef_backend.run.master import Master
 
 def frontends_out(master: Master, name: str, cluster: str) -> Result:
     """Clients are refused by every frontend, where the index is to be built again."""
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         views, record = look.look(master, cluster)
         if not _wanted(master, cluster, views, record):
             look.keep(master, cluster, views, record)
@@ -39,8 +39,11 @@ def deleted(master: Master, name: str, cluster: str) -> Result:
 
 
 def started(master: Master, name: str, cluster: str) -> Result:
-    """Elasticsearch runs on every backend, green."""
-    return _on_all(master, name, cluster, "orch.node.elasticsearch_started")
+    """Elasticsearch runs on every backend, green.
+
+    Also where the leader's new index can be read already: another one's may not have come up before the run died.
+    """
+    return _where_wanted(master, name, cluster, "orch.node.elasticsearch_started", sorted)
 
 
 def reconfigured(master: Master, name: str, cluster: str) -> Result:
@@ -88,7 +91,7 @@ def _where_wanted(
 
     :param nodes_of: to which nodes, asked only then; to none if the index can be read already.
     """
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         views, record = look.look(master, cluster)
         wanted = _wanted(master, cluster, views, record)
         nodes = nodes_of(views) if wanted else []
@@ -100,7 +103,7 @@ def _where_wanted(
     return ret
 
 
-def _wanted(master: Master, cluster: str, views: Views, record: Record | None) -> bool:
+def _wanted(master: Master, cluster: str, views: Views, record: Run | None) -> bool:
     """Whether the index is to be built again: this run's record says so; in test mode, if a backend is due."""
     if record is not None:
         return record.reindex

@@ -13,7 +13,7 @@ from saltext.chef_backend.judge import answers, gates
 from saltext.chef_backend.judge import replace as replacing
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.outcome import Result
-from saltext.chef_backend.record import Record
+from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import lock, look, orders, progress
 from saltext.chef_backend.run.bus import ask_all
@@ -31,12 +31,12 @@ def opened(master: Master, name: str, cluster: str, node: str, secrets: str, con
     :param secrets: path of the cluster's secrets on the node.
     :param confirm: ``delete all data of <node>``.
     """
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         settings = clusters.settings(master, cluster)
         replacing.confirmed(node, clusters.backends(master, cluster), confirm)
         views = clusters.views(master, cluster)
         gates.everybody_answers(views)
-        found = answers.record(views)
+        found = answers.run(views)
         resumed = replacing.resumed(found, lock.gone(master, found) if found else None, node, views)
         gates.nobody_at_work(views)
         stage = _stage(settings, views, node)
@@ -51,7 +51,6 @@ def opened(master: Master, name: str, cluster: str, node: str, secrets: str, con
         record = lock.begin(
             master,
             views,
-            found,
             resumed,
             lease=settings.timeouts.lease,
             cluster=cluster,
@@ -69,7 +68,7 @@ def opened(master: Master, name: str, cluster: str, node: str, secrets: str, con
 
 def removed(master: Master, name: str, cluster: str, node: str) -> Result:
     """The node is no member of the cluster, or a healthy one. The product itself refuses to remove one that lives."""
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         settings = clusters.settings(master, cluster)
         views, record, stage = _look(master, settings, node, f"remove {node}")
         if stage != replacing.MEMBER:
@@ -79,8 +78,8 @@ def removed(master: Master, name: str, cluster: str, node: str) -> Result:
             return ret
         leads = replacing.leader_of_others(views, node)
         progress.tell(master, record, "remove", journal.BEGIN, node=node)
-        forget, short = "chef_backend.remove_node", answers.node_name(node)
-        done = master.bus.ask([leads], forget, short, True, timeout=settings.timeouts.ask)[leads]
+        forget, short = "chef_backend_agent.remove_node", answers.node_name(node)
+        done = orders.do(master, cluster, [leads], forget, short)[leads]
         progress.tell(master, record, "remove", journal.END if done.ok else journal.FAILED, node=node)
         if not done.ok:
             raise CommandExecutionError(done.error)
@@ -111,13 +110,13 @@ def joined(master: Master, name: str, cluster: str, node: str, secrets: str, acc
 
 def verified(master: Master, name: str, cluster: str, node: str) -> Result:
     """All three backends are well, the node among them, and failover is as it was."""
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         settings = clusters.settings(master, cluster)
         if master.test:
             ret.update(result=None, comment="would verify that all three backends are well")
             return ret
 
-        def all_are_well() -> tuple[Views, Record | None]:
+        def all_are_well() -> tuple[Views, Run | None]:
             views, record = look.look(master, cluster, {"step": "verify"})
             gates.healthy(views, settings.gates.max_lag_bytes)
             gates.settled(views, settings.gates.settle_seconds)
@@ -131,7 +130,7 @@ def verified(master: Master, name: str, cluster: str, node: str) -> Result:
 
 def _on_the_node(master: Master, name: str, cluster: str, node: str, sls: str, **more: Any) -> Result:
     """Have the node, which is no member any more, do its part; nothing, if it is a healthy one."""
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         settings = clusters.settings(master, cluster)
         views, record, stage = _look(master, settings, node, name)
         if stage == replacing.BACK:
@@ -144,7 +143,7 @@ def _on_the_node(master: Master, name: str, cluster: str, node: str, sls: str, *
     return ret
 
 
-def _look(master: Master, settings: Cluster, node: str, step: str) -> tuple[Views, Record | None, str]:
+def _look(master: Master, settings: Cluster, node: str, step: str) -> tuple[Views, Run | None, str]:
     """Hold what must be true before anything is done to the node; return views, record and stage."""
     views, record = look.look(master, settings.name, {"step": step})
     gates.everybody_answers(views)

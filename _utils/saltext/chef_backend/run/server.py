@@ -9,10 +9,9 @@ from saltext.chef_backend import journal, outcome
 from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import answers, gates, server
 from saltext.chef_backend.outcome import Result
-from saltext.chef_backend.record import Record
+from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import frontends, lock, look, orders, progress, turns
-from saltext.chef_backend.run.bus import ask_all
 from saltext.chef_backend.run.master import Master
 from saltext.chef_backend.settings import Cluster, Server
 
@@ -21,7 +20,7 @@ HOOKS = ("drain", "undrain")
 
 def opened(master: Master, name: str, cluster: str) -> Result:
     """The frontends may be upgraded, and this orchestration holds their cluster: nothing else runs on it meanwhile."""
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         settings = clusters.settings(master, cluster)
         path, wanted = f"chef_backend:clusters:{cluster}", _server(settings)
         if not settings.frontends:
@@ -33,14 +32,23 @@ def opened(master: Master, name: str, cluster: str) -> Result:
         target = str(wanted.version)
         views = clusters.views(master, cluster)
         gates.everybody_answers(views)
-        found = answers.record(views)
+        found = answers.run(views)
         gates.same_kind(found, records.FRONTENDS)
         resumed = lock.may_take(master, found, target, views)
         gates.nobody_at_work(views)
         gates.healthy(views, settings.gates.max_lag_bytes)
         if resumed:
-            frontends.await_rest(master, cluster, resumed.frontends, settings.timeouts.upgrade)
+            frontends.await_rest(master, cluster, clusters.frontends(master, cluster), settings.timeouts.upgrade)
         there = frontends.installed(master, cluster)
+        begun = [one.node for one in there if one.begun]
+        if found and not resumed and begun:
+            raise CommandExecutionError(lock.finish_first(found, f"left {', '.join(begun)} half-upgraded"))
+        left = _left_drained(master, settings, resumed)
+        if not wanted.undrain and (drained := [*left, *(one.node for one in there if one.drained)]):
+            raise CommandExecutionError(
+                f"{', '.join(drained)} was drained and gets no clients, and the pillar names no undrain any more: name "
+                "both hooks again"
+            )
         server.refuse(there, wanted)
         gates.in_window(settings, master.clock.now(), resumed, server.unfinished(there))
         serving = server.who_serves(there, wanted.version)
@@ -54,7 +62,6 @@ def opened(master: Master, name: str, cluster: str) -> Result:
         record = lock.begin(
             master,
             views,
-            found,
             resumed,
             lease=settings.timeouts.lease,
             cluster=cluster,
@@ -65,6 +72,7 @@ def opened(master: Master, name: str, cluster: str) -> Result:
             frontends=tuple(one.node for one in there),
         )
         ret["changes"]["run"] = {"old": None, "new": record.run}
+        _call_hook(master, ret, settings, "undrain", left)
         progress.tell(master, record, "open", journal.END, comment=plan)
         return outcome.done(ret, f"{'resumed' if resumed else 'opened'} run {record.run}: {plan}")
     return ret
@@ -72,8 +80,8 @@ def opened(master: Master, name: str, cluster: str) -> Result:
 
 def staged(master: Master, name: str, cluster: str) -> Result:
     """The package lies on every frontend that is due, verified. Nothing here changes a service."""
-    with outcome.on_master(name) as ret:
-        record = look.record_of(master, cluster)
+    with master.signals.step(name) as ret:
+        record = look.run_of(master, cluster)
         due = _due(master, cluster)
         if not due:
             return outcome.done(ret, "no frontend is due")
@@ -84,7 +92,7 @@ def staged(master: Master, name: str, cluster: str) -> Result:
 
 def backed_up(master: Master, name: str, cluster: str) -> Result:
     """One follower has taken a backup, read to its end, if a frontend is due and the pillar wants one."""
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         views, record = look.look(master, cluster)
         due = _due(master, cluster)
         if not due or not clusters.settings(master, cluster).backup:
@@ -95,7 +103,7 @@ def backed_up(master: Master, name: str, cluster: str) -> Result:
 
 def first_upgraded(master: Master, name: str, cluster: str) -> Result:
     """One frontend runs the target, and has migrated the database: once for all, and alone."""
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         wanted = _server(clusters.settings(master, cluster))
         there = frontends.installed(master, cluster)
         due = server.due(there, wanted.version)
@@ -111,7 +119,7 @@ def others_upgraded(master: Master, name: str, cluster: str) -> Result:
 
     The next is not touched before each of the last is upgraded, answers its API and gets its clients again.
     """
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         wanted = _server(clusters.settings(master, cluster))
         there = frontends.installed(master, cluster)
         due, source = server.due(there, wanted.version), server.source(there, wanted.version)
@@ -134,7 +142,7 @@ def others_upgraded(master: Master, name: str, cluster: str) -> Result:
 
 def verified(master: Master, name: str, cluster: str) -> Result:
     """Every frontend is wholly on the target, answers, gets its clients, and the backends are as healthy as before."""
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         settings = clusters.settings(master, cluster)
         target = _server(settings).version
         if master.test:
@@ -146,7 +154,7 @@ def verified(master: Master, name: str, cluster: str) -> Result:
         nodes = clusters.frontends(master, cluster)
         frontends.await_service(master, cluster, nodes, settings.timeouts.api)
 
-        def backends_are_well() -> Record | None:
+        def backends_are_well() -> Run | None:
             views, record = look.look(master, cluster, {"step": "verified", "turn": None})
             gates.healthy(views, settings.gates.max_lag_bytes)
             return record
@@ -155,6 +163,15 @@ def verified(master: Master, name: str, cluster: str) -> Result:
         progress.tell(master, record, "verify", journal.END)
         return outcome.done(ret, f"every frontend runs {target} and answers")
     return ret
+
+
+def _left_drained(master: Master, settings: Cluster, resumed: Run | None) -> list[str]:
+    """Return the frontends that have left the pillar while they were drained: they get their clients again first."""
+    if resumed is None:
+        return []
+    left = sorted(set(resumed.frontends) - set(clusters.frontends(master, settings.name)))
+    said = master.bus.ask(left, "chef_server_agent.state", timeout=settings.timeouts.ask)
+    return [node for node, answer in said.items() if answer.ok and answer.value["drained"]]
 
 
 def _upgrade(master: Master, ret: Result, cluster: str, nodes: Sequence[str], sls: Sequence[str], **more: Any) -> bool:
@@ -167,7 +184,7 @@ def _upgrade(master: Master, ret: Result, cluster: str, nodes: Sequence[str], sl
     return done
 
 
-def _gates(master: Master, settings: Cluster, nodes: Sequence[str]) -> Record | None:
+def _gates(master: Master, settings: Cluster, nodes: Sequence[str]) -> Run | None:
     """Hold that these frontends may be taken from their clients now; the record says that it is their turn.
 
     The backends are healthy and at rest, the run is not to end here, and whoever is to serve the clients meanwhile
@@ -178,7 +195,7 @@ def _gates(master: Master, settings: Cluster, nodes: Sequence[str]) -> Record | 
     going_on = [node for node in server.unfinished(there) if node in nodes]  # without clients, half-upgraded
     names = ", ".join(nodes)
 
-    def may_be_touched() -> Record | None:
+    def may_be_touched() -> Run | None:
         views, record = look.look(master, cluster, {"step": f"upgrade frontend {names}", "turn": names})
         gates.healthy(views, settings.gates.max_lag_bytes)
         gates.nobody_at_work(views)
@@ -242,7 +259,7 @@ def _call(master: Master, function: str, node: str) -> None:
 
 def _note(master: Master, settings: Cluster, node: str, verb: str) -> None:
     """Have a frontend note that the load balancer sends it no clients, or that it sends them again."""
-    ask_all(master.bus, [node], f"chef_server_agent.{verb}", timeout=settings.timeouts.ask)
+    orders.all_do(master, settings.name, [node], f"chef_server_agent.{verb}")
 
 
 def _due(master: Master, cluster: str) -> list[str]:

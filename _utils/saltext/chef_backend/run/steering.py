@@ -9,10 +9,9 @@ from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import answers, gates, steering, window
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.steering import Answer
-from saltext.chef_backend.record import Record
-from saltext.chef_backend.run import closing, failover, frontends, lock, ways
+from saltext.chef_backend.record import Record, Run
+from saltext.chef_backend.run import closing, frontends, lock, ways
 from saltext.chef_backend.run import cluster as clusters
-from saltext.chef_backend.run.bus import ask_all
 from saltext.chef_backend.run.master import Master
 from saltext.chef_backend.settings import Cluster
 
@@ -39,15 +38,38 @@ def resume(master: Master, cluster: str) -> Done:
 
 
 def abort(master: Master, cluster: str) -> Done:
-    """End the cluster's run: before it touches another node, or here and now if nobody drives it."""
-    record, gone, views = _found(master, cluster, "record", "status", "half_upgraded")
+    """End the cluster's run: before it touches another node, or here and now if nobody drives it.
+
+    A majority of the backends has to answer, no more: what cannot be done for want of the others is said.
+    """
+    views = clusters.views(master, cluster)
+    try:
+        record = answers.run(views)
+    except ValueError as err:
+        raise CommandExecutionError(str(err)) from err
+    silent = [node for node, view in sorted(views.items()) if view.silent]
+    if len(views) - len(silent) < answers.MAJORITY:
+        raise CommandExecutionError("\n".join(views[node].why_not("record") or node for node in silent))
     half_upgraded = answers.half_upgraded(views)
+    if record and record.down and _is_up(master, cluster, record, views):
+        record, half_upgraded = dataclasses.replace(record, down=False, taken_down=()), []
     if record and record.way == records.REPLACE:
         half_upgraded = []  # the node that is replaced may have broken in its upgrade
     if record and record.way == records.FRONTENDS:
         half_upgraded = frontends.unfinished(master, cluster)
     ended = _ended(master, cluster) if record is None else None
-    return _do(master, cluster, record, steering.abort(record, gone, half_upgraded, ended))
+    gone = lock.gone(master, record) if record else None
+    answer = steering.abort(record, gone, half_upgraded, ended, silent)
+    if record and answer.action == steering.CLOSE:
+        done = closing.aborted(master, views, record)
+        return Done(done["result"], done["comment"])
+    return _do(master, cluster, record, answer)
+
+
+def _is_up(master: Master, cluster: str, run: Run, views: Views) -> bool:
+    """Whether a cluster that a run was to take down is wholly well: its command has failed, and no node is down."""
+    bound = clusters.settings(master, cluster).gates.max_lag_bytes
+    return not run.inside and not run.finished and answers.verdict(views, bound).healthy
 
 
 def scheduled(master: Master, cluster: str) -> Done:
@@ -76,12 +98,12 @@ def requested(master: Master, cluster: str, version: str) -> Done:
     return _unattended(master, settings)
 
 
-def _found(master: Master, cluster: str, *parts: str) -> tuple[Record | None, str | None, Views]:
+def _found(master: Master, cluster: str, *parts: str) -> tuple[Run | None, str | None, Views]:
     """Return the cluster's record, why nobody drives it (None if somebody does), and the views with these parts."""
     views = clusters.views(master, cluster, parts)
     try:
         gates.everybody_answers(views)
-        record = answers.record(views)
+        record = answers.run(views)
     except ValueError as err:
         raise CommandExecutionError(str(err)) from err
     return record, lock.gone(master, record) if record else None, views
@@ -107,11 +129,11 @@ def _unattended(master: Master, settings: Cluster) -> Done:
 def _ended(master: Master, cluster: str) -> Record | None:
     """Return the record of the last finished run, or None."""
     bound = clusters.ask_bound(master, cluster)
-    said = ask_all(master.bus, clusters.backends(master, cluster), "chef_backend_agent.last", timeout=bound)
-    return records.newest(clusters.records_of(said))
+    said = master.bus.ask(clusters.backends(master, cluster), "chef_backend_agent.last", timeout=bound)
+    return records.highest(clusters.records_of({node: answer.value for node, answer in said.items() if answer.ok}))
 
 
-def _stops(master: Master, cluster: str, record: Record | None) -> list[str]:
+def _stops(master: Master, cluster: str, record: Run | None) -> list[str]:
     """Return the versions in the pillar that a run like this one may go to, as text."""
     settings = clusters.settings(master, cluster)
     if record is None or record.way != records.FRONTENDS:
@@ -119,19 +141,13 @@ def _stops(master: Master, cluster: str, record: Record | None) -> list[str]:
     return [str(settings.server.version)] if settings.server else []
 
 
-def _do(master: Master, cluster: str, record: Record | None, answer: Answer) -> Done:
+def _do(master: Master, cluster: str, record: Run | None, answer: Answer) -> Done:
     bound = clusters.ask_bound(master, cluster)
     if record and answer.action == steering.WISH:
         said = master.bus.ask(record.backends, "chef_backend_agent.wish", record.run, answer.wish, timeout=bound)
         if not any(told.ok and told.value for told in said.values()):
             raise CommandExecutionError(f"run {record.run} has ended meanwhile: nothing was done")
     if record and answer.action == steering.HOLD:
-        ask_all(master.bus, record.backends, "chef_backend_agent.hold", record.run, timeout=bound)
-    if record and answer.action == steering.CLOSE:
-        if record.failover == "off":
-            failover.restore(master, cluster)
-        closing.let_clients_in(master, record)
-        now = master.clock.now()
-        lock.finish(master, record.at(now, state=records.ABORTED, failover="on", turn=None))
+        lock.tell(master, record.changed_to(master.clock.now(), waits=None))
     start = steering.orchestration(record) if answer.action == steering.START else None
     return Done(answer.ok, answer.text, start)

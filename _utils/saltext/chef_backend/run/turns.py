@@ -8,7 +8,7 @@ from saltext.chef_backend import journal, outcome
 from saltext.chef_backend.judge import answers, gates
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.outcome import Result
-from saltext.chef_backend.record import Record
+from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import failover, lock, look, orders, progress
 from saltext.chef_backend.run.master import Master
@@ -19,7 +19,7 @@ TURNS = FIRST, SECOND, LAST = "first", "second", "last"  # the last is the leade
 
 def staged(master: Master, name: str, cluster: str) -> Result:
     """The package lies on every backend, verified, if one is due. Nothing here changes a service."""
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         views, record, due = _due(master, cluster)
         if not due:
             look.keep(master, cluster, views, record)
@@ -31,7 +31,7 @@ def staged(master: Master, name: str, cluster: str) -> Result:
 
 def backed_up(master: Master, name: str, cluster: str) -> Result:
     """One follower has taken a backup, read to its end, if a backend is due and the pillar wants one."""
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         views, record, due = _due(master, cluster)
         if not due or not clusters.settings(master, cluster).backup:
             look.keep(master, cluster, views, record)
@@ -40,18 +40,29 @@ def backed_up(master: Master, name: str, cluster: str) -> Result:
     return ret
 
 
-def back_up(master: Master, ret: Result, cluster: str, views: Views, record: Record | None) -> Result:
-    """Have the first follower take a backup; return the state's result. Raises CommandExecutionError, ValueError."""
+def back_up(master: Master, ret: Result, cluster: str, views: Views, record: Run | None) -> Result:
+    """Have a whole follower take a backup, once a run; return the state's result.
+
+    :raises CommandExecutionError: it has failed, or no follower is whole.
+    """
+    if record and record.backup:
+        return outcome.done(ret, f"taken on {record.backup} before")
     leads = answers.leader_of_record(views)
-    follower = next(node for node in sorted(views) if node != leads)
-    if orders.apply(master, ret, cluster, record, [follower], "orch.node.backed_up", restarts=False):
-        outcome.done(ret, f"on {follower}")
+    followers = [node for node in sorted(views) if node != leads]
+    whole = [node for node in followers if not views[node].half_upgraded]
+    # those that have but got the package, all of them, run the version before
+    whole = whole or [node for node in followers if record is None or node not in record.inside]
+    if not whole:
+        raise CommandExecutionError("no follower is whole: there is nobody to take a backup")
+    if orders.apply(master, ret, cluster, record, whole[:1], "orch.node.backed_up", restarts=False):
+        lock.note(master, cluster, backup=whole[0])
+        outcome.done(ret, f"on {whole[0]}")
     return ret
 
 
 def failover_off(master: Master, name: str, cluster: str) -> Result:
     """Failover is off, so that nothing fails over to a follower that is being upgraded; as it was, if none is due."""
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         views, record, due = _due(master, cluster)
         followers = _roles(views, due)[0]
         if not followers:
@@ -65,7 +76,7 @@ def failover_off(master: Master, name: str, cluster: str) -> Result:
 
 def failover_on(master: Master, name: str, cluster: str) -> Result:
     """Failover is on again after the followers; as it was, if this run has not switched it."""
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         held = lock.held(master, cluster)
         if held and held.failover != "off":
             return outcome.done(ret, "failover was not switched")
@@ -75,7 +86,7 @@ def failover_on(master: Master, name: str, cluster: str) -> Result:
 
 def failover_off_and_on(master: Master, name: str, cluster: str) -> Result:
     """After a hand-over failover was switched off and on again, as the documented procedure has it."""
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         if master.test:
             ret.update(result=None, comment="failover would be off, then on")
             return ret
@@ -95,7 +106,7 @@ def upgraded(master: Master, name: str, cluster: str, turn: str) -> Result:
 
     :param turn: ``first`` or ``second`` of the followers, or ``last``: the leader, handing over first.
     """
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         settings = clusters.settings(master, cluster)
         views, record, due = look.until_holds(
             master, cluster, lambda: _due(master, cluster), settings.timeouts.failover
@@ -116,7 +127,7 @@ def upgraded(master: Master, name: str, cluster: str, turn: str) -> Result:
 
 def verified(master: Master, name: str, cluster: str) -> Result:
     """Every backend runs the target version, the cluster is wholly healthy, failover is on."""
-    with outcome.on_master(name) as ret:
+    with master.signals.step(name) as ret:
         settings = clusters.settings(master, cluster)
         if master.test:
             ret.update(result=None, comment=f"would verify that every backend runs {settings.version}")
@@ -134,7 +145,7 @@ def verified(master: Master, name: str, cluster: str) -> Result:
 
         _let_settle(master, settings)
         views = look.until_holds(master, cluster, all_are_well, settings.timeouts.rejoin)
-        record = lock.note(master, cluster, step="verified", down=[])
+        record = lock.note(master, cluster, step="verified", turn=None, down=False)
         look.keep(master, cluster, views, record)
         progress.tell(master, record, "verify", journal.END)
         return outcome.done(ret, f"{len(views)} backends run {settings.version}, healthy, failover on")
@@ -147,6 +158,7 @@ def _upgrade(master: Master, ret: Result, settings: Cluster, seen: Views, node: 
     :param seen: by which it is its turn.
     """
     cluster, turn = settings.name, {"step": f"upgrade {role} {node}", "turn": node}
+    began = master.clock.monotonic()
     _let_settle(master, settings)
     views, record = look.until_holds(
         master, cluster, lambda: _gates(master, settings, seen, node, role, turn), settings.timeouts.gate
@@ -158,6 +170,7 @@ def _upgrade(master: Master, ret: Result, settings: Cluster, seen: Views, node: 
         progress.tell(master, record, journal.GATE, journal.END, node=node, comment=record.step, data=data)
     ret["comment"] = f"the gates hold; {node} would be upgraded as the {role}" if master.test else ""
     if orders.apply(master, ret, cluster, record, [node], "orch.node.upgraded", handover=role == "leader"):
+        lock.measured(master, node, master.clock.monotonic() - began)
         outcome.done(ret, f"{node}, the {role}, runs {settings.version} and has rejoined")
 
 
@@ -172,7 +185,7 @@ def _let_settle(master: Master, settings: Cluster) -> None:
 
 def _gates(
     master: Master, settings: Cluster, views: Views, node: str, role: str, turn: dict[str, str]
-) -> tuple[Views, Record | None]:
+) -> tuple[Views, Run | None]:
     """Hold all that must be true before a node is touched; return views and record, which says whose turn it is.
 
     :param views: what was seen before: where all nodes were whole, one of them tells of the whole cluster.
@@ -191,7 +204,7 @@ def _gates(
     return views, record
 
 
-def _due(master: Master, cluster: str) -> tuple[Views, Record | None, list[str]]:
+def _due(master: Master, cluster: str) -> tuple[Views, Run | None, list[str]]:
     """Return views, record, and the backends that are due; who leads must be told by all."""
     views, record = look.glance(master, cluster)
     due = clusters.due(views, str(clusters.settings(master, cluster).version))

@@ -12,7 +12,7 @@ from saltext.chef_backend import record as records
 from saltext.chef_backend.journal import Entry
 from saltext.chef_backend.judge import answers, standing
 from saltext.chef_backend.judge.standing import NodeStanding
-from saltext.chef_backend.record import Record
+from saltext.chef_backend.record import Record, Run
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import history, lock, progress
 from saltext.chef_backend.run.master import Listener, Master
@@ -24,7 +24,7 @@ IDLE = 60  # seconds without a run after which many clusters are watched no more
 CLEAR = "\x1b[2J\x1b[H"
 MOVED = ("rejoin", "failover on", "failover off", "verify")  # after these, roles and versions may be others
 log = logging.getLogger(__name__)
-Held = dict[str, Record | None]
+Held = dict[str, Run | None]
 
 
 def watch(master: Master, cluster: str) -> dict[str, Any]:
@@ -79,12 +79,12 @@ def _until_its_end(
                 nodes = _nodes(master, cluster)
         quiet = master.clock.monotonic() - heard > QUIET
         if (fresh and fresh.step in (*MOVED, "close")) or quiet:
+            gone = _gone(master, record)
             record, heard = _same(master, record), master.clock.monotonic()
             if record.state != records.OPEN:
                 return _ended(record, entries)
-            gone = lock.gone(master, record)
             if gone:
-                text = f"nobody drives run {record.run} any more: {gone}; {records.advice(record, now())}"
+                text = f"nobody drives run {record.run} any more: {gone}; the same command goes on from there"
                 return {"ok": False, "text": text, "run": record.run, "state": record.state}
 
 
@@ -114,7 +114,7 @@ def _held(master: Master, before: Held) -> Held:
         if all(view.silent for view in views.values()):
             continue
         try:
-            found[name] = answers.record(views)
+            found[name] = answers.run(views)
         except ValueError as err:
             log.warning("%s: %s", name, err)
     return found
@@ -128,6 +128,18 @@ def _ended(record: Record, entries: Iterable[Entry]) -> dict[str, Any]:
     off = shows.exposure(record, entries)
     text = f"run {record.run} to {record.target} is {record.state}; failover was off for {off} s"
     return {"ok": record.state == records.DONE, "text": text, "run": record.run, "state": record.state}
+
+
+def _gone(master: Master, record: Record) -> str | None:
+    """Tell why nobody drives a run any more; None while somebody does, or not all can be asked."""
+    try:
+        views = clusters.views(master, record.cluster, ["record"])
+        run = answers.run(views)
+    except (CommandExecutionError, ValueError):
+        return None
+    if run is not None and run.run == record.run:
+        return lock.gone(master, run)
+    return "no backend holds it" if not any(view.silent for view in views.values()) else None
 
 
 def _same(master: Master, record: Record) -> Record:

@@ -7,7 +7,7 @@ from saltext.chef_backend.judge import way as ways
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.way import Hop
 from saltext.chef_backend.product.version import Version, reads_index
-from saltext.chef_backend.record import Record
+from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run.master import Master
 
@@ -55,7 +55,7 @@ def hops(master: Master, cluster: str, seen: Views) -> tuple[Hop, ...]:
         raise CommandExecutionError(str(err)) from err
 
 
-def outside(master: Master, cluster: str, record: Record | None, seen: Views) -> str | None:
+def outside(master: Master, cluster: str, record: Run | None, seen: Views) -> str | None:
     """Say why a run that goes on, or is begun, would pause at once for its maintenance window; None if it would not.
 
     :param record: of an unfinished run, or None.

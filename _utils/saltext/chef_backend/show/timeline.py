@@ -111,7 +111,7 @@ def build(record: Record, entries: Iterable[Entry], troubles: Iterable[str] = ()
     times = [entry.time for entry in entries]
     opened = min([record.opened, *times])
     ended = record.state != OPEN
-    length = max([record.opened, *times, *([record.heartbeat] if ended else [])]) - opened
+    length = max([record.opened, *times, *([record.changed] if ended else [])]) - opened
     clock = _Clock(opened, length)
     failover = _states(clock, record.failover_found, _switches(entries))
     writes = _writes(clock, entries)

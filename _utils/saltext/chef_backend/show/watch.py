@@ -119,7 +119,7 @@ def run_row(record: Record, clock: Callable[[float], str]) -> dict[str, Any]:
         "target": record.target,
         "state": record.state,
         "opened": clock(record.opened),
-        "seconds": round(max(0, record.heartbeat - record.opened)),
+        "seconds": round(max(0, record.changed - record.opened)),
         "step": record.step,
         "master": record.owner.master,
     }
