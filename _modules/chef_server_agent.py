@@ -12,6 +12,7 @@ import saltext.chef_backend
 saltext.chef_backend.attach(__file__)
 
 from saltext.chef_backend import salt
+from saltext.chef_backend.node import busy as busies
 from saltext.chef_backend.node import frontend, record_file, server
 from saltext.chef_backend.node import journal as journals
 from saltext.chef_backend.record import Record
@@ -70,6 +71,11 @@ def await_service(api: str, timeout: float) -> bool:
     """
     frontend.await_service(salt.host(), api, timeout, timeout)
     return True
+
+
+def busy() -> list[str]:
+    """Return what is changing this frontend now: commands, Salt's states, and states that wait for their turn."""
+    return busies.busy(salt.host())
 
 
 def drain(order: Mapping[str, Any] | None = None) -> bool:

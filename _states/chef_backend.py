@@ -40,14 +40,15 @@ def backed_up(name: str, timeout: int = 600) -> Result:
     return upgrade.backed_up(salt.host(), name, timeout)
 
 
-def installed(name: str, source: str, sha256: str) -> Result:
+def installed(name: str, source: str, sha256: str, timeout: float = 600) -> Result:
     """The staged package of this version is installed; no service is restarted by that.
 
     :param name: the version.
     :param source: as given to ``staged``.
     :param sha256: as given to ``staged``.
+    :param timeout: bound in seconds.
     """
-    return packages.installed(salt.host(), name, source, sha256)
+    return packages.installed(salt.host(), name, source, sha256, timeout)
 
 
 def down_for_upgrade(name: str, timeout: float = 600) -> Result:

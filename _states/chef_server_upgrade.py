@@ -32,6 +32,7 @@ def upgraded(
     leader_timeout: float = 60,
     timeout: float = 3600,
     api_timeout: float = 120,
+    install_timeout: float = 600,
 ) -> Result:
     """This frontend runs a version of chef-server-core, by the documented commands, and its API answers.
 
@@ -46,5 +47,8 @@ def upgraded(
     :param leader_timeout: bound in seconds for HAProxy to know one leader.
     :param timeout: bound in seconds of each command.
     :param api_timeout: bound in seconds for the API to answer.
+    :param install_timeout: bound in seconds of the installation.
     """
-    return server.upgraded(salt.host(), name, source, sha256, api, accept_license, leader_timeout, timeout, api_timeout)
+    bounds = {"leader_timeout": leader_timeout, "timeout": timeout, "api_timeout": api_timeout}
+    bounds["install_timeout"] = install_timeout
+    return server.upgraded(salt.host(), name, source, sha256, api, accept_license, **bounds)

@@ -4,3 +4,4 @@ The package is installed on this backend:
     - name: {{ pillar.get('version') | json }}
     - source: {{ pillar.get('source') | json }}
     - sha256: {{ pillar.get('sha256') | json }}
+    - timeout: {{ pillar.get('timeouts', {}).get('install') | json }}

@@ -9,3 +9,4 @@ This frontend runs its target version:
     - leader_timeout: {{ pillar.get('timeouts', {}).get('failover') | json }}
     - timeout: {{ pillar.get('timeouts', {}).get('upgrade') | json }}
     - api_timeout: {{ pillar.get('timeouts', {}).get('api') | json }}
+    - install_timeout: {{ pillar.get('timeouts', {}).get('install') | json }}

@@ -1,4 +1,4 @@
-"""What dpkg and rpm, apt and dnf say, recorded: to the states of the package there must be no difference."""
+"""What dpkg and rpm say, recorded: to the states of the package there must be no difference."""
 
 import pytest
 
@@ -17,15 +17,13 @@ REDHAT = {
 
 
 class Debian:
-    """dpkg and apt."""
+    """dpkg."""
 
     family = "Debian"
     minion = "shared"
     file = "chef-backend_2.3.16-1_amd64.deb"
-    installer = "apt-get"
-    options = ("-q", "-y")
+    installs = ("dpkg", "--force-confdef", "--force-confold", "-i")
     foreign = "chef-backend:arm64"
-    completing = "install"
 
     @staticmethod
     def version(release: str, epoch: int | None = None) -> str:
@@ -54,39 +52,30 @@ class Debian:
 
     def installed(self, release: str, package: str = "chef-backend") -> dict[str, str]:
         """Return what is answered when this release is installed."""
-        return {"dpkg-query": f"install ok installed {package} {self.version(release)} amd64\n"}
+        return {"dpkg-query": f"install ok installed {self.version(release)}\n"}
 
     def half_installed(self, old: str, new: str, package: str = "chef-backend") -> dict[str, str]:
         """Return what is answered when the installation was cut off after the new files were in place."""
-        return {"dpkg-query": f"install ok half-configured {package} {self.version(new)} amd64\n"}
+        return {"dpkg-query": f"install ok half-configured {self.version(new)}\n"}
 
-    def compares(self, recorded: Recorded, older: str, newer: str) -> None:
-        """Have versions compared, which apt's module leaves to dpkg."""
-        older, newer = self.version(older), self.version(newer)
-        recorded.say("dpkg --compare-versions", status=1)
-        recorded.say(f"dpkg --compare-versions {older} lt {newer}")
-        recorded.say(f"dpkg --compare-versions {newer} gt {older}")
+    def holds_back(self, recorded: Recorded, minion: Minion) -> None:
+        """Have somebody hold chef-backend 2.2.0 back, as ``apt-mark hold`` does."""
+        recorded.say("dpkg-query", f"hold ok installed {self.version('2.2.0')}\n")
 
 
 class RedHat:
-    """rpm and dnf."""
+    """rpm."""
 
     family = "RedHat"
     minion = "redhat"
     file = "chef-backend-2.3.16-1.el8.x86_64.rpm"
-    installer = "dnf"
-    options = ("-y", "--best", "--allowerasing", "--disablerepo=*")  # no repository is looked at
-    foreign = "chef-backend.aarch64"
-    completing = "reinstall"
+    installs = ("rpm", "-Uvh", "--replacepkgs")
+    foreign = "chef-backend:aarch64"
 
     @staticmethod
     def version(release: str, epoch: int | None = None) -> str:
         """Return a package's version as this family writes it."""
         return f"{epoch}:{release}-1.el8" if epoch else f"{release}-1.el8"
-
-    @staticmethod
-    def _line(package: str, release: str, epoch: int | None, arch: str, since: str = "(none)") -> str:
-        return f"{package}_|-{epoch or '(none)'}_|-{release}_|-1.el8_|-{arch}_|-none_|-{since}\n"
 
     def holds(
         self,
@@ -97,7 +86,7 @@ class RedHat:
         arch: str = "x86_64",
     ) -> None:
         """Have the staged file hold a package."""
-        recorded.say("rpm -qp", self._line(package, release, epoch, arch).strip())
+        recorded.say("rpm -qp", f"{package} {self.version(release, epoch)} {arch}\n")
 
     def holds_foreign(self, recorded: Recorded) -> None:
         """Have the staged file hold the package for machines of another kind."""
@@ -109,14 +98,15 @@ class RedHat:
 
     def installed(self, release: str, package: str = "chef-backend") -> dict[str, str]:
         """Return what is answered when this release is installed."""
-        return {"rpm -qa": self._line(package, release, None, "x86_64", since="1700000000")}
+        return {"rpm -q": f"{self.version(release)}\n"}
 
     def half_installed(self, old: str, new: str, package: str = "chef-backend") -> dict[str, str]:
         """Return what is answered when the installation was cut off after the new files were in place."""
-        return {"rpm -qa": self.installed(old, package)["rpm -qa"] + self.installed(new, package)["rpm -qa"]}
+        return {"rpm -q": self.installed(old, package)["rpm -q"] + self.installed(new, package)["rpm -q"]}
 
-    def compares(self, recorded: Recorded, older: str, newer: str) -> None:
-        """Nothing to record: rpm's module compares by itself."""
+    def holds_back(self, recorded: Recorded, minion: Minion) -> None:
+        """Have somebody hold chef-backend 2.2.0 back, as dnf's versionlock does."""
+        minion.write("/etc/dnf/plugins/versionlock.list", "# locked\nchef-backend-0:2.2.0-1.el8.*\n")
 
 
 Packager = Debian | RedHat

@@ -13,7 +13,7 @@ from typing import Any
 
 Answer = dict[str, Any]  # what a call does, as `answer` describes it
 
-PROGRAMS = ("chef-backend-ctl", "chef-server-ctl", "psql", "runuser", "dpkg", "dpkg-query", "apt-get", "rpm", "dnf")
+PROGRAMS = ("chef-backend-ctl", "chef-server-ctl", "psql", "runuser", "dpkg", "dpkg-query", "rpm")
 READING = {  # what a state may call in test mode
     ("chef-backend-ctl", "cluster-status"),
     ("chef-backend-ctl", "status"),
@@ -21,12 +21,9 @@ READING = {  # what a state may call in test mode
     ("psql", "-d"),
     ("runuser", "-u"),
     ("dpkg", "-I"),
-    ("dpkg", "--compare-versions"),
-    ("dpkg", "--get-selections"),
-    ("dpkg", "--print-architecture"),
     ("dpkg-query", "--showformat"),
+    ("rpm", "-q"),
     ("rpm", "-qp"),
-    ("rpm", "-qa"),
 }
 
 SCRIPT = """#!{python} -IS
@@ -34,7 +31,8 @@ import json, os, shutil, sys, time
 
 folder = {folder!r}
 words = [os.path.basename(sys.argv[0]), *sys.argv[1:]]
-call = {{"words": words, "parent": os.getppid(), "licence": os.environ.get("CHEF_LICENSE")}}
+by = os.readlink("/proc/%d/exe" % os.getppid())
+call = {{"words": words, "by": by, "licence": os.environ.get("CHEF_LICENSE")}}
 with open(folder + "/calls.jsonl", "a") as calls:
     calls.write(json.dumps(call) + "\\n")
 if words[0] == "runuser":  # without becoming another user: for that one must be root, and the user be there
@@ -131,7 +129,7 @@ class Recorded:
 
     @property
     def calls(self) -> list[dict[str, Any]]:
-        """Return every call so far: mappings with ``words``, ``parent`` (pid) and ``licence``."""
+        """Return every call so far: mappings with ``words``, ``by`` (which program called it) and ``licence``."""
         path = self.folder / "calls.jsonl"
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 

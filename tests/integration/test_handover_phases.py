@@ -30,13 +30,13 @@ def test_i8_the_leader_is_upgraded_whenever_the_new_one_posts(lab, late):
         "sha256": sha256(package),
         "handover": True,
         "search": True,
-        "timeouts": {"upgrade": 60, "rejoin": 40, "failover": 30},
+        "timeouts": {"install": 60, "upgrade": 60, "rejoin": 40, "failover": 30},
     }
     done = lab.salt(leader, "state.sls", "orch.node.upgraded", f"pillar={json.dumps(given)}", "--out=json", "--static")
     assert done.returncode == 0, done.stdout + done.stderr
     states = {state["__id__"]: state for state in json.loads(done.stdout)[leader].values()}
     changes = states["This backend runs the installed version"]["changes"]
-    assert changes["leader"]["old"] == leader
+    assert changes["leader"]["old"] == leader, done.stdout
     assert changes["leader"]["new"] in followers
 
 

@@ -1,4 +1,4 @@
-"""The rolling upgrade where hosts are rpm's: real rpm packages, dnf, no repository within reach.
+"""The rolling upgrade where hosts are rpm's: real rpm packages, rpm, no repository within reach.
 
 One lab serves all of this, in the order of this page: what is refused leaves it as it was.
 """
@@ -148,10 +148,10 @@ def test_followers_first_and_the_leader_last_after_one_hand_over(done):
     assert operator.shown_failover() == "on"
 
 
-def test_packages_changed_by_dnf_alone_each_between_its_gates_and_its_upgrade(done):
+def test_packages_changed_by_rpm_alone_each_between_its_gates_and_its_upgrade(done):
     operator, _ = done
     installs = [c for c in operator.commands() if c.installs]
-    assert [c.argv[0] for c in installs] == ["dnf"] * 3
+    assert [c.argv[0] for c in installs] == ["rpm"] * 3
     for install, upgrade in zip(installs, operator.commands("chef-backend-ctl upgrade"), strict=True):
         assert install.status == 0
         assert install.end < upgrade.begin
@@ -182,7 +182,7 @@ def test_services_are_outdated_from_the_installation_to_the_upgrade(done):
 
 @pytest.mark.campaign
 def test_an_installation_that_was_cut_off_is_made_whole(person):
-    """A killed dnf leaves the new files in place, and two packages in rpm's database: here such a database is made."""
+    """A killed rpm leaves the new files in place, and two packages in rpm's database: here such a database is made."""
     lab, version = person.lab, person.versions()["be1"]
     lab.exec("be1", "rpm", "-i", "--justdb", "--force", brought(lab, "be1", lab.package("2.0.30")))
     assert sorted(by_rpm(lab)["be1"].splitlines()) == ["chef-backend 2.0.30", f"chef-backend {version}"]
@@ -196,7 +196,7 @@ def test_an_installation_that_was_cut_off_is_made_whole(person):
 
 
 @pytest.mark.campaign
-def test_a_follower_fails_and_kill_9_while_dnf_installs_then_the_same_command(rpm_lab, house):
+def test_a_follower_fails_and_kill_9_while_rpm_installs_then_the_same_command(rpm_lab, house):
     operator = Operator(house.fresh(family="rpm"))
     operator.wants(NEW, backup=False)
     operator.orders_fault("be2", {"upgrade": {"exit": 1, "output": "disk full", "times": 1}})

@@ -39,6 +39,7 @@ PACKAGES = (
     "python3-psycopg2",
     "rpm",
     "runit",
+    "systemd",  # for one test, that of a scope: the hosts' own services are runit's
 )
 
 BUILD = Path(__file__).with_name("base_build.sh")

@@ -83,7 +83,8 @@ def _fill_server(root: Path, version: str) -> None:
     product = root / "opt" / "opscode"
     library = product / "embedded" / "lib"
     _library(library / "lab_product", ("common", "frontend"))
-    _launcher(product / "bin" / "chef-server-ctl", "/opt/opscode/embedded/lib", "server_ctl")
+    _launcher(product / "bin" / "chef-server-ctl", "/opt/opscode/embedded/lib", "server_ctl_wrapper")
+    _launcher(product / "embedded" / "bin" / "chef-client", "/opt/opscode/embedded/lib", "server_ctl")
     _launcher(product / "embedded" / "bin" / "status-api", "/opt/opscode/embedded/lib", "status_api")
     _link(product / "embedded/bin/psql", "/usr/lib/postgresql/15/bin/psql")
     _manifest(product, version, {"haproxy": {"locked_version": "1.6.4"}})
@@ -94,7 +95,8 @@ def _fill_backend(root: Path, version: str) -> None:
     product = root / "opt" / "chef-backend"
     library = product / "embedded" / "lib"
     _library(library / "lab_product", ("common", "backend"))
-    _launcher(product / "bin" / "chef-backend-ctl", "/opt/chef-backend/embedded/lib", "ctl")
+    _launcher(product / "bin" / "chef-backend-ctl", "/opt/chef-backend/embedded/lib", "ctl_wrapper")
+    _launcher(product / "embedded" / "bin" / "chef-client", "/opt/chef-backend/embedded/lib", "ctl")
     _launcher(product / "embedded" / "bin" / "leaderl", "/opt/chef-backend/embedded/lib", "leaderl")
     _launcher(product / "embedded" / "bin" / "elasticsearch", "/opt/chef-backend/embedded/lib", "elasticsearch")
     _link(product / "embedded/bin/psql", "/usr/lib/postgresql/15/bin/psql")

@@ -254,7 +254,7 @@ def test_what_is_no_nodes_note_is_refused(data):
 
 
 def test_a_nodes_note_round_trips_through_json():
-    note = Note("r1", inside=True, wish="pause", wished=2)
+    note = Note("r1", inside=True, backup="chef-backup.tar.gz", wish="pause", wished=2)
     assert Note.from_json(json.dumps(note.to_dict())) == note
     with pytest.raises(records.RecordError, match=r"not a node's note: '{'"):
         Note.from_json("{")

@@ -1,12 +1,17 @@
-"""What a master keeps in files: notes that its other processes see, and pages of reports."""
+"""What a master keeps in files: notes, and pages of reports; and how it tells whether a process of it still runs."""
 
 import os
+import shutil
+import subprocess
 import threading
+import time
 
 import pytest
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import salt
+from saltext.chef_backend.node import supervisor
+from saltext.chef_backend.record import Owner
 
 
 @pytest.fixture(name="notes")
@@ -49,3 +54,43 @@ def test_what_is_read_and_then_written_is_done_by_one_at_a_time(notes):
     for thread in threads:
         thread.join()
     assert notes.read("count") == "200"
+
+
+# whether the owner of a run is alive: by what the kernel counts
+
+
+def owner_of(pid, **changes):
+    """The owner that a process is now."""
+    known = {"jid": "1", "master": "hub", "boot": supervisor.boot(), "pid": pid, "ticks": supervisor.ticks_of(pid)}
+    return Owner(**{**known, **changes})
+
+
+@pytest.fixture(name="process")
+def fixture_process(tmp_path):
+    """A process whose name looks like the end of what the kernel tells of it."""
+    program = tmp_path / "a) R (1 2"
+    program.symlink_to(shutil.which("sleep"))
+    with subprocess.Popen([program, "60"]) as process:
+        yield process
+        process.kill()
+
+
+def test_a_process_is_the_owner_until_it_ends_whatever_its_name_is(process):
+    owner = owner_of(process.pid)
+    assert salt._is_alive(owner) is True
+    process.kill()
+    process.wait()
+    assert salt._is_alive(owner) is False
+
+
+@pytest.mark.parametrize("changes", [{"ticks": 1}, {"boot": "another"}])
+def test_a_process_that_has_only_the_owners_number_is_not_the_owner(process, changes):
+    assert salt._is_alive(owner_of(process.pid, **changes)) is False
+
+
+@pytest.mark.parametrize("step", [-86400, -1, 1, 7200])
+def test_a_step_of_the_wall_clock_makes_no_living_owner_gone(process, monkeypatch, step):
+    owner, stepped = owner_of(process.pid), time.time() + step
+    monkeypatch.setattr(time, "time", lambda: stepped)
+    assert salt._is_alive(owner) is True
+    assert owner_of(process.pid) == owner

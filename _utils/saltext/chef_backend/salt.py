@@ -18,6 +18,7 @@ import salt.cache
 import salt.client
 import salt.config
 import salt.loader
+import salt.payload
 import salt.pillar
 import salt.runner
 import salt.utils.event
@@ -26,10 +27,10 @@ import salt.utils.minions
 from salt.exceptions import CommandExecutionError, LoaderError, SaltException
 from salt.loader.context import LoaderContext
 
-from saltext.chef_backend.clock import RealClock
 from saltext.chef_backend.journal import Entry
-from saltext.chef_backend.node import files
+from saltext.chef_backend.node import files, supervisor
 from saltext.chef_backend.node.host import Host
+from saltext.chef_backend.node.processes import RealProcesses
 from saltext.chef_backend.order import Order
 from saltext.chef_backend.record import Owner, RecordError
 from saltext.chef_backend.run.bus import Answer
@@ -102,6 +103,8 @@ def host(order: Any = None) -> Host:
         run=pillar.get("run"),
         cluster=pillar.get("cluster"),
         order=known,
+        processes=RealProcesses(scopes=bool(opts.get("systemd.scope", True))),
+        queued=lambda: _queued(Path(opts["cachedir"])),
         kept=_packed("__context__", {}),
     )
 
@@ -122,7 +125,7 @@ def master(jid: object = "") -> Master:
         told=_Told(opts),
         notes=_Notes(opts),
         kept=kept,
-        process=(RealClock().boot()[0], pid, _ticks(pid)),
+        process=(supervisor.boot(), pid, supervisor.ticks_of(pid) or 0),
         alive=_is_alive,
         start=lambda function, kwargs: _start(opts, function, kwargs),
         signals=_signals,
@@ -374,16 +377,27 @@ def _saltenv(opts: Mapping[str, Any]) -> str | None:
 
 def _is_alive(owner: Owner) -> bool:
     """Whether a process of this host is the one that began then: by what the kernel counts, which no clock moves."""
-    try:
-        return (owner.boot, owner.ticks) == (RealClock().boot()[0], _ticks(owner.pid))
-    except (OSError, ValueError, IndexError):
-        return False
+    return (owner.boot, owner.ticks) == (supervisor.boot(), supervisor.ticks_of(owner.pid))
 
 
-def _ticks(pid: int) -> int:
-    """Return when a process began, in ticks since the boot (proc(5), stat, field 22). Raises OSError."""
-    stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    return int(stat.rpartition(")")[2].split()[19])  # a program's name may hold blanks and brackets
+def _queued(cache: Path) -> list[str]:
+    """Return the states that wait for their turn: since 3008 the minion keeps them in files.
+
+    What waits in a job of its own, as before 3008, is among the jobs that run.
+
+    :param cache: the minion's folder of them.
+    """
+    found = []
+    for path in sorted([*cache.glob("queues/*/state_queue/queued_*.p"), *cache.glob("queues/*/job_queue/queued_*.p")]):
+        try:
+            job = salt.payload.loads(path.read_bytes())
+            if str(job["fun"]).startswith("state."):
+                found.append(f"{job['fun']} (job {job['jid']}, waiting for its turn)")
+        except FileNotFoundError:  # its turn has come
+            continue
+        except (SaltException, ValueError, TypeError, KeyError):  # unknown is not "nothing"
+            found.append(f"a job that waits for its turn ({path})")
+    return found
 
 
 def _bank(cluster: str, run: str) -> str:

@@ -47,7 +47,6 @@ def test_what_is_told_is_fired_as_an_event_too(minion, host):
 
 
 def test_a_command_that_changes_something_is_told_with_its_words_and_its_status(minion, host):
-    tell_command(host, ["chef-backend-ctl", "cluster-status"], 0, 1.0)
     tell_command(host, ["chef-backend-ctl", "upgrade", "--failover"], 3, 12.34)
     (entry,) = entries(minion)
     assert (entry["step"], entry["how"], entry["seconds"]) == ("command", "failed", 12.3)

@@ -1,8 +1,6 @@
 """A backend's whole view: what it runs, whether its upgrade has ended, what is at work on it."""
 
 import json
-import threading
-import time
 
 import pytest
 
@@ -17,11 +15,6 @@ def half_upgraded(backend):
     view = backend.call("chef_backend_agent.view", ["status", "half_upgraded"])
     assert view["errors"] == {}
     return view["half_upgraded"]
-
-
-def busy(minion):
-    """Return what a node says that it is at."""
-    return minion.call("chef_backend_agent.view", ["busy"])["busy"]
 
 
 class TestHalfUpgraded:
@@ -178,15 +171,3 @@ class TestView:
         view = backend.call("chef_backend_agent.view", ["record"], {**record, "revision": 2, "colour": "red"})
         assert view["errors"]["record"].startswith("not a record: colour is unknown, it is of another version")
         assert backend.record() == record
-
-
-def test_busy_sees_a_command_that_is_changing_the_node(shared, recorded):
-    recorded.say(f"{CTL} upgrade", seconds=1.5)
-    worker = threading.Thread(target=shared.call, args=("chef_backend.upgrade",))
-    worker.start()
-    bound = time.monotonic() + 3
-    while not (lines := busy(shared)):
-        assert time.monotonic() < bound, "it was not seen"
-    assert lines[0].endswith("chef-backend-ctl upgrade")
-    worker.join()
-    assert busy(shared) == []

@@ -1,6 +1,7 @@
 """What a backend answers: its version, who leads, failover, replication, the last lines of a log."""
 
 import os
+import sys
 
 import pytest
 
@@ -100,7 +101,7 @@ def test_replication_asks_in_the_words_of_its_postgresql_as_its_user(backend, re
     assert query[:-1] == psql
     assert server["position"] in query[-1]
     assert became[:4] == again[:4] == ["runuser", "-u", "chef_pgsql", "--"]
-    assert recorded.calls[-1]["parent"] == os.getpid()
+    assert recorded.calls[-1]["by"] == os.path.realpath(sys.executable)
 
 
 def test_tail_gives_the_last_lines(minion):

@@ -37,6 +37,22 @@ class TestBackedUp:
         assert recorded.changing == [self.LINE.split()]
         assert (self.folder / "chef-backup-old.tar.gz").read_bytes() == b"an older one", "the site's own is left alone"
 
+    def test_i5_it_is_taken_once_a_run(self, minion, recorded, record):
+        minion.call("chef_backend_agent.accept", record)
+        recorded.say(self.LINE, copies={self.whole: self.new})
+        assert self.back_up(minion)["result"] is True
+        again = self.back_up(minion)
+        assert (again["result"], again["changes"]) == (True, {})
+        assert again["comment"] == f"{self.new} was taken for this run before"
+        assert recorded.changing == [self.LINE.split()]
+
+    def test_i8_an_archive_that_is_gone_is_taken_again(self, minion, recorded, record):
+        minion.call("chef_backend_agent.accept", record)
+        recorded.say(self.LINE, copies={self.whole: self.new})
+        self.back_up(minion)
+        self.new.unlink()
+        assert self.back_up(minion)["changes"] == {"archive": {"old": None, "new": str(self.new)}}
+
     def test_status_0_and_no_archive(self, minion, recorded):
         recorded.say(self.LINE)
         done = self.back_up(minion)

@@ -1,6 +1,7 @@
 """Every function of ``chef_backend``: the very words it calls a command with, and that no shell is between."""
 
 import os
+import sys
 
 import pytest
 
@@ -85,7 +86,7 @@ def test_the_words_of_each_function(shared, recorded, function, args, kwargs, wo
     recorded.say(f"{LINE} {words[0]}", "what it prints\n")
     assert shared.call(function, *args, **kwargs) == "what it prints"
     assert recorded.words == [[LINE, *words]]
-    assert recorded.calls[0]["parent"] == os.getpid()
+    assert recorded.calls[0]["by"] == os.path.realpath(sys.executable)
 
 
 def test_every_function_has_its_words_here(shared):
@@ -98,7 +99,7 @@ def test_a_word_stays_one_word_whatever_it_holds(shared, recorded, tmp_path):
     odd = f"$(touch {tmp_path}/made); `id` 'a' \"b\" * ~ \\ | cat &\n#"
     shared.call("chef_backend.run", "restore", odd)
     assert recorded.words == [[LINE, "restore", odd]]
-    assert recorded.calls[0]["parent"] == os.getpid()
+    assert recorded.calls[0]["by"] == os.path.realpath(sys.executable)
     assert not (tmp_path / "made").exists()
 
 

@@ -1,6 +1,7 @@
 """Every function of ``chef_server``: the very words it calls a command with, and that no shell is between."""
 
 import os
+import sys
 
 import pytest
 
@@ -31,7 +32,7 @@ def test_the_words_of_each_function(shared, recorded, function, args, kwargs, wo
     recorded.say(f"{LINE} {words[0]}", "what it prints\n")
     assert shared.call(function, *args, **kwargs) == "what it prints"
     assert recorded.words == [[LINE, *words]]
-    assert recorded.calls[0] | {"words": 0} == {"words": 0, "parent": os.getpid(), "licence": None}
+    assert recorded.calls[0] | {"words": 0} == {"words": 0, "by": os.path.realpath(sys.executable), "licence": None}
 
 
 def test_every_function_has_its_words_here(shared):

@@ -31,7 +31,20 @@ OTHERS = {
     *("yes", "peer", "publish_ip", "interface", "recovery", "accept_license", "quiet", "fqdn", "lines", "organisation"),
     *("url", "only", "jid", "epoch", "over", "record", "run", "word", "seconds", "cluster", "client", "interval"),
     *("name", "sha256", "version", "package", "handover", "down", "leader_timeout", "search", "to", "turn", "way"),
-    *("api", "backend_version", "api_timeout", "minimum", "text", "confirm", "html", "tag", "data", "table", "before"),
+    *(
+        "api",
+        "backend_version",
+        "api_timeout",
+        "install_timeout",
+        "minimum",
+        "text",
+        "confirm",
+        "html",
+        "tag",
+        "data",
+        "table",
+        "before",
+    ),
     "order",
 }
 PATHS = ("path", "file", "folder", "dir", "dest", "target", "output", "log", "source", "secrets", "key", "ca", "root")

@@ -173,4 +173,6 @@ def test_a_frontend_knows_a_run_for_its_orders_and_forgets_it_at_its_end(node):
     assert (late["taken"], late["record"]["revision"]) == (False, 5)
     assert node.call("chef_server_agent.accept", changed(run="r2", epoch=1).to_dict())["taken"] is True
     assert node.call("chef_server_agent.finish", changed(run="r2", epoch=1, revision=9).to_dict()) is True
+    late = node.call("chef_server_agent.accept", changed(run="r2", epoch=1).to_dict())
+    assert (late["taken"], late["record"]["revision"]) == (False, 9), "a word that comes late brings back no run"
     assert "no run is open here" in node.told("chef_server_agent.drain", order=order(node))

@@ -12,7 +12,7 @@ from tests.functional.orch.runbook import HOSTILE, MORE, NODE, PARTS, same
 from tests.functional.pillars import example
 
 SERVER = NODE["server"]
-INSTALL = {"name": NODE["version"], "source": NODE["source"], "sha256": NODE["sha256"]}
+INSTALL = {"name": NODE["version"], "source": NODE["source"], "sha256": NODE["sha256"], "timeout": 601}
 RECONFIGURED = {"api": NODE["api"], "leader_timeout": 62, "timeout": 901, "api_timeout": 121}
 SEARCHABLE = {"minimum": 12, "timeout": 603}
 REINDEXED = {"leader_timeout": 62, "timeout": 86401}
@@ -124,6 +124,7 @@ STEPS = {
                 "leader_timeout": 62,
                 "timeout": 3601,
                 "api_timeout": 121,
+                "install_timeout": 601,
             },
         ),
     ],

@@ -6,15 +6,14 @@ from salt.exceptions import CommandExecutionError
 from saltext.chef_backend.run import frontends
 from tests.unit.run import fakes
 
-BUSY = [{"fun": "state.sls", "jid": "1"}]
+BUSY = ["chef-server-ctl reconfigure (for 3 s)"]
 
 
 def hub(*rounds, silent=None):
     """A master whose frontends tell, round by round, what is at work on them: a mapping; the last one for ever."""
     looks = {"fe1": list(rounds), "fe2": list(rounds)}
 
-    def is_running(node, what):
-        assert what == "state.*"
+    def busy(node):
         return (looks[node].pop(0) if len(looks[node]) > 1 else looks[node][0]).get(node, [])
 
     def ping(node):
@@ -22,21 +21,24 @@ def hub(*rounds, silent=None):
             raise CommandExecutionError(f"{node} does not answer")
         return True
 
-    return fakes.master(does={"saltutil.is_running": is_running, "test.ping": ping})
+    return fakes.master(does={"chef_server_agent.busy": busy, "test.ping": ping})
 
 
 def await_rest(master, timeout=5):
     frontends.await_rest(master, "prod", ["fe1", "fe2"], timeout)
 
 
-def test_a_state_of_a_dead_run_ends_first():
+def test_what_a_dead_run_began_ends_first():
     master = hub({"fe1": BUSY}, {"fe1": BUSY}, {})
     await_rest(master)
-    assert len(master.bus.asked("saltutil.is_running")) == 2 * 3
+    assert len(master.bus.asked("chef_server_agent.busy")) == 2 * 3
 
 
 def test_it_is_told_which_frontend_is_still_at_work():
-    with pytest.raises(CommandExecutionError, match="fe2: a state of the run before is at work"):
+    said = (
+        r"fe2: chef-server-ctl reconfigure \(for 3 s\): what the run before began is at work: wait until it has ended"
+    )
+    with pytest.raises(CommandExecutionError, match=said):
         await_rest(hub({"fe2": BUSY}))
 
 

@@ -16,6 +16,8 @@ from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import lock
 from saltext.chef_backend.run.bus import Answer
 from tests.unit import printed
+from tests.unit.answered import run
+from tests.unit.answered import views as views_of
 from tests.unit.run import fakes
 
 RUN_FILE = "/var/lib/salt-chef-backend/run.json"
@@ -176,6 +178,41 @@ def test_i5_a_take_over_that_did_not_come_to_its_end_is_overtaken_by_the_next(cl
     cluster.silent = set()
     cluster.begin("3")  # the same command; that process is gone, too
     assert cluster.copies() == everywhere(("1", "3", 3 if reached else 2, 1))
+
+
+LEFT = {  # what of an unfinished run only that run can finish, and where
+    "left be2 half-upgraded": ({"way": "rolling"}, {"be2": {"half_upgraded": "older services"}}),
+    "has the cluster down": ({"way": "downtime", "down": True}, {}),
+    "has frontends out of service, and the search index is not whole": (
+        {"way": "reindex", "reindex": True, "finished": ("be2",)}, {},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_i9_another_target_drops_nothing_that_an_unfinished_run_alone_can_finish(left):
+    fields, answered = LEFT[left]
+    found, seen = run(state=records.FAILED, **fields), views_of(**answered)
+    said = rf"run r1 to 2\.3\.16 {left}: finish it first, with version 2\.3\.16 in the pillar"
+    with pytest.raises(CommandExecutionError, match=said):
+        lock.may_take(fakes.master(), found, "3.1.1", seen)
+    assert lock.may_take(fakes.master(), found, "2.3.16", seen) == found, "the same command goes on with it"
+
+
+def test_another_target_is_opened_over_a_run_that_has_left_nothing():
+    found = run(state=records.FAILED, failover="off")
+    assert lock.may_take(fakes.master(), found, "3.1.1", views_of()) is None
+
+
+@pytest.mark.parametrize("reached", [("be1",), ("be1", "be3")])
+def test_i5_a_run_that_was_opened_on_some_backends_only_is_taken_over_to_be_aborted(cluster, reached):
+    cluster.begin("1")
+    opened_on(cluster, "2", "2.3.17", *reached)
+    hub = cluster.master("3")
+    taken = lock.take_over(hub, clusters.views(hub, "prod", ["record"]), cluster.told(), "abort")
+    assert cluster.copies() == everywhere(("2", "3", 3, 1))
+    lock.finish(hub, taken.changed_to(1.0, state=records.ABORTED))
+    assert cluster.copies() == everywhere(None)
 
 
 @pytest.mark.parametrize("reached", ["be1", "be2", "be3"])

@@ -17,7 +17,7 @@ def hub(found, **be2):
     told = everywhere({"cluster_status": printed.OFF})
     does = {
         "chef_server.version": lambda node: "14.16.19",
-        "saltutil.is_running": lambda node, what: [],
+        "chef_server_agent.busy": lambda node: [],
         "test.ping": lambda node: True,
         "chef_backend_agent.ensure_failover": lambda node, to, bound, before=None: {"before": "off", "after": to},
     }

@@ -33,6 +33,12 @@ def test_status_for_a_terminal_lists_every_reason():
     assert "run: r1 to 2.3.16, open, at 'open'" in shows.status_text(status(views(be1={"record": RECORD.to_dict()})))
 
 
+def test_i8_status_says_what_is_at_work_on_a_node():
+    shown = status(views(be2={"busy": ["chef-backend-ctl upgrade (for 20 s)"]}))
+    assert "at work: be2: chef-backend-ctl upgrade (for 20 s)" in shows.status_text(shown)
+    assert shown.to_dict()["at_work"] == ["be2: chef-backend-ctl upgrade (for 20 s)"]
+
+
 def test_status_for_a_program_is_plain_lists_mappings_and_texts():
     shown = Shown(status(views(be1={"record": RECORD.to_dict()})).standing, "the next window opens soon", ("do this",))
     plain = shown.to_dict()

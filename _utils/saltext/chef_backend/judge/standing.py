@@ -37,6 +37,7 @@ class Standing:
     known: bool  # whether any backend told of its record: else whether a run is open is unknown
     advice: str  # what to do about a run that is not under way any more; empty if nothing
     reasons: tuple[str, ...]  # what is not well
+    at_work: tuple[str, ...] = ()  # commands that change a node now: ``node: command``
 
     @property
     def healthy(self) -> bool:
@@ -79,7 +80,17 @@ def of_cluster(cluster: str, target: str, views: Views, max_lag_bytes: int) -> S
     reasons += _of_failover(failover, record)
     advice = downtime.advice(views, record) or records.advice(record)
     known = any(view.why_not("record") is None for view in views.values())
-    return Standing(cluster, target, of_nodes(views, target), failover, record, known, advice, tuple(reasons))
+    return Standing(
+        cluster,
+        target,
+        of_nodes(views, target),
+        failover,
+        record,
+        known,
+        advice,
+        tuple(reasons),
+        tuple(answers.busy(views)),
+    )
 
 
 def _of_failover(failover: str, record: Run | None) -> list[str]:

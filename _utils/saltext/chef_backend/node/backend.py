@@ -6,7 +6,7 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import waiting
 from saltext.chef_backend.errors import NotYet
-from saltext.chef_backend.node import ctl
+from saltext.chef_backend.node import ctl, web
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.product import command, runit
 from saltext.chef_backend.product import index as indexes
@@ -179,7 +179,7 @@ def index_created(host: Host) -> str:
 
     It decides whether 3.x can read the index. Raises CommandExecutionError if it cannot be told.
     """
-    answer = host.salt["http.query"](INDEX_URL, raise_error=False, opts={"http_request_timeout": 30})
+    answer = web.get(host, INDEX_URL)
     if "error" in answer:
         raise CommandExecutionError(f"{host.name}: {INDEX_URL}: {answer['error']}")
     try:
@@ -216,9 +216,9 @@ def tail(host: Host, service: str, lines: int) -> str:
     """Return the last lines of a service's log; ctl's own ``tail`` never ends."""
     path = host.path(f"/var/log/chef-backend/{known_service(service)}/current")
     done = ctl.run_all(host, ["tail", "-n", str(int(lines)), str(path)], 30)
-    if done["retcode"] != 0:
-        raise CommandExecutionError(f"{path}: {done['stderr']}")
-    return str(done["stdout"])
+    if done.status != 0:
+        raise CommandExecutionError(f"{path}: {done.stderr}")
+    return done.stdout
 
 
 def unpacked(host: Host, manifest: str = MANIFEST) -> float:
@@ -229,7 +229,7 @@ def unpacked(host: Host, manifest: str = MANIFEST) -> float:
 def _psql(host: Host, query: str, timeout: float) -> str:
     # not runas: Salt would ask a login shell for the user's environment first, a quarter of a second each time
     words = ["runuser", "-u", PGSQL_USER, "--", str(host.path(PSQL)), "-d", "postgres", "-X", "-A", "-t", "-c", query]
-    done = ctl.run_all(host, words, timeout, cwd="/")
-    if done["retcode"] != 0:
+    done = ctl.run_all(host, words, timeout)
+    if done.status != 0:
         raise CommandExecutionError(command.failure(host.name, words, done, timeout))
-    return str(done["stdout"])
+    return done.stdout

@@ -1,5 +1,6 @@
 """Programs of the product, run on this node: always a list of words with a bound in seconds, never a shell string."""
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -7,9 +8,11 @@ from typing import Any
 
 from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend.node import fence, journal
+from saltext.chef_backend.node import durable, fence, journal
+from saltext.chef_backend.node.durable import Ended
 from saltext.chef_backend.node.host import Host
-from saltext.chef_backend.product import command
+from saltext.chef_backend.product import command, masking
+from saltext.chef_backend.product.command import Done
 from saltext.chef_backend.product.manifest import parse_manifest
 
 ANSWERS = "chef_backend.answers"  # of reading commands, in what lives as long as the job
@@ -21,25 +24,52 @@ def run(
     timeout: float = 60,
     hide: bool = False,
     env: Mapping[str, str] | None = None,
+    about: str | None = None,
 ) -> str:
-    """Run a command of the product; one that changes something is told in the run's journal.
+    """Run a command of the product; one that changes something outlives its caller, and its bound.
 
     :param words: the program, its subcommand and arguments.
     :param timeout: bound in seconds.
     :param hide: keep the output out of the result, the error and the log (it may hold a secret).
     :param env: variables to add to the environment.
-    :returns: standard output.
+    :param about: of a changing command, what it is for: see :func:`change`.
+    :returns: standard output, without secrets.
     :raises CommandExecutionError: node, command, status and last lines, if the status is not 0.
     """
-    began = host.clock.monotonic()
     if command.changes(words):
-        fence.obey(host)
-        host.kept.pop(ANSWERS, None)
-    done = run_all(host, words, timeout, hide, env=env)
-    journal.tell_command(host, words, done["retcode"], host.clock.monotonic() - began)
-    if done["retcode"] != 0:
+        return masking.mask(change(host, words, timeout, hide, env, about).done.stdout)
+    done = run_all(host, words, timeout, env)
+    if done.status != 0:
         raise CommandExecutionError(command.failure(host.name, words, done, timeout, hide))
-    return "" if hide else str(done["stdout"])
+    return "" if hide else masking.mask(done.stdout)
+
+
+def change(
+    host: Host,
+    words: Sequence[str],
+    timeout: float,
+    hide: bool = False,
+    env: Mapping[str, str] | None = None,
+    about: str | None = None,
+    before: Any = None,
+    told: Sequence[str] | None = None,
+) -> Ended:
+    """Have a command change this node, or read the end of the same one; it is told in the run's journal.
+
+    :param timeout: bound in seconds of the wait.
+    :param about: what it is for, such as a version: see :func:`durable.run`.
+    :param before: what is there before it, for whoever reads its end.
+    :param told: the words to tell it by, if not its own.
+    :returns: how it ended; its status is 0.
+    :raises CommandExecutionError: node, command, status and last lines; or it is at work still, or another one is.
+    """
+    host.kept.pop(ANSWERS, None)
+    may = functools.partial(fence.obey, host)
+    ended = durable.run(host, words, timeout, env, keep=not hide, about=about, before=before, may=may)
+    journal.tell_command(host, told or words, ended.done.status, ended.seconds)
+    if ended.done.status != 0:
+        raise CommandExecutionError(command.failure(host.name, words, ended.done, timeout, late=ended.late))
+    return ended
 
 
 def read(host: Host, words: Sequence[str], timeout: float = 60) -> str:
@@ -48,9 +78,9 @@ def read(host: Host, words: Sequence[str], timeout: float = 60) -> str:
     :raises CommandExecutionError: nothing was printed at all.
     """
     done = run_all(host, words, timeout)
-    if not done["stdout"].strip():
+    if done.status is None or not done.stdout.strip():
         raise CommandExecutionError(command.failure(host.name, words, done, timeout))
-    return str(done["stdout"])
+    return masking.mask(done.stdout)
 
 
 def lately(host: Host, words: Sequence[str], within: float, ask: Callable[[], str]) -> str:
@@ -69,18 +99,13 @@ def lately(host: Host, words: Sequence[str], within: float, ask: Callable[[], st
     return str(text)
 
 
-def run_all(host: Host, words: Sequence[str], timeout: float, hide: bool = False, **options: Any) -> dict[str, Any]:
-    """Run any program; return ``retcode``, ``stdout`` and ``stderr``, as Salt's ``cmd.run_all`` does."""
-    done: dict[str, Any] = host.salt["cmd.run_all"](
-        list(words),
-        python_shell=False,
-        timeout=timeout,
-        output_encoding="utf-8",
-        output_loglevel="quiet" if hide else "debug",
-        ignore_retcode=True,  # the caller judges; an exit status must not mark the whole job as failed
-        **options,
-    )
-    return done
+def run_all(host: Host, words: Sequence[str], timeout: float, env: Mapping[str, str] | None = None) -> Done:
+    """Run any program that only reads; return what it came to. Raises CommandExecutionError: it is not there."""
+    try:
+        done = host.processes.run(words, timeout, env)
+    except OSError as err:
+        raise CommandExecutionError(f"{host.name}: {words[0]} cannot be run: {err.strerror}") from err
+    return Done(done.status, done.stdout.rstrip(), done.stderr.rstrip())
 
 
 def version(host: Host, manifest: str, product: str) -> str:

@@ -1,9 +1,11 @@
 """Small files that a node must keep across a power loss: written whole or not at all, by root alone."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,9 +57,23 @@ def remove(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def guarded(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock: two jobs of a minion may be here at once."""
+def guarded(folder: Path, within: float = 60) -> Iterator[None]:
+    """Hold a folder's lock: two jobs of a minion may be here at once.
+
+    :param within: bound in seconds; who holds it is about to let go of it, unless it is stopped.
+    :raises OSError: it is held for longer.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(folder / ".guard", "a", encoding="utf-8") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)
+        _lock(guard.fileno(), folder, time.monotonic() + within)
         yield
+
+
+def _lock(descriptor: int, folder: Path, until: float) -> None:
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise BlockingIOError(errno.EAGAIN, "another job of this minion holds it", str(folder)) from None
+            time.sleep(0.01)

@@ -8,7 +8,7 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import outcome, waiting
 from saltext.chef_backend.errors import NotYet
-from saltext.chef_backend.node import ctl, fence, files, journal
+from saltext.chef_backend.node import ctl, fence, files, journal, web
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product import command, haproxy, runit
@@ -75,10 +75,11 @@ def wait_for_api(host: Host, url: str, timeout: float = 120) -> float:
     :raises CommandExecutionError: what it answered last, if the bound has passed.
     """
 
+    until = host.clock.monotonic() + timeout
+
     def look() -> None:
-        answer = host.salt["http.query"](
-            url, status=True, verify_ssl=False, raise_error=False, opts={"http_request_timeout": 30}
-        )
+        left = max(1.0, until - host.clock.monotonic())
+        answer = web.get(host, url, min(left, web.BOUND), status=True, verify_ssl=False)
         try:
             said = json.loads(answer.get("body") or "{}").get("status")
         except (ValueError, AttributeError):
@@ -180,7 +181,7 @@ def reconfigured(
         with journal.told(host, "reconfigure"):
             if left != by.STOPPED:
                 wait_for_leader(host, leader_timeout)
-            ctl.run(host, command.RECONFIGURE, timeout=timeout)
+            ctl.run(host, command.RECONFIGURE, timeout=timeout, about=backend_version)
             ret["changes"]["reconfigured for"] = {"old": before, "new": backend_version}
             waited = wait_for_leader(host, leader_timeout)
             if not left:

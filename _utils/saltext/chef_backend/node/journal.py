@@ -15,7 +15,7 @@ from saltext.chef_backend import journal, outcome
 from saltext.chef_backend import record as records
 from saltext.chef_backend.node import record_file
 from saltext.chef_backend.node.host import OWN, Host
-from saltext.chef_backend.product import command
+from saltext.chef_backend.product import masking
 
 FOLDER = f"{OWN}/journal"
 KEPT = 20  # newest runs
@@ -61,11 +61,23 @@ def told(host: Host, step: str) -> contextlib.AbstractContextManager[dict[str, A
     return outcome.told(step, lambda *args, **kwargs: tell(host, *args, **kwargs), host.clock.monotonic)
 
 
-def tell_command(host: Host, argv: Sequence[str], status: int, seconds: float) -> None:
-    """Tell of a command that has ended, if it changes something: whatever a run does to a node is in its journal."""
-    if command.changes(argv):
-        how = journal.FAILED if status else journal.END
-        tell(host, journal.COMMAND, how, round(seconds, 1), data={"argv": list(argv), "status": status})
+def tell_command(
+    host: Host,
+    argv: Sequence[str],
+    status: int | None,
+    seconds: float,
+    run: str | None = None,
+    cluster: str | None = None,
+) -> None:
+    """Tell of a command that has ended: whatever changes a node in a run is in its journal.
+
+    :param status: its exit status; None if nobody knows it.
+    :param run: the run's id, as for :func:`tell`.
+    :param cluster: the cluster's name, likewise.
+    """
+    how = journal.END if status == 0 else journal.FAILED
+    data = {"argv": masking.mask_words(argv), "status": status}
+    tell(host, journal.COMMAND, how, round(seconds, 1), data=data, run=run, cluster=cluster)
 
 
 def read(host: Host, run: str) -> dict[str, list[Any]]:

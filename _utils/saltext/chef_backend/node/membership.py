@@ -7,7 +7,7 @@ import stat
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import outcome
-from saltext.chef_backend.node import ctl, fence, files, journal
+from saltext.chef_backend.node import ctl, durable, fence, files, journal
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product import command
@@ -54,12 +54,13 @@ def joined(
         secrets_ready(host, secrets)
         if host.test:
             return outcome.would(ret, f"would join the cluster of {peer}", "member of", None, peer)
-        held = data_here(host)
-        if held:
-            raise CommandExecutionError(f"{host.name} holds data in {', '.join(held)}: nothing was done")
         options = ["--recovery", *(["--accept-license"] if accept_license else []), "-y"]
+        words = command.join_cluster(known_address(peer), secrets, *options)
+        held = data_here(host)
+        if held and not durable.pending(host, peer, words):
+            raise CommandExecutionError(f"{host.name} holds data in {', '.join(held)}: nothing was done")
         with journal.told(host, "join"):
-            ctl.run(host, command.join_cluster(known_address(peer), secrets, *options), timeout=timeout)
+            ctl.run(host, words, timeout=timeout, about=peer)
         ret["changes"]["member of"] = {"old": None, "new": peer}
         return outcome.done(ret, f"joined the cluster of {peer}")
     return ret
@@ -100,20 +101,21 @@ def gen_server_config(host: Host, fqdn: str, timeout: float = 120) -> str:
     They hold the database superuser's password: they are never returned, logged or put on the bus.
 
     :param fqdn: the frontend's name; part of the file's name.
-    :raises CommandExecutionError: bad name, the command fails (its output is withheld), nothing is left then.
+    :raises CommandExecutionError: bad name; the command fails (its output is withheld): nothing is left then; or it
+        goes on.
     """
     path = host.path(f"{SERVER_CONFIG}/{known_name(fqdn)}.rb")
+    words, done = (command.BACKEND, "gen-server-config", fqdn, "-f", str(path)), False
     try:
-        files.write(path, "")  # beforehand, so that the password is at no moment in a file that others may read
-    except OSError as err:
-        raise CommandExecutionError(f"{host.name}: {path}: {err.strerror}") from err
-    done = False
-    try:
-        ctl.run(host, (command.BACKEND, "gen-server-config", fqdn, "-f", str(path)), timeout, hide=True)
+        if not durable.pending(host, str(path), words):
+            files.write(path, "")  # beforehand, so that the password is at no moment in a file that others may read
+        ctl.run(host, words, timeout, hide=True, about=str(path))
         path.chmod(0o600)
         done = True
+    except OSError as err:
+        raise CommandExecutionError(f"{host.name}: {path}: {err.strerror}") from err
     finally:
-        if not done:
+        if not done and not durable.at_work(host):  # what goes on writes into it
             files.remove(path)
     return str(path)
 

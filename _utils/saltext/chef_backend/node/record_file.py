@@ -113,10 +113,12 @@ def brought_up(host: Host, wanted: Record) -> tuple[Record | None, int | None]:
 def heed(host: Host, wanted: Record) -> tuple[bool, Record]:
     """Keep a run's record on a frontend, where it is no lock but tells late orders: of one run the highest.
 
-    :returns: whether it stands here now, and the record that does.
+    :returns: whether it stands here now, and the record that does; or the run's last, if it has ended here.
     """
     with _guard(host):
-        found = read(host)
+        found, ended = read(host), _ended(host, wanted.run)
+        if ended is not None:
+            return False, ended
         if found and found.run == wanted.run and found.word > wanted.word:
             return False, found
         _write(host, RUN_FILE, wanted)
@@ -224,6 +226,17 @@ def down_here(host: Host) -> None:
 def finished_here(host: Host) -> None:
     """Note that this node's upgrade is done. If the master dies now, the next run knows that it need not run again."""
     _noted_here(host, begins=False, inside=False, finished=True)
+
+
+def backed_up_here(host: Host, archive: str) -> None:
+    """Note which archive this node has taken for this run: whoever resumes it needs no other."""
+    _noted_here(host, begins=False, backup=archive)
+
+
+def backup_here(host: Host) -> str | None:
+    """Return the name of the archive that this node has taken for the open run, or None."""
+    found, noted = read(host), note(host)
+    return noted.backup if found is not None and noted is not None and noted.run == found.run else None
 
 
 def is_finished_here(host: Host) -> bool:

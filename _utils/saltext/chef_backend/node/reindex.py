@@ -7,7 +7,7 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import outcome, waiting
 from saltext.chef_backend.errors import NotYet
-from saltext.chef_backend.node import ctl, fence, files, frontend, journal
+from saltext.chef_backend.node import ctl, fence, files, frontend, journal, web
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.pillar import ORGANISATION
@@ -18,7 +18,6 @@ from saltext.chef_backend.product.reading import ParseError
 URL = "http://127.0.0.1:9200"  # assumed: HAProxy listens on the port of loopback that it forwards to the leader's
 NOTE = f"{OWN}/reindexed"  # of which index what was built again: nothing that can be observed tells it
 ALL = "-a"
-BOUND = 30  # seconds for one answer
 Read = TypeVar("Read")
 
 
@@ -46,7 +45,8 @@ def reindexed(
         with journal.told(host, "reindex"):
             frontend.wait_for_leader(host, leader_timeout)
             index, there = uuid(host), count(host)
-            ctl.run(host, command.reindex(known_organisation(organisation)), timeout=timeout)
+            words = command.reindex(known_organisation(organisation))
+            there = ctl.change(host, words, timeout=timeout, about=index, before=there).before
             ret["changes"]["reindexed"] = {"old": None, "new": whose}
             after = count(host)
             ret["changes"]["documents"] = {"old": there, "new": after}
@@ -143,7 +143,7 @@ def _note(host: Host, index: str, organisation: str | None) -> None:
 
 def _read(host: Host, url: str, reader: Callable[[str], Read]) -> Read:
     try:
-        answer = host.salt["http.query"](url, raise_error=False, opts={"http_request_timeout": BOUND})
+        answer = web.get(host, url)
         if "error" in answer:
             raise CommandExecutionError(answer["error"])
         return reader(answer.get("body") or "")

@@ -1,13 +1,12 @@
 """The frontend's own upgrade: its migration-level, whether it has begun, who takes its clients, and the upgrade."""
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import outcome
-from saltext.chef_backend.node import backend, ctl, fence, files, frontend, journal, package
+from saltext.chef_backend.node import backend, ctl, durable, fence, files, frontend, installer, journal, package
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product import command, runit
@@ -104,6 +103,7 @@ def upgraded(
     leader_timeout: float = 60,
     timeout: float = 3600,
     api_timeout: float = 120,
+    install_timeout: float = 600,
 ) -> Result:
     """This frontend runs a version of chef-server-core, by the documented commands, and its API answers.
 
@@ -117,6 +117,7 @@ def upgraded(
     :param leader_timeout: bound in seconds for HAProxy to know one leader.
     :param timeout: bound in seconds of each command.
     :param api_timeout: bound in seconds for the API to answer.
+    :param install_timeout: bound in seconds of the installation.
     """
     product = package.SERVER
     with outcome.on_node(version) as ret:
@@ -129,7 +130,7 @@ def upgraded(
             raise CommandExecutionError(f"{host.name}: {before['version']} is newer than {version}: no way back")
         if host.test:
             return outcome.would(ret, "would stop, install, upgrade and start", product, before["version"], version)
-        missing = before["version"] != version or of_package(package.held(host, product)) != version
+        missing = before["version"] != version or of_package(installer.held(host, product)) != version
         if missing:
             staged = package.staged(host, source, sha256, version, product)
             if staged["result"] is not True:
@@ -137,12 +138,13 @@ def upgraded(
         files.write(host.path(BEGUN), f"{version}\n")
         environment = {"CHEF_LICENSE": "accept"} if accept_license is True else None
         with journal.told(host, "upgrade"):
-            # an upgrade beside a running server is not documented
-            frontend.stop(host, timeout)
-            ret["changes"]["services"] = {"old": "running", "new": "stopped"}
-            if missing:
-                _install(host, version, source, timeout, ret, again=before["version"] == version)
-            ctl.run(host, command.SERVER_UPGRADE, timeout=timeout, env=environment)
+            if not durable.pending(host, version, command.SERVER_UPGRADE):  # for a job that is gone: its end is read
+                # an upgrade beside a running server is not documented
+                frontend.stop(host, timeout)
+                ret["changes"]["services"] = {"old": "running", "new": "stopped"}
+                if missing:
+                    _install(host, version, source, install_timeout, ret)
+            ctl.run(host, command.SERVER_UPGRADE, timeout=timeout, env=environment, about=version)
             ctl.run(host, command.SERVER_START, timeout=timeout)
             ret["changes"]["services"] = {"old": "stopped", "new": "running"}
             ctl.run(host, command.SERVER_CLEANUP, timeout=timeout)
@@ -154,33 +156,17 @@ def upgraded(
     return ret
 
 
-def _install(host: Host, version: str, source: str, timeout: float, ret: Result, again: bool) -> None:
-    """Install the staged package. Raises CommandExecutionError.
+def _install(host: Host, version: str, source: str, timeout: float, ret: Result) -> None:
+    """Install the staged package. Raises CommandExecutionError, InVain.
 
     The old package's last script takes /usr/bin/chef-server-ctl away, and the new one's puts it there. dpkg runs them
-    in this order, so Salt's own state is right; rpm the other way round, but on some systems, so the documented option
-    leaves the old one's out, which Salt's state cannot. Neither script touches a service. That dpkg be told to refuse
-    what is older or there already (-EG) is not needed: both have been looked at.
-
-    :param ret: gets what was changed.
-    :param again: the new files are there, but an installation that was cut off has not come to its end.
+    in this order; rpm the other way round, but on some systems, so the documented option leaves the old one's out.
+    Neither script touches a service. That dpkg be told to refuse what is older or there already (-EG) is not needed:
+    both have been looked at.
     """
     product, path = package.SERVER, package.staged_path(host, source)
-    if host.grains["os_family"] == "Debian":
-        package.by_salt(host, ret, product, path, again)
-    else:
-        _rpm(host, path, timeout, ret, again)
+    installer.install(host, ret, product, path, version, timeout, options=["--nopostun"])
     package.is_whole(host, path, version, product, frontend.version)
-
-
-def _rpm(host: Host, path: Path, timeout: float, ret: Result, again: bool) -> None:
-    before, began = package.held(host, package.SERVER), host.clock.monotonic()
-    words = ["rpm", "-Uvh", "--nopostun", *(["--replacepkgs"] if again else []), str(path)]
-    ran = ctl.run_all(host, words, timeout)
-    journal.tell_command(host, command.install(str(path)), ran["retcode"], host.clock.monotonic() - began)
-    if ran["retcode"] != 0:
-        raise CommandExecutionError(command.failure(host.name, words, ran, timeout))
-    ret["changes"][package.SERVER] = {"old": before, "new": package.held(host, package.SERVER)}
 
 
 def _sha256(text: str) -> str:

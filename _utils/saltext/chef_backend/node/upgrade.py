@@ -9,7 +9,7 @@ from salt.exceptions import CommandExecutionError
 from saltext.chef_backend import outcome, waiting
 from saltext.chef_backend.errors import NotYet
 from saltext.chef_backend.judge import health
-from saltext.chef_backend.node import backend, ctl, fence, journal, record_file, side_by_side
+from saltext.chef_backend.node import backend, ctl, durable, fence, journal, record_file, side_by_side
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.node.package import archive_members
 from saltext.chef_backend.node.view import half_upgraded, outdated_services
@@ -29,18 +29,23 @@ def backed_up(host: Host, folder: str, timeout: int = 600) -> Result:
     """
     with outcome.on_node(folder) as ret:
         fence.obey(host)
-        before = _archives(host.path(folder))
+        taken = record_file.backup_here(host)
+        if taken and (host.path(folder) / taken).exists():
+            return outcome.done(ret, f"{host.path(folder) / taken} was taken for this run before")
         if host.test:
             return outcome.would(ret, "would take a backup on this follower", "archive", None, "a new archive")
         with journal.told(host, "backup") as told:
-            ctl.run(host, command.backup(timeout), timeout=timeout + 30)
-            new = sorted(_archives(host.path(folder)) - before)
+            there, words = sorted(_archives(host.path(folder))), command.backup(timeout)
+            ended = ctl.change(host, words, timeout=timeout + 30, about=host.run, before=there)
+            new = sorted(_archives(host.path(folder)) - set(ended.before))
             if not new:
                 raise CommandExecutionError(f"backup ended with status 0, but no new archive stands in {folder}")
-            archive, size = new[-1], new[-1].stat().st_size
+            archive = host.path(folder) / new[-1]
+            size = archive.stat().st_size
             ret["changes"]["archive"] = {"old": None, "new": str(archive)}
             members = archive_members(host, archive, timeout)
             told.update(archive=str(archive), size=size, members=members)
+            record_file.backed_up_here(host, archive.name)
         return outcome.done(ret, f"{archive}: {size} bytes, {members} members, readable to its end")
     return ret
 
@@ -85,6 +90,8 @@ def upgraded(
     with outcome.on_node(version) as ret:
         fence.obey(host)
         here = backend.version(host)
+        both = command.upgrade(), command.upgrade(handover=True)
+        begun = durable.pending(host, version, *both)  # for a job that is gone: its end is read, whoever leads by now
         # a run that died here is gone on with, even where its services cannot be asked any more
         due = half_upgraded(host, None) or outdated_services(host) if here == version else f"{here} is installed"
         if down and not due and not record_file.is_finished_here(host):
@@ -96,15 +103,15 @@ def upgraded(
             return outcome.would(ret, f"would run {words}: {due}", "runs", "the version before", version)
         if here != version:
             raise CommandExecutionError(f"{host.name}: {here} is installed, expected {version}: install it first")
-        leads = not down and _leads(host)
-        if leads and not handover:
+        leads = begun == both[1] if begun else not down and _leads(host)
+        if leads and not handover and not begun:
             raise CommandExecutionError(
                 f"{host.name} leads: its upgrade needs a hand-over. Nothing was done; run the same command "
                 "again, and it is upgraded last"
             )
         record_file.begun_here(host)
         with journal.told(host, "upgrade"):
-            ctl.run(host, command.upgrade(leads), timeout=timeout)
+            ctl.run(host, command.upgrade(leads), timeout=timeout, about=version)
             ret["changes"]["runs"] = {"old": "the version before", "new": version}
             late = outdated_services(host)
             if late:
@@ -200,5 +207,5 @@ def _shown(reasons: Iterable[health.Reason]) -> str:
     return "; ".join(str(reason) for reason in reasons)
 
 
-def _archives(folder: Path) -> set[Path]:
-    return {path for path in folder.glob("*") if path.name.endswith(FINAL)}
+def _archives(folder: Path) -> set[str]:
+    return {path.name for path in folder.glob("*") if path.name.endswith(FINAL)}

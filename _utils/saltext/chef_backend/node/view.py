@@ -11,6 +11,7 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend.judge import answers
 from saltext.chef_backend.node import backend, record_file, side_by_side
+from saltext.chef_backend.node.busy import busy
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.product.cluster_status import ClusterStatus
 from saltext.chef_backend.product.reading import ParseError
@@ -21,7 +22,6 @@ OF_THE_RUN = ("note", "unheard", "ended")  # they come with the record
 SLOW = ("cluster_status", "status")  # each starts a Ruby program: side by side
 LATER = ("half_upgraded", "replication")  # they look at what the others found
 UNSYNCED = "/var/opt/chef-backend/leaderl/data/unsynced"  # left by a sync that failed; cluster-status does not show it
-CHANGING = r"chef-backend-ctl (upgrade|down-for-upgrade|backup|restore|reconfigure|join-cluster|remove-node|cleanse)\b"
 
 
 def view(
@@ -81,20 +81,6 @@ def view(
         if part in wanted:
             ask(part)
     return answer
-
-
-def busy(host: Host) -> list[str]:
-    """Return what is changing this node now: chef-backend-ctl commands and Salt's state runs, as text.
-
-    A run whose orchestration was killed goes on here until the step at hand has ended.
-    """
-    pids = host.salt["ps.pgrep"](CHANGING, full=True, pattern_is_regex=True) or []
-    lines = []
-    for pid in pids:
-        with contextlib.suppress(CommandExecutionError):  # it has ended meanwhile
-            lines.append(host.salt["ps.proc_info"](pid, attrs=["cmdline"]).get("cmdline"))
-    jobs = host.salt["saltutil.is_running"]("state.*")
-    return [" ".join(line) for line in lines if line] + [f"{job['fun']} (job {job['jid']})" for job in jobs]
 
 
 def half_upgraded(host: Host, status: str | None) -> str | None:

@@ -3,8 +3,10 @@
 A plan prints them, the nodes run them: both take the words from here.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import dataclasses
+from collections.abc import Sequence
+
+from saltext.chef_backend.product import masking
 
 BACKEND, SERVER = "chef-backend-ctl", "chef-server-ctl"
 Words = tuple[str, ...]  # of a command, its program first
@@ -22,9 +24,21 @@ CLEANSE: Words = (BACKEND, "cleanse", "--yes")
 STAGING = "/var/cache/salt-chef-backend"  # root's alone
 
 # subcommands of both programs that only read
-READING = ("cluster-status", "help", "service-list", "show-config", "status", "tail", "test", "version")
+READING = (
+    *("cluster-status", "gather-logs", "gen-sample-backend-config", "help", "service-list", "show-config", "status"),
+    *("tail", "test", "version"),
+)
 LAST_LINES = 15
 WANTS_A_PERSON = 4  # documented exit status of a command that is not confirmed
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """What a command came to, or has until its bound has passed."""
+
+    status: int | None  # its exit status, negative for the signal that ended it; None: its bound has passed
+    stdout: str
+    stderr: str
 
 
 def switch_failover(to: str) -> Words:
@@ -81,22 +95,60 @@ def changes(argv: Sequence[str]) -> bool:
     return len(argv) > 1 and argv[1] not in READING
 
 
-def failure(node: str, argv: Sequence[str], done: Mapping[str, Any], timeout: float, hide: bool = False) -> str:
+def shown(argv: Sequence[str]) -> str:
+    """Return the words of a command for a person, without secrets."""
+    return " ".join(masking.mask_words(argv))
+
+
+def failure(node: str, argv: Sequence[str], done: Done, timeout: float, hide: bool = False, late: bool = False) -> str:
     """Return the sentence for a person about a command that failed.
 
     :param node: where it ran.
     :param argv: its words.
-    :param done: mapping with ``retcode``, ``stdout`` and ``stderr``, as of Salt's ``cmd.run_all``.
-    :param timeout: its bound in seconds; Salt tells of a passed one on stdout and by status 1.
+    :param done: what it came to.
+    :param timeout: its bound in seconds.
     :param hide: leave the output out, it may hold a secret.
-    :returns: text; its lines after the first are the command's own.
+    :param late: nobody waited for it when it ended.
+    :returns: text; its lines after the first are the command's own, the last ones, without secrets.
     """
-    if f"Timed out after {timeout} second" in done["stdout"]:
-        ended = f"did not end within {timeout} s, its result is unknown"
-    elif done["retcode"] == WANTS_A_PERSON:
+    if done.status is None:
+        ended = f"did not end within {timeout} s, and was ended with all its children"
+    elif done.status < 0:
+        ended = f"was ended by signal {-done.status}"
+    elif done.status == WANTS_A_PERSON:
         ended = f"ended with status {WANTS_A_PERSON}: it wants to be confirmed by a person"
     else:
-        ended = f"ended with status {done['retcode']}"
-    output = "" if hide else "\n".join(filter(None, (done["stdout"].strip(), done["stderr"].strip())))
-    lines = "".join(f"\n  {line}" for line in output.splitlines()[-LAST_LINES:])
-    return f"{node}: {' '.join(argv)} {ended}{':' if lines else ''}{lines}"
+        ended = f"ended with status {done.status}"
+    ended += ", while nobody waited for it" if late else ""
+    return _with_last_lines(f"{node}: {shown(argv)} {ended}", None if hide else done)
+
+
+def still_at_work(node: str, argv: Sequence[str], done: Done, timeout: float) -> str:
+    """Return the sentence about a command that goes on although its bound has passed; as :func:`failure`."""
+    said = f"did not end within {timeout} s, and is still at work: it goes on, and the same command waits for it again"
+    return _with_last_lines(f"{node}: {shown(argv)} {said}", done)
+
+
+def refused(node: str, argv: Sequence[str], other: Sequence[str], seconds: float, done: Done) -> str:
+    """Return the sentence about a command that is not begun beside another one.
+
+    :param argv: its words.
+    :param other: the words of the one that is at work.
+    :param seconds: for how long that is at work.
+    :param done: what that has printed.
+    """
+    said = f"is at work for {seconds:.0f} s: {shown(argv)} was not begun beside it: wait until it has ended"
+    return _with_last_lines(f"{node}: {shown(other)} {said}", done)
+
+
+def unknown_end(node: str, argv: Sequence[str], done: Done) -> str:
+    """Return the sentence about a command that has ended, but nobody noted how; as :func:`failure`."""
+    said = "has ended, and how is not known: what noted it was killed"
+    return _with_last_lines(f"{node}: {shown(argv)} {said}", done)
+
+
+def _with_last_lines(sentence: str, done: Done | None) -> str:
+    # masked before it is cut: a key has many lines
+    output = [masking.mask(text).strip() for text in (done.stdout, done.stderr)] if done else []
+    lines = "".join(f"\n  {line}" for line in "\n".join(filter(None, output)).splitlines()[-LAST_LINES:])
+    return f"{sentence}{':' if lines else ''}{lines}"

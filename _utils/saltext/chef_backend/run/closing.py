@@ -54,6 +54,8 @@ def _close(master: Master, ret: Result, held: Record, failed: list[str]) -> None
         step = held.step if failed else "close"
         views = lock.say(master, cluster, ["record", "half_upgraded"], step=step)
         run, half = lock.owned(master, cluster, views), answers.half_upgraded(views)
+        if failed:
+            _on_its_own(lambda: lock.spread(master, lock.held(master, cluster) or held))
         not_aborted = failed and run.wish == records.ABORT and not _may_be_aborted(run, half)
         if failed and run.wish == records.ABORT and not not_aborted:
             state = records.ABORTED
@@ -66,9 +68,9 @@ def _close(master: Master, ret: Result, held: Record, failed: list[str]) -> None
     except (CommandExecutionError, ValueError) as err:
         ret["comment"] = _not_closed(held.failover == "off", held.lease, str(err))
     for optional in (
+        lambda: _tell(master, cluster, ret),
         lambda: heartbeat.stop(master, held.owner.jid),
         lambda: probe.end(master, held),
-        lambda: _tell(master, cluster, ret),
     ):
         _on_its_own(optional)
 
@@ -117,6 +119,7 @@ def end(master: Master, ret: Result, run: Run, state: str, failed: list[str]) ->
     if run.down:  # by this run: nothing of it can be restored but by going on
         views = clusters.views(master, run.cluster, ["record", "cluster_status", "status"])
         lock.note(master, run.cluster, state=records.FAILED, turn=None)
+        _on_its_own(lambda: lock.spread(master, lock.held(master, run.cluster) or run))
         ret["comment"] = downtime.advice(views, run)
         return
     try:
@@ -193,8 +196,10 @@ def _ended(master: Master, run: Run, state: str, failed: list[str]) -> str:
         return f"run {run.run} is done{now}{too_late}{late}"
     if state == records.ABORTED:
         lock.note(master, cluster, **word, waits=None)
+        _on_its_own(lambda: lock.spread(master, lock.held(master, cluster) or run))
         return f"run {run.run} is aborted{now}: abort it again, or upgrade anew, when what stands above is mended"
     lock.note(master, cluster, **word, waits=run.waits if state == records.PAUSED else None)
+    _on_its_own(lambda: lock.spread(master, lock.held(master, cluster) or run))
     said = (
         f"run {run.run} {state} at {failed[0]!r}{now}; the same command resumes it"
         if failed

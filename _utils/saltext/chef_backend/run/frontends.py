@@ -65,7 +65,7 @@ def await_service(master: Master, cluster: str, nodes: Sequence[str], timeout: f
 
 
 def await_rest(master: Master, cluster: str, nodes: Sequence[str], timeout: float) -> None:
-    """Wait until no state is at work on these frontends: what a run that died began there goes on until it ends.
+    """Wait until nothing is at work on these frontends: what a run that died began there goes on until it ends.
 
     Salt queues a state behind it, but may take the waiting one for lost.
 
@@ -74,10 +74,10 @@ def await_rest(master: Master, cluster: str, nodes: Sequence[str], timeout: floa
     """
 
     def look_at_them() -> None:
-        jobs = all_do(master, cluster, nodes, "saltutil.is_running", "state.*")
-        busy = [node for node, found in jobs.items() if found]
-        if busy:
-            raise ValueError(f"{', '.join(busy)}: a state of the run before is at work: wait until it has ended")
+        found = all_do(master, cluster, nodes, "chef_server_agent.busy")
+        lines = [f"{node}: {line}" for node, busy in found.items() for line in busy]
+        if lines:
+            raise ValueError(f"{'; '.join(lines)}: what the run before began is at work: wait until it has ended")
 
     all_do(master, cluster, nodes, "test.ping")  # one that does not answer at all is not waited for
     waiting.until(master.clock, look_at_them, timeout)

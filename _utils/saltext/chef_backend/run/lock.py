@@ -96,6 +96,7 @@ def begin(master: Master, views: Views, resumed: Run | None, lease: int, **field
         base = {"run": run_id(master), "opened": now, "failover": fields["failover_found"]}
         record = Record(**{**base, **fields, **told})
     take(master, record, resumed is not None, sorted({copy.run for copy in there}))
+    spread(master, record)
     interval = max(1, record.lease // 4)
     # from now on the backends look after failover, should this orchestration not be heard of for its lease
     try:
@@ -129,6 +130,7 @@ def take_over(master: Master, views: Views, found: Run, step: str) -> Run:
         step=step,
     )
     take(master, word, True, sorted({copy.run for copy in there}))
+    spread(master, word)
     return dataclasses.replace(found, **vars(word))
 
 
@@ -202,7 +204,18 @@ def bring_up(master: Master, cluster: str, frontends: Sequence[str]) -> None:
         if not value["taken"]:
             holder = records.held_by(Record.from_dict(value["record"]), master.clock.now())
             raise CommandExecutionError(f"{node}: {holder}")
-    _hear(master, {node: (str(value["at"][0]), float(value["at"][1])) for node, value in said.items()})
+    _hear(master, {node: _moment(value["at"]) for node, value in said.items()})
+
+
+def spread(master: Master, word: Record) -> None:
+    """Have the frontends know a word by which orders of before are void; one that does not answer hears the next."""
+    bound = clusters.ask_bound(master, word.cluster)
+    said = master.bus.ask(word.frontends, "chef_server_agent.accept", word.to_dict(), timeout=bound)
+    _hear(master, {node: _moment(answer.value["at"]) for node, answer in said.items() if answer.ok})
+
+
+def _moment(at: Sequence[Any]) -> Moment:
+    return str(at[0]), float(at[1])
 
 
 def _hear(master: Master, moments: Mapping[str, Moment]) -> None:

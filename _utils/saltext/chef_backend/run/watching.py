@@ -82,10 +82,23 @@ def _until_its_end(
             gone = _gone(master, record)
             record, heard = _same(master, record), master.clock.monotonic()
             if record.state != records.OPEN:
+                _last_words(listener, record, entries, terminal)
                 return _ended(record, entries)
             if gone:
                 text = f"nobody drives run {record.run} any more: {gone}; the same command goes on from there"
                 return {"ok": False, "text": text, "run": record.run, "state": record.state}
+
+
+def _last_words(listener: Listener, record: Record, entries: list[Entry], terminal: bool) -> None:
+    """Hear what is told when the record has ended already: that the run is closed."""
+    while not any(entry.step == "close" for entry in entries):
+        told = progress.wait(listener, record.cluster, 1)
+        if told is None:
+            return
+        if told.run == record.run and told not in entries:
+            entries.append(told)
+            if not terminal:
+                _say(journal.line(told, progress.clock))
 
 
 def _until_none_is_left(master: Master, listener: Listener, held: Held, idle: float) -> list[dict[str, Any]]:

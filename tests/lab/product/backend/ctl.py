@@ -1,4 +1,4 @@
-"""chef-backend-ctl: finds the subcommand, keeps the journal, turns errors into messages and exit statuses."""
+"""What chef-backend-ctl does: finds the subcommand, keeps the journal, turns errors into messages and statuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""chef-server-ctl: reconfigure, upgrade, services, cleanup, reindex, maintenance, version."""
+"""What chef-server-ctl does: reconfigure, upgrade, services, cleanup, reindex, maintenance, version."""
 
 from __future__ import annotations
 
