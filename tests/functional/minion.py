@@ -173,7 +173,7 @@ class Minion:
 
         :param more: other fields of it, such as ``run`` and ``cluster``.
         """
-        own = {"salt": self.modules, "states": self.compiler.states, "grains": self.opts["grains"]}
+        own = {"salt": self.modules, "grains": self.opts["grains"]}
         return host.Host(self.opts["id"], **{**own, "test": test, **more})
 
     def record(self) -> dict[str, Any] | None:

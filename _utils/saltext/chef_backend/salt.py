@@ -8,9 +8,7 @@ import contextlib
 import gc
 import logging
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +31,7 @@ from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.node.processes import RealProcesses
 from saltext.chef_backend.order import Order
 from saltext.chef_backend.record import Owner, RecordError
+from saltext.chef_backend.run import signals
 from saltext.chef_backend.run.bus import Answer
 from saltext.chef_backend.run.master import Event, Listener, Master
 from saltext.chef_backend.run.signals import Signals
@@ -54,22 +53,7 @@ log = logging.getLogger(__name__)
 _clients: list[Any] = []
 
 
-def _listen(heard: Callable[[str], None]) -> Callable[[], None]:
-    """Have a function called with the name of each signal that would end this process; return what ends that."""
-    if threading.current_thread() is not threading.main_thread():
-        return lambda: None  # of a daemon: it ends its threads itself
-    before = {}
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        before[number] = signal.signal(number, lambda came, _: heard(signal.Signals(came).name))
-
-    def end() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    return end
-
-
-_signals = Signals(_listen)
+_signals = Signals(signals.of_process)
 
 
 @atexit.register
@@ -97,7 +81,6 @@ def host(order: Any = None) -> Host:
     return Host(
         name=opts["id"],
         salt=_packed("__salt__"),
-        states=_packed("__states__", {}),
         grains=_packed("__grains__") or {},
         test=bool(opts.get("test")),
         run=pillar.get("run"),

@@ -4,13 +4,11 @@ Nothing here is done by this extension. The situations are those of the product'
 (backend_failure_recovery.md), and those that a run which died may leave.
 """
 
-from saltext.chef_backend.judge import answers, health
+from saltext.chef_backend.judge import answers
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.product.cluster_status import ClusterStatus, Node
 from saltext.chef_backend.record import Run
-
-MAJORITY = health.MEMBERS // 2 + 1  # of etcd: with fewer nodes nobody can lead
 
 
 def advise(views: Views, record: Run | None, gone: str | None) -> list[str]:
@@ -23,7 +21,7 @@ def advise(views: Views, record: Run | None, gone: str | None) -> list[str]:
     if record is not None and (record.down or gone is None):
         return []  # a run is at it, or its own advice says how it goes on
     silent = sorted(node for node, view in views.items() if view.silent)
-    if len(views) - len(silent) < MAJORITY:
+    if len(views) - len(silent) < answers.MAJORITY:  # of etcd, too: with fewer nodes nobody can lead
         return [*_without_quorum(views, silent), *_half_upgraded(views, record)]
     return [
         *(_one_is_silent(views, node) for node in silent),

@@ -14,6 +14,7 @@ from saltext.chef_backend.product.version import Version
 from saltext.chef_backend.record import Record, Run
 
 Views = Mapping[str, View]  # by minion id
+MAJORITY = health.MEMBERS // 2 + 1
 
 
 def node_name(minion: str) -> str:
@@ -103,9 +104,6 @@ def due(views: Views, target: str) -> list[str]:
 def half_upgraded(views: Views) -> list[str]:
     """Return the nodes whose upgrade has begun and not ended, sorted."""
     return sorted(node for node, view in views.items() if view.half_upgraded)
-
-
-MAJORITY = health.MEMBERS // 2 + 1
 
 
 def run(views: Views) -> Run | None:

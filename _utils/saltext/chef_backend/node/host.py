@@ -19,7 +19,6 @@ class Host:
 
     name: str  # minion id
     salt: Mapping[str, Callable[..., Any]]  # Salt's execution functions
-    states: Mapping[str, Callable[..., Any]] = dataclasses.field(default_factory=dict)  # Salt's own states
     grains: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     test: bool = False  # say only what would be
     run: str | None = None  # the run that this job belongs to, by its pillar

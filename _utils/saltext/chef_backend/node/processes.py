@@ -32,9 +32,7 @@ class Work:
     status: int | None  # its exit status, negative for the signal that ended it; None while, and where, none is noted
     alive: bool  # whether it, or a process that it has left behind, is at work in this boot of the node
     ended: float | None = None  # when the status was noted, seconds since the boot
-    left: tuple[
-        str, ...
-    ] = ()  # the processes that it has left at work, where it has ended itself: their words and pids
+    left: tuple[str, ...] = ()  # where it has ended itself: what it has left at work, words and pids
 
 
 class Processes(Protocol):
@@ -80,15 +78,7 @@ class RealProcesses:
     def run(self, words: Sequence[str], timeout: float, env: Mapping[str, str] | None = None) -> Done:
         """Run a command that only reads; see :class:`Processes`."""
         mark = secrets.token_hex(8)
-        child = subprocess.Popen(
-            list(words),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd="/",
-            env=_environment(env, mark),
-            start_new_session=True,
-        )
+        child = _child(words, subprocess.PIPE, _environment(env, mark))
         status: int | None = None
         try:
             out, err = child.communicate(timeout=timeout)
@@ -163,18 +153,29 @@ class RealProcesses:
         return found
 
 
-def _started(words: Sequence[str], folder: Path, kept: int, environment: Mapping[str, str]) -> str:
-    """Have the supervisor begin; return why it did not, if it did not: then nothing of it is left."""
-    child = subprocess.Popen(
+def _child(
+    words: Sequence[str], stdout: int, environment: Mapping[str, str], kept: Sequence[int] = ()
+) -> "subprocess.Popen[bytes]":
+    """Begin a program in a session of its own; what it says on standard error is read.
+
+    :param stdout: where its standard output goes, as of Popen.
+    :param kept: open files that it gets.
+    """
+    return subprocess.Popen(
         list(words),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         cwd="/",
         env=environment,
-        pass_fds=(kept,),
+        pass_fds=tuple(kept),
         start_new_session=True,
     )
+
+
+def _started(words: Sequence[str], folder: Path, kept: int, environment: Mapping[str, str]) -> str:
+    """Have the supervisor begin; return why it did not, if it did not: then nothing of it is left."""
+    child = _child(words, subprocess.DEVNULL, environment, (kept,))
     try:
         return _text(child.communicate(timeout=BEGINS_WITHIN)[1]).strip() or f"status {child.returncode}"
     except subprocess.TimeoutExpired:

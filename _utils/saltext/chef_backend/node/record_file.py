@@ -6,8 +6,8 @@ A copy is replaced by one of a higher epoch and revision, never by one that is n
 import contextlib
 import dataclasses
 import json
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
 
 from salt.exceptions import CommandExecutionError
 
@@ -23,6 +23,7 @@ HEARD_FILE = "heard.json"
 LAST_FILE = "last-run.json"
 ENDED = "ended"  # folder of the runs that ended, the newest
 KEPT = 20
+Known = TypeVar("Known")
 
 
 def read(host: Host, name: str = RUN_FILE) -> Record | None:
@@ -30,15 +31,8 @@ def read(host: Host, name: str = RUN_FILE) -> Record | None:
 
     :raises CommandExecutionError: the file is there and is no record: unknown is not "free".
     """
-    path = host.path(f"{OWN}/{name}")
-    try:
-        return Record.from_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as err:  # RecordError, or bytes that are no text
-        raise CommandExecutionError(
-            f"{path}: {err}: look at it, and move it away if no upgrade of this cluster is under way"
-        ) from err
+    look_at = "look at it, and move it away if no upgrade of this cluster is under way"
+    return _known(host, name, Record.from_json, look_at)
 
 
 def note(host: Host) -> Note | None:
@@ -46,15 +40,14 @@ def note(host: Host) -> Note | None:
 
     :raises CommandExecutionError: the file is there and is no note: unknown is not "untouched".
     """
-    path = host.path(f"{OWN}/{NOTE_FILE}")
-    try:
-        return Note.from_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as err:
-        raise CommandExecutionError(
-            f"{path}: {err}: look at this node, and move the file away if its upgrade is not half done"
-        ) from err
+    look_at = "look at this node, and move the file away if its upgrade is not half done"
+    return _known(host, NOTE_FILE, Note.from_json, look_at)
+
+
+def own_note(host: Host) -> Note | None:
+    """Return what this node noted of itself in the run whose record stands here, or None."""
+    found, noted = read(host), note(host)
+    return noted if found is not None and noted is not None and noted.run == found.run else None
 
 
 def last(host: Host) -> Record | None:
@@ -235,14 +228,14 @@ def backed_up_here(host: Host, archive: str) -> None:
 
 def backup_here(host: Host) -> str | None:
     """Return the name of the archive that this node has taken for the open run, or None."""
-    found, noted = read(host), note(host)
-    return noted.backup if found is not None and noted is not None and noted.run == found.run else None
+    noted = own_note(host)
+    return noted.backup if noted else None
 
 
 def is_finished_here(host: Host) -> bool:
     """Tell whether the open run has upgraded this node already."""
-    found, noted = read(host), note(host)
-    return found is not None and noted is not None and noted.run == found.run and noted.finished
+    noted = own_note(host)
+    return noted is not None and noted.finished
 
 
 def _as_it_ended(host: Host, record: Record) -> Record:
@@ -273,10 +266,22 @@ def _yields(host: Host, found: Record, wanted: Record, over: Collection[str]) ->
     return found.run in over and wanted.epoch > found.epoch
 
 
-@contextlib.contextmanager
-def _guard(host: Host) -> Iterator[None]:
-    with files.guarded(host.path(OWN)):
-        yield
+def _guard(host: Host) -> contextlib.AbstractContextManager[None]:
+    return files.guarded(host.path(OWN))
+
+
+def _known(host: Host, name: str, reader: Callable[[str], Known], look_at: str) -> Known | None:
+    """What stands in one of this node's own files; None if it is not there.
+
+    :param look_at: what a person is to do where it cannot be read.
+    """
+    path = host.path(f"{OWN}/{name}")
+    try:
+        return reader(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as err:  # RecordError, or bytes that are no text
+        raise CommandExecutionError(f"{path}: {err}: {look_at}") from err
 
 
 def _noted_here(host: Host, begins: bool, **changes: Any) -> None:

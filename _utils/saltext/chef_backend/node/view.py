@@ -90,8 +90,8 @@ def half_upgraded(host: Host, status: str | None) -> str | None:
 
     :param status: what ``status`` printed; without it only the record is looked at.
     """
-    record, note = record_file.read(host), record_file.note(host)
-    if record and note and note.run == record.run and note.inside and record.target == backend.version(host):
+    record, note = record_file.read(host), record_file.own_note(host)
+    if record and note and note.inside and record.target == backend.version(host):
         return f"run {record.run} did not finish on this node"
     return outdated_services(host, status) if status else None
 

@@ -55,14 +55,14 @@ def _close(master: Master, ret: Result, held: Record, failed: list[str]) -> None
         views = lock.say(master, cluster, ["record", "half_upgraded"], step=step)
         run, half = lock.owned(master, cluster, views), answers.half_upgraded(views)
         if failed:
-            _on_its_own(lambda: lock.spread(master, lock.held(master, cluster) or held))
-        not_aborted = failed and run.wish == records.ABORT and not _may_be_aborted(run, half)
-        if failed and run.wish == records.ABORT and not not_aborted:
+            _spread(master, run)
+        aborts = bool(failed) and run.wish == records.ABORT
+        if aborts and _may_be_aborted(run, half):
             state = records.ABORTED
         elif failed and (run.wish == records.PAUSE or run.waits):
             state = records.PAUSED
         end(master, ret, run, state, failed)
-        if not_aborted:
+        if aborts and state != records.ABORTED:
             left = f"{', '.join(half)} is half-upgraded" if half else "clients would be refused for ever"
             ret["comment"] += f"\nIt is not aborted: {left}. Go on with it, and abort it afterwards"
     except (CommandExecutionError, ValueError) as err:
@@ -94,8 +94,6 @@ def aborted(master: Master, seen: Views, found: Run) -> Result:
         inside = sorted({*lock.owned(master, cluster, views).inside} - {*found.inside})
         if inside:
             raise CommandExecutionError(f"{', '.join(inside)} got inside its upgrade meanwhile: resume the run instead")
-        if found.down != run.down:
-            lock.note(master, cluster, down=run.down)
         end(master, ret, run, records.ABORTED, [])
     except BaseException:
         _on_its_own(lambda: lock.note(master, cluster, state=records.FAILED, step=found.step))
@@ -119,7 +117,7 @@ def end(master: Master, ret: Result, run: Run, state: str, failed: list[str]) ->
     if run.down:  # by this run: nothing of it can be restored but by going on
         views = clusters.views(master, run.cluster, ["record", "cluster_status", "status"])
         lock.note(master, run.cluster, state=records.FAILED, turn=None)
-        _on_its_own(lambda: lock.spread(master, lock.held(master, run.cluster) or run))
+        _spread(master, run)
         ret["comment"] = downtime.advice(views, run)
         return
     try:
@@ -196,10 +194,10 @@ def _ended(master: Master, run: Run, state: str, failed: list[str]) -> str:
         return f"run {run.run} is done{now}{too_late}{late}"
     if state == records.ABORTED:
         lock.note(master, cluster, **word, waits=None)
-        _on_its_own(lambda: lock.spread(master, lock.held(master, cluster) or run))
+        _spread(master, run)
         return f"run {run.run} is aborted{now}: abort it again, or upgrade anew, when what stands above is mended"
     lock.note(master, cluster, **word, waits=run.waits if state == records.PAUSED else None)
-    _on_its_own(lambda: lock.spread(master, lock.held(master, cluster) or run))
+    _spread(master, run)
     said = (
         f"run {run.run} {state} at {failed[0]!r}{now}; the same command resumes it"
         if failed
@@ -235,6 +233,11 @@ def _not_closed(off: bool, lease: int, why: str) -> str:
 def _tell(master: Master, cluster: str, ret: Result) -> None:
     how = journal.END if ret["result"] else journal.FAILED
     progress.tell(master, lock.held(master, cluster), "close", how, comment=ret["comment"])
+
+
+def _spread(master: Master, run: Run) -> None:
+    """Have the frontends hear the word that was said last, if they can: orders of before are void there, too."""
+    _on_its_own(lambda: lock.spread(master, lock.held(master, run.cluster) or run))
 
 
 def _on_its_own(optional: Callable[[], object]) -> None:

@@ -84,10 +84,8 @@ def begin(master: Master, views: Views, resumed: Run | None, lease: int, **field
     :raises CommandExecutionError: another run was faster, or a backend cannot look after failover.
     """
     now = master.clock.now()
-    # of several runs if one was opened on some nodes only, or if a node missed the end of one
-    there = [view.record for view in views.values() if view.record is not None]
     told: dict[str, Any] = {"owner": owner(master), "changed": now, "lease": lease, "state": records.OPEN}
-    told |= {"epoch": max((copy.epoch for copy in there), default=0) + 1, "revision": 1, "backends": tuple(views)}
+    told |= {"epoch": _next_epoch(views), "revision": 1, "backends": tuple(views)}
     if resumed:
         told |= {"way": fields["way"], "frontends": fields["frontends"], "step": "open", "waits": None}
         told |= {"turn": failover.turn_left(views.values(), resumed)}
@@ -95,8 +93,7 @@ def begin(master: Master, views: Views, resumed: Run | None, lease: int, **field
     else:
         base = {"run": run_id(master), "opened": now, "failover": fields["failover_found"]}
         record = Record(**{**base, **fields, **told})
-    take(master, record, resumed is not None, sorted({copy.run for copy in there}))
-    spread(master, record)
+    _take(master, record, views, resumed is not None)
     interval = max(1, record.lease // 4)
     # from now on the backends look after failover, should this orchestration not be heard of for its lease
     try:
@@ -119,18 +116,16 @@ def take_over(master: Master, views: Views, found: Run, step: str) -> Run:
     :param step: what is done with it.
     :raises CommandExecutionError: too few backends answer, or another was faster.
     """
-    there = [view.record for view in views.values() if view.record is not None]
     word = dataclasses.replace(
         found.record,
         owner=owner(master),
         changed=master.clock.now(),
-        epoch=max(copy.epoch for copy in there) + 1,
+        epoch=_next_epoch(views),
         revision=1,
         state=records.OPEN,
         step=step,
     )
-    take(master, word, True, sorted({copy.run for copy in there}))
-    spread(master, word)
+    _take(master, word, views, resumes=True)
     return dataclasses.replace(found, **vars(word))
 
 
@@ -287,22 +282,34 @@ def finish(master: Master, wanted: Record) -> list[str]:
     return sorted([*held_on, *(node for node, answer in told.items() if not answer.ok)])
 
 
-def take(master: Master, wanted: Record, resumes: bool, over: Sequence[str]) -> None:
+def _there(views: Views) -> list[Record]:
+    """The copies that backends hold: of several runs, if one came to some nodes only, or a node missed its end."""
+    return [view.record for view in views.values() if view.record is not None]
+
+
+def _next_epoch(views: Views) -> int:
+    return max((copy.epoch for copy in _there(views)), default=0) + 1
+
+
+def _take(master: Master, wanted: Record, views: Views, resumes: bool) -> None:
     """Write the record to the backends, as the lock: to all of a new run, to a majority of one that is gone on with.
 
+    The frontends hear of it, too.
+
+    :param views: of the backends; the runs that they tell of, which nobody drives any more, give way to it.
     :param resumes: whether it goes on with a run.
-    :param over: the runs that give way to it, which nobody drives any more.
     :raises CommandExecutionError: another run was faster; what was taken of a new run is given back.
     """
     master.signals.refuse()
     master.kept[f"{HELD}.{wanted.cluster}"] = wanted  # first: whatever stops this process, it closes what it has taken
     least = MAJORITY if resumes else len(wanted.backends)
-    troubles: list[str] = []
+    troubles, over = list[str](), sorted({copy.run for copy in _there(views)})
     first, *others = sorted(wanted.backends)
     for nodes in ([first], others):  # of two new runs at once only one gets past the first
         if len(troubles) <= len(wanted.backends) - least:
             troubles += _claim(master, nodes, wanted, over)
     if len(wanted.backends) - len(troubles) >= least:
+        spread(master, wanted)
         return
     if not resumes:
         _give_back(master, wanted)

@@ -5,7 +5,9 @@ lease. So from the first step on, until the run is closed, they are heard here.
 """
 
 import contextlib
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 
 from salt.exceptions import CommandExecutionError
@@ -79,3 +81,18 @@ class Signals:
             if self._end is not None:
                 self._end()
                 self._end = None
+
+
+def of_process(heard: Callable[[str], None]) -> Callable[[], None]:
+    """Have a function called with the name of each signal that would end this process; return what ends that."""
+    if threading.current_thread() is not threading.main_thread():
+        return lambda: None  # of a daemon: it ends its threads itself
+    before = {}
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        before[number] = signal.signal(number, lambda came, _: heard(signal.Signals(came).name))
+
+    def end() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    return end
