@@ -13,7 +13,7 @@ saltext.chef_backend.attach(__file__)
 
 from saltext.chef_backend import salt
 from saltext.chef_backend.node import busy as busies
-from saltext.chef_backend.node import frontend, record_file, server
+from saltext.chef_backend.node import clients, frontend, record_file, server
 from saltext.chef_backend.node import journal as journals
 from saltext.chef_backend.record import Record
 
@@ -58,7 +58,7 @@ def bring_back(timeout: float = 300, order: Mapping[str, Any] | None = None) -> 
     :returns: True if it was out of service.
     :raises CommandExecutionError: a command fails; it counts as out of service still.
     """
-    return frontend.bring_back(salt.host(order), timeout)
+    return clients.bring_back(salt.host(order), timeout)
 
 
 def await_service(api: str, timeout: float) -> bool:

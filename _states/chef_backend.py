@@ -66,7 +66,8 @@ def upgraded(
     """This node's data and services are at the installed version.
 
     :param name: the version; it must be installed.
-    :param handover: the node leads: hand the lead over to a follower first. Without it, a leader is refused.
+    :param handover: the node leads: hand the lead over to a follower first. Without it a leader is refused, and with
+        it a follower: failover is on where the lead is handed over.
     :param down: the whole cluster is down for the upgrade: nobody leads, and this node need not have rejoined
         afterwards, as its leader may come up later.
     :param timeout: bound in seconds.

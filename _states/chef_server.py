@@ -5,7 +5,7 @@ import saltext.chef_backend
 saltext.chef_backend.attach(__file__)
 
 from saltext.chef_backend import salt
-from saltext.chef_backend.node import frontend
+from saltext.chef_backend.node import clients, frontend
 from saltext.chef_backend.outcome import Result
 
 
@@ -44,7 +44,7 @@ def out_of_service(name: str, timeout: float = 300) -> Result:
     :param name: free text.
     :param timeout: bound in seconds.
     """
-    return frontend.out_of_service(salt.host(), name, timeout)
+    return clients.out_of_service(salt.host(), name, timeout)
 
 
 def in_service(
@@ -58,4 +58,4 @@ def in_service(
     :param timeout: bound in seconds for its services to start.
     :param api_timeout: bound in seconds for the API to answer.
     """
-    return frontend.in_service(salt.host(), name, api, leader_timeout, timeout, api_timeout)
+    return clients.in_service(salt.host(), name, api, leader_timeout, timeout, api_timeout)

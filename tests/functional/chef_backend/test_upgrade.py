@@ -123,10 +123,11 @@ class TestUpgraded:
         assert done["changes"]["leader"] == {"old": "be1", "new": "be2"}
         assert recorded.changing == [[CTL, "upgrade", "--failover"]]
 
-    def test_a_node_that_leads_no_more_does_not_hand_over(self, due, recorded, started):
-        recorded.say(f"{CTL} upgrade", then=started)
-        assert due.state("chef_backend.upgraded", handover=True, **UPGRADE)["result"] is True
-        assert recorded.changing == [[CTL, "upgrade"]]
+    def test_i3_a_node_that_leads_no_more_is_not_upgraded_as_a_leader_with_failover_on(self, due, recorded):
+        done = due.state("chef_backend.upgraded", handover=True, **UPGRADE)
+        assert (done["result"], done["changes"]) == (False, {})
+        assert done["comment"].startswith("be1 leads no more: it is upgraded as a follower, with failover off")
+        assert recorded.changing == []
 
     @pytest.mark.parametrize(("recovers", "leads"), [("t", False), ("f", True)])
     def test_its_own_postgresql_tells_whether_it_leads_whatever_the_table_shows(

@@ -38,6 +38,28 @@ class TestOutOfService:
         done = node.state("chef_server.out_of_service", "out")
         assert (done["result"], done["comment"]) == (True, "out of service: stopped")
 
+    def test_a_stopped_one_stays_so_over_a_reboot_until_it_serves_again(self, frontend, recorded):
+        """runit starts no service whose folder holds a file ``down``; a site may have put its own there."""
+        node = frontend("14.6.31")
+        for name in ("nginx", "opscode-erchef", "opscode-expander"):
+            node.write(f"/opt/opscode/sv/{name}/run", "")
+        node.write("/opt/opscode/sv/opscode-expander/down", "")
+        recorded.say(f"{SERVER} stop", then={f"{SERVER} status": STOPPED})
+        assert node.state("chef_server.out_of_service", "out")["result"] is True
+        down = [node.path(f"/opt/opscode/sv/{name}/down") for name in ("nginx", "opscode-erchef", "opscode-expander")]
+        assert [path.exists() for path in down] == [True, True, True]
+        assert node.call("chef_server_agent.bring_back") is True
+        assert [path.exists() for path in down] == [False, False, True]
+
+    def test_what_somebody_has_started_of_a_stopped_one_is_stopped_again(self, frontend, recorded):
+        node = frontend("14.6.31")
+        recorded.say(f"{SERVER} stop", then={f"{SERVER} status": STOPPED})
+        node.state("chef_server.out_of_service", "out")
+        recorded.say(f"{SERVER} status", RUNS)
+        recorded.say(f"{SERVER} stop", then={f"{SERVER} status": STOPPED})
+        done = node.state("chef_server.out_of_service", "out")
+        assert (done["result"], recorded.changing) == (True, [[SERVER, "stop"]] * 2)
+
     def test_a_stop_that_stops_not_everything(self, frontend, recorded):
         node = frontend("12.17.5")
         recorded.say(f"{SERVER} stop")

@@ -129,8 +129,28 @@ def test_i7_what_is_voided_while_an_order_works_stops_it_before_its_next_command
 def test_how_long_an_order_works_does_not_make_it_too_old(node):
     keeps(node, WORD)
     late = Order.from_dict(order(node, ago=WORD.lease + 1))
-    begun = node.host(order=late, kept={fence.BEGUN: late})
+    boot, now = node.host().clock.boot()
+    begun = node.host(order=late, kept={fence.BEGUN: (late, (boot, now - 1))})
     fence.obey(begun)
+
+
+def test_i7_a_job_that_was_stopped_in_the_middle_begins_nothing_more(node):
+    """Its machine was suspended: nobody knows what the run has come to since."""
+    keeps(node, WORD)
+    given = Order.from_dict(order(node))
+    boot, now = node.host().clock.boot()
+    stopped = node.host(order=given, kept={fence.BEGUN: (given, (boot, now - WORD.lease - 1))})
+    with pytest.raises(Exception, match="nothing more was done: this order is too old"):
+        fence.obey(stopped)
+
+
+def test_the_time_for_which_a_job_waits_for_a_command_does_not_make_its_order_too_old(node):
+    keeps(node, WORD)
+    given = Order.from_dict(order(node))
+    boot, now = node.host().clock.boot()
+    waits = node.host(order=given, kept={fence.BEGUN: (given, (boot, now - WORD.lease - 1))})
+    fence.waited_for(waits, now - 1)
+    fence.obey(waits)
 
 
 AGENTS = {

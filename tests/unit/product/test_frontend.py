@@ -133,10 +133,10 @@ def test_any_text_is_read_or_a_parse_error(lines, header):
     assert all(server.proxy and server.name and server.status for server in seen)
 
 
-def test_running_longer_than_a_package_lies_there_allows_for_whole_seconds():
+def test_external_services_are_no_processes_of_this_host():
     text = "run: erchef: (pid 1) 12s; run: log: (pid 2) 900s\nrun: nginx: (pid 3) 11s\ndown: bifrost: 99s\n"
-    assert runit.running_longer(text, 10.4) == ("erchef",)
-    assert runit.running_longer(text, 11.0) == ()
+    text += "run: postgresql: connected OK to 203.0.113.11:5432\n"
+    assert [(one.name, one.pid, one.seconds) for one in runit.processes(text)] == [("erchef", 1, 12), ("nginx", 3, 11)]
 
 
 @pytest.mark.parametrize("text", ["", "no such file or directory\n", "warning: postgresql\n"])

@@ -159,7 +159,7 @@ def youngest(views: Views, search: bool = True) -> tuple[str, str, int] | None:
     :raises ValueError: a node's ``status`` cannot be read.
     """
     running = [
-        (service.seconds, node, service.name)
+        (int(view.up.get(service.name, service.seconds)), node, service.name)
         for node, view in views.items()
         for service in status_of(view).services
         if service.state == "running" and (search or service.name != health.SEARCH)

@@ -10,13 +10,13 @@ from saltext.chef_backend.record import Record
 TOO_OLD = "this order is too old"  # a run that lives gives it anew
 
 
-def refusal(order: Order, node: str, stands: Record | None, gave_up: int | None, now: Moment | None) -> str | None:
+def refusal(order: Order, node: str, stands: Record | None, gave_up: int | None, waited: float | None) -> str | None:
     """Return why an order is refused; None if it is to be obeyed.
 
     :param node: minion id of the node that was ordered.
     :param stands: the record on this node, brought up by the order's where that is higher; None if no run is open.
     :param gave_up: the epoch of the order's run that this node has given up, or None.
-    :param now: this node's boot, and the seconds since; None where the order is being carried out already.
+    :param waited: seconds since it was known to hold, see :func:`waited`; None: that was before this node's boot.
     """
     word = order.record
     if stands is None or stands.run != word.run:
@@ -32,14 +32,21 @@ def refusal(order: Order, node: str, stands: Record | None, gave_up: int | None,
         return f"{_whose(word)} at {word.step!r}, and the run is at {stands.step!r} by now"
     if stands.turn is not None and node not in names(stands.turn):
         return f"{_whose(word)}, in which it is the turn of {stands.turn}"
-    if now is None:
-        return None
-    boot, since = order.heard.get(node, ("", 0.0))
-    waited = now[1] - since
-    if boot != now[0] or waited > word.lease:
-        shown = f"it has waited for {waited:.0f} s" if boot == now[0] else "this node was started since"
+    if waited is None or waited > word.lease:
+        shown = "this node was started since" if waited is None else f"it has waited for {waited:.0f} s"
         return f"{TOO_OLD}, of run {word.run}: {shown}, and its run's lease is {word.lease} s"
     return None
+
+
+def waited(order: Order, node: str, now: Moment, holds: Moment | None) -> float | None:
+    """Return the seconds since an order was known to hold; None if that was before this boot of the node.
+
+    :param now: this node's boot, and the seconds since.
+    :param holds: when it was known to hold, while it is carried out; None if that begins just now: then it counts since
+        its master heard of this node last. What it takes to carry it out does not count, but that a job was stopped.
+    """
+    boot, since = holds or order.heard.get(node, ("", 0.0))
+    return now[1] - since if boot == now[0] else None
 
 
 def names(turn: str | None) -> list[str]:

@@ -29,6 +29,7 @@ class View:
     table: bool = True  # whether it was asked for cluster-status at all
     cluster: ClusterStatus | None = None
     status: Status | None = None
+    up: Mapping[str, float] = dataclasses.field(default_factory=dict)  # seconds that each service has been running
     half_upgraded: str | None = None  # why its upgrade has begun and not ended
     leads: bool | None = None  # whether its PostgreSQL is the one that takes writes
     earlier: Mapping[str, float] = dataclasses.field(default_factory=dict)  # seconds each node took in the run before
@@ -60,6 +61,7 @@ class View:
             table="cluster_status" in answer,
             cluster=read("cluster_status", ClusterStatus.from_table),
             status=read("status", Status.from_text),
+            up=answer.get("up") or {},
             half_upgraded=answer.get("half_upgraded"),
             leads=answer.get("leads"),
             earlier=answer.get("earlier") or {},

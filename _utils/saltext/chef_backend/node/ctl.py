@@ -66,6 +66,8 @@ def change(
     host.kept.pop(ANSWERS, None)
     may = functools.partial(fence.obey, host)
     ended = durable.run(host, words, timeout, env, keep=not hide, about=about, before=before, may=may)
+    if ended.at is not None:
+        fence.waited_for(host, ended.at)
     journal.tell_command(host, told or words, ended.done.status, ended.seconds)
     if ended.done.status != 0:
         raise CommandExecutionError(command.failure(host.name, words, ended.done, timeout, late=ended.late))

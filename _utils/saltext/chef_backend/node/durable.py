@@ -69,6 +69,7 @@ class Ended:
     seconds: float  # that it took
     before: Any  # what was given to the one who started it
     late: bool  # nobody waited for it when it ended
+    at: float | None  # when that was, seconds since this node's boot; None if it was before that
 
 
 def run(
@@ -109,7 +110,8 @@ def run(
     _mark_read(started)
     if work.status is None:
         raise CommandExecutionError(command.unknown_end(host.name, words, done))
-    return Ended(done, _seconds(host, started, work), started.before, late)
+    at = work.ended if started.boot == host.clock.boot()[0] else None
+    return Ended(done, _seconds(host, started, work), started.before, late, at)
 
 
 def at_work(host: Host) -> str | None:

@@ -6,14 +6,14 @@ from saltext.chef_backend.judge import fence
 from saltext.chef_backend.node import record_file
 from saltext.chef_backend.node.host import Host
 
-BEGUN = "chef_backend.begun"  # the order that this job is carrying out
+BEGUN = "chef_backend.begun"  # the order that this job is carrying out, and when it was known to hold last
 
 
 def obey(host: Host) -> None:
     """See that the order by which this job changes something still holds; what nobody ordered, a person typed.
 
     A copy of the record that has missed the order's word is brought up by it. How long the order has waited counts
-    when the job begins, and not while it works.
+    when the job begins, and while it works as long as it waits for no command: it may have been stopped.
 
     :raises CommandExecutionError: it does not, and why. Nothing is done then.
     """
@@ -21,8 +21,17 @@ def obey(host: Host) -> None:
     if order is None:
         return
     stands, gave_up = record_file.brought_up(host, order.record)
-    fresh = host.kept.get(BEGUN) == order
-    why = fence.refusal(order, host.name, stands, gave_up, None if fresh else host.clock.boot())
+    begun, holds = host.kept.get(BEGUN, (None, None))
+    now = host.clock.boot()
+    waited = fence.waited(order, host.name, now, holds if begun == order else None)
+    why = fence.refusal(order, host.name, stands, gave_up, waited)
     if why:
-        raise CommandExecutionError(f"{host.name}: nothing was done: {why}")
-    host.kept[BEGUN] = order
+        raise CommandExecutionError(f"{host.name}: nothing {'more ' * (begun == order)}was done: {why}")
+    host.kept[BEGUN] = (order, now)
+
+
+def waited_for(host: Host, ended: float) -> None:
+    """Note that this job has waited for a command until it ended, in seconds since this node's boot."""
+    order, (boot, holds) = host.kept.get(BEGUN, (None, ("", 0.0)))
+    if order is not None:
+        host.kept[BEGUN] = (order, (boot, max(holds, ended)))

@@ -11,16 +11,14 @@ from saltext.chef_backend.errors import NotYet
 from saltext.chef_backend.node import ctl, fence, files, journal, web
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.outcome import Result
-from saltext.chef_backend.product import command, haproxy, runit
+from saltext.chef_backend.product import command, haproxy
 from saltext.chef_backend.product import maintenance as by
-from saltext.chef_backend.product.reading import ParseError
-from saltext.chef_backend.product.version import Version
 
 MANIFEST = "/opt/opscode/version-manifest.json"
 HAPROXY_SOCKET = "/var/opt/opscode/haproxy/haproxy.sock"
 # nothing that can be observed tells for which release of the backends this frontend was reconfigured
 RECONFIGURED_FOR = f"{OWN}/reconfigured-for"
-# no command tells whether maintenance mode is on
+# no command tells whether maintenance mode is on; see clients.py
 OUT_OF_SERVICE = f"{OWN}/out-of-service"
 
 
@@ -101,51 +99,6 @@ def out(host: Host) -> str | None:
     return files.read(host.path(OUT_OF_SERVICE))
 
 
-def take_out(host: Host, timeout: float = 300) -> str:
-    """Take this frontend out of service: maintenance mode since 14.6.32, before that all its services stop.
-
-    Clients are to see a clean refusal while the backends cannot serve them, not half an answer.
-
-    :returns: ``maintenance`` or ``stopped``.
-    :raises CommandExecutionError: the command fails, or a service goes on.
-    """
-    how = by.out_of_service_by(Version.from_text(version(host)))
-    # before it is done: what dies in between is brought back all the same
-    files.write(host.path(OUT_OF_SERVICE), f"{how}\n")
-    if how == by.MAINTENANCE:
-        ctl.run(host, command.maintenance("on"), timeout=timeout)
-    else:
-        stop(host, timeout)
-    return how
-
-
-def stop(host: Host, timeout: float = 300) -> None:
-    """Stop all services of this frontend, and see that none runs. Raises CommandExecutionError."""
-    ctl.run(host, command.SERVER_STOP, timeout=timeout)
-    try:
-        still = runit.running(status(host))
-    except ParseError as err:
-        raise CommandExecutionError(f"{host.name}: after stop, status: {err}") from err
-    if still:
-        raise CommandExecutionError(f"{host.name}: stop ended with status 0, but {', '.join(still)} runs")
-
-
-def bring_back(host: Host, timeout: float = 300) -> bool:
-    """Bring this frontend back into service, if it was taken out; its API is for the caller to look at.
-
-    :returns: True if it was out of service.
-    :raises CommandExecutionError: the command fails; the frontend counts as out of service still.
-    """
-    how = out(host)
-    if how is None:
-        return False
-    if how == by.MAINTENANCE:
-        ctl.run(host, command.maintenance("off"), timeout=timeout)
-    ctl.run(host, command.SERVER_START, timeout=timeout)
-    files.remove(host.path(OUT_OF_SERVICE))
-    return True
-
-
 def reconfigured(
     host: Host,
     name: str,
@@ -158,7 +111,7 @@ def reconfigured(
     """This frontend was reconfigured for a Chef Backend version, and its API answers.
 
     Before: its HAProxy must send to exactly one leader, else ``reconfigure`` would work on a wrong database. Out of
-    service its API refuses, and stopped its HAProxy tells nothing: then :func:`in_service` looks at them.
+    service its API refuses, and stopped its HAProxy tells nothing: then ``clients.in_service`` looks at them.
 
     :param backend_version: the version the backends have been upgraded to.
     :param api: URL of its status page.
@@ -189,46 +142,6 @@ def reconfigured(
             files.write(host.path(RECONFIGURED_FOR), f"{backend_version}\n", 0o644)
         seen = f"out of service: {left}" if left else "API answers"
         return outcome.done(ret, f"reconfigured; one leader in HAProxy, {seen}, after {waited:.2f} s")
-    return ret
-
-
-def out_of_service(host: Host, name: str, timeout: float = 300) -> Result:
-    """Clients are refused by this frontend: maintenance mode since 14.6.32, before that its services are stopped.
-
-    No command tells whether maintenance mode is on: what counts is that ctl accepted it, as noted on this frontend.
-    """
-    with outcome.on_node(name) as ret:
-        fence.obey(host)
-        how = out(host)
-        if how:
-            return outcome.done(ret, f"out of service: {how}")
-        if host.test:
-            return outcome.would(ret, "would take this frontend out of service", "clients", "served", "refused")
-        how = take_out(host, timeout)
-        ret["changes"]["clients"] = {"old": "served", "new": "refused"}
-        return outcome.done(ret, f"out of service: {how}")
-    return ret
-
-
-def in_service(
-    host: Host, name: str, api: str, leader_timeout: float = 60, timeout: float = 300, api_timeout: float = 120
-) -> Result:
-    """This frontend serves its clients: it is back if it was out of service, and its API answers.
-
-    :param api: URL of its status page.
-    :param leader_timeout: bound in seconds for HAProxy to know one leader.
-    :param timeout: bound in seconds for its services to start.
-    :param api_timeout: bound in seconds for the API to answer.
-    """
-    with outcome.on_node(name) as ret:
-        fence.obey(host)
-        left = out(host)
-        if left and host.test:
-            return outcome.would(ret, "would bring this frontend back into service", "clients", "refused", "served")
-        if bring_back(host, timeout):
-            ret["changes"]["clients"] = {"old": "refused", "new": "served"}
-        waited = await_service(host, api, leader_timeout, api_timeout)
-        return outcome.done(ret, f"in service; one leader in HAProxy and API answers after {waited:.2f} s")
     return ret
 
 

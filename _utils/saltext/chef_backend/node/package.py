@@ -8,7 +8,7 @@ from pathlib import Path
 from salt.exceptions import CommandExecutionError, SaltException
 
 from saltext.chef_backend import outcome
-from saltext.chef_backend.node import backend, ctl, fence, installer, journal, record_file
+from saltext.chef_backend.node import age, backend, ctl, fence, installer, journal, record_file
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product import command
@@ -75,6 +75,7 @@ def installed(host: Host, version: str, source: str, sha256: str, timeout: float
         record_file.begun_here(host)
         with journal.told(host, "install"):
             installer.install(host, ret, BACKEND, path, version, timeout)
+            age.note_unpacked(host, backend.MANIFEST)
         is_whole(host, path, version, BACKEND, backend.version)
         if before == version:
             return outcome.done(ret, f"the installation of chef-backend {version} had been cut off, and is whole now")

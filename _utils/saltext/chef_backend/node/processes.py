@@ -68,6 +68,9 @@ class Processes(Protocol):
     def matching(self, pattern: str) -> list[str]:
         """Return the command lines that a regular expression is found in, without those that are started here."""
 
+    def began(self, pid: int) -> float | None:
+        """Return when a process began, in seconds since the boot; None if there is none of that number."""
+
 
 @dataclasses.dataclass(frozen=True)
 class RealProcesses:
@@ -151,6 +154,11 @@ class RealProcesses:
             if re.search(pattern, words) and not supervisor.is_marked(pid):
                 found.append(words)
         return found
+
+    def began(self, pid: int) -> float | None:
+        """Return when a process began; see :class:`Processes`."""
+        ticks = supervisor.ticks_of(pid)
+        return None if ticks is None else ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _child(

@@ -7,7 +7,7 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import outcome, waiting
 from saltext.chef_backend.errors import NotYet
-from saltext.chef_backend.node import ctl, fence, files, frontend, journal, web
+from saltext.chef_backend.node import ctl, durable, fence, files, frontend, journal, web
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.pillar import ORGANISATION
@@ -45,6 +45,10 @@ def reindexed(
         with journal.told(host, "reindex"):
             frontend.wait_for_leader(host, leader_timeout)
             index, there = uuid(host), count(host)
+            if durable.pending(host, index, command.reindex(None)):
+                organisation = None  # of a job that is gone: its end is read, and all of them are done
+            if organisation is None:
+                files.remove(host.path(NOTE))  # it begins by emptying the index
             words = command.reindex(known_organisation(organisation))
             there = ctl.change(host, words, timeout=timeout, about=index, before=there).before
             ret["changes"]["reindexed"] = {"old": None, "new": whose}

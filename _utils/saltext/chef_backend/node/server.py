@@ -6,7 +6,7 @@ from typing import Any
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import outcome
-from saltext.chef_backend.node import backend, ctl, durable, fence, files, frontend, installer, journal, package
+from saltext.chef_backend.node import age, clients, ctl, durable, fence, files, frontend, installer, journal, package
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product import command, runit
@@ -35,10 +35,9 @@ def outdated_services(host: Host) -> str | None:
     So does a package look that somebody installed and nobody ran ``upgrade`` for: it has not migrated the database.
     """
     try:
-        since = host.clock.now() - backend.unpacked(host, frontend.MANIFEST)
+        older = age.outdated(host, runit.processes(frontend.status(host)), frontend.MANIFEST)
     except OSError as err:
         raise CommandExecutionError(f"{host.name}: {err}") from err
-    older = runit.running_longer(frontend.status(host), since)
     return f"{', '.join(older)} started before {frontend.version(host)} was installed" if older else None
 
 
@@ -140,7 +139,7 @@ def upgraded(
         with journal.told(host, "upgrade"):
             if not durable.pending(host, version, command.SERVER_UPGRADE):  # for a job that is gone: its end is read
                 # an upgrade beside a running server is not documented
-                frontend.stop(host, timeout)
+                clients.stop(host, timeout)
                 ret["changes"]["services"] = {"old": "running", "new": "stopped"}
                 if missing:
                     _install(host, version, source, install_timeout, ret)
@@ -166,6 +165,7 @@ def _install(host: Host, version: str, source: str, timeout: float, ret: Result)
     """
     product, path = package.SERVER, package.staged_path(host, source)
     installer.install(host, ret, product, path, version, timeout, options=["--nopostun"])
+    age.note_unpacked(host, frontend.MANIFEST)
     package.is_whole(host, path, version, product, frontend.version)
 
 

@@ -81,7 +81,8 @@ def upgraded(
     """This node's data and services are at the installed version.
 
     :param version: it must be installed.
-    :param handover: the node leads: hand the lead over to a follower first. Without it, a leader is refused.
+    :param handover: the node leads: hand the lead over to a follower first. Without it a leader is refused, and with
+        it a follower: failover is on where the lead is handed over.
     :param down: the whole cluster is down for the upgrade: nobody leads, and this node need not have rejoined
         afterwards, as its leader may come up later.
     :param timeout: bound in seconds.
@@ -108,6 +109,11 @@ def upgraded(
             raise CommandExecutionError(
                 f"{host.name} leads: its upgrade needs a hand-over. Nothing was done; run the same command "
                 "again, and it is upgraded last"
+            )
+        if handover and not leads and not begun:
+            raise CommandExecutionError(
+                f"{host.name} leads no more: it is upgraded as a follower, with failover off. Nothing was done; run "
+                "the same command again"
             )
         record_file.begun_here(host)
         with journal.told(host, "upgrade"):

@@ -10,17 +10,17 @@ from typing import Any
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend.judge import answers
-from saltext.chef_backend.node import backend, record_file, side_by_side
+from saltext.chef_backend.node import age, backend, record_file, side_by_side
 from saltext.chef_backend.node.busy import busy
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.product.cluster_status import ClusterStatus
 from saltext.chef_backend.product.reading import ParseError
-from saltext.chef_backend.product.status import Status
+from saltext.chef_backend.product.status import Service, Status
 from saltext.chef_backend.record import Record
 
 OF_THE_RUN = ("note", "unheard", "ended")  # they come with the record
 SLOW = ("cluster_status", "status")  # each starts a Ruby program: side by side
-LATER = ("half_upgraded", "replication")  # they look at what the others found
+LATER = ("half_upgraded", "up", "replication")  # they look at what the others found
 UNSYNCED = "/var/opt/chef-backend/leaderl/data/unsynced"  # left by a sync that failed; cluster-status does not show it
 
 
@@ -37,9 +37,9 @@ def view(
     :param table: minion id of the one node that is to ask for cluster-status, the table of the whole cluster; every
         one of them if not given.
     :returns: ``{"node", "at", "record", "note", "unheard", "ended", "version", "busy", "cluster_status", "status",
-        "half_upgraded", "leads", "earlier", "unsynced", "replication", "errors"}``; what failed stands under
+        "half_upgraded", "up", "leads", "earlier", "unsynced", "replication", "errors"}``; what failed stands under
         ``errors``. ``at``: this node's boot, and the seconds since. ``earlier``: seconds that each node took in the
-        run before.
+        run before. ``up``: seconds for which each service that runs has been running.
     """
     answer: dict[str, Any] = {"node": host.name, "at": list(host.clock.boot()), "errors": {}}
     asked: dict[str, Callable[[], Any]] = {
@@ -52,6 +52,7 @@ def view(
         "cluster_status": lambda: backend.cluster_status(host),
         "status": lambda: backend.status(host),
         "half_upgraded": lambda: half_upgraded(host, answer.get("status")),
+        "up": lambda: _up(host, answer.get("status")),
         "leads": lambda: backend.takes_writes(host),
         "earlier": lambda: _took_before(host),
         "unsynced": lambda: host.path(UNSYNCED).exists(),
@@ -103,10 +104,16 @@ def outdated_services(host: Host, status: str | None = None) -> str | None:
 
     :param status: what ``status`` printed; asked if not given.
     """
-    unpacked, now = backend.unpacked(host), host.clock.now()
-    services = Status.from_text(status or backend.status(host)).services
-    older = [s.name for s in services if s.state == "running" and now - s.seconds < unpacked]
+    older = age.outdated(host, _running(status or backend.status(host)), backend.MANIFEST)
     return f"{', '.join(older)} started before {backend.version(host)} was installed" if older else None
+
+
+def _running(status: str) -> list[Service]:
+    return [service for service in Status.from_text(status).services if service.state == "running"]
+
+
+def _up(host: Host, status: str | None) -> dict[str, float]:
+    return age.of_services(host, _running(status)) if status else {}
 
 
 def _record(host: Host, word: Mapping[str, Any] | None) -> dict[str, Any] | None:

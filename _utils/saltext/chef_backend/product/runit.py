@@ -55,19 +55,18 @@ def parse_simple(text: str) -> tuple[SimpleService, ...]:
 
 
 def running(text: str) -> tuple[str, ...]:
-    """Return the names of the services that run, from what ``chef-server-ctl status`` printed (runit's lines).
+    """Return the names of the services that run here, from what ``chef-server-ctl status`` printed (runit's lines).
+
+    An external one, ``run: postgresql: connected OK to HOST:PORT``, is no process of this host: it stays as all stop.
 
     :raises ParseError: none of the lines is runit's: that nothing runs is said, not concluded from silence.
     """
     if not re.search(r"^(run|down): [\w-]+: ", text, re.MULTILINE):
         raise ParseError("no line of runit", text.strip()[:80])
-    return tuple(re.findall(r"^run: ([\w-]+): ", text, re.MULTILINE))
+    return tuple(one.name for one in processes(text))
 
 
-def running_longer(text: str, seconds: float) -> tuple[str, ...]:
-    """Return the names of the services that have been running for more than some seconds, from the same lines.
-
-    runit counts whole seconds of the clock, so what it shows may be up to one second too long.
-    """
-    lines = re.findall(r"^run: ([\w-]+): \(pid [0-9]+\) ([0-9]+)s", text, re.MULTILINE)
-    return tuple(name for name, since in lines if int(since) - 1 > seconds)
+def processes(text: str) -> tuple[SimpleService, ...]:
+    """Return the services that run as processes of this host, from the same lines."""
+    lines = re.findall(r"^run: ([\w-]+): \(pid ([0-9]{1,10})\) ([0-9]{1,12})s", text, re.MULTILINE)
+    return tuple(SimpleService(name, "run", int(pid), int(seconds)) for name, pid, seconds in lines)
