@@ -4,14 +4,16 @@ PYTHON ?= python3
 VENV := .cache/venv
 PY := $(VENV)/bin/python
 
-.PHONY: help venv ansible demo test test-lab test-faults unit lint docs bench lab-shell clean
+.PHONY: help venv ansible demo test test-lab test-faults campaign unit simulate lint docs bench lab-shell clean
 
 help:
 	@echo "make demo       lab up, a rolling upgrade under load, a report of what it did   (root)"
 	@echo "make test       lint, unit, functional; as root also browser and integration, in the lab"
 	@echo "make test-lab   the lab's own tests: elections, hand-over, crash, rejoin        (root, many minutes)"
 	@echo "make test-faults more faults of an upgrade than make test has time for   (root)"
+	@echo "make campaign   N=200 random schedules of faults of an upgrade, each in a fresh lab; goes on where it was (root, hours)"
 	@echo "make unit       unit tests only"
+	@echo "make simulate   every single fault at every point of a run, and N=10000 random nights, in simulated time"
 	@echo "make lint       ruff, mypy, yamllint, salt-lint, CLI examples, docs"
 	@echo "make docs       the documentation as pages, in .cache/docs/html"
 	@echo "make bench      the orchestration against the bare commands, by shell and by Salt, and Ansible (root)"
@@ -45,8 +47,16 @@ test-lab: root venv
 test-faults: root venv
 	@tools/test.sh faults
 
+campaign: N = 200
+campaign: root venv
+	@$(PY) -m tests.lab run -- $(PY) -m tests.campaign --schedules $(N) $(CAMPAIGN)
+
 unit: venv
 	@$(PY) -m pytest -q tests/unit
+
+simulate: N ?= 10000
+simulate: venv
+	@PYTHONPATH=_utils $(PY) -m tests.simulation many --nights $(N) $(SIMULATE)
 
 lint: venv
 	@tools/lint.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# lint, unit, functional, and as root the report in a browser, and the integration tests inside the lab; what can is done
+# lint, unit, simulation, functional, and as root the report in a browser, and the integration tests inside the lab; what can is done
 # side by side. With the word `faults`: the faults of an upgrade that there is no time for in that, alone.
 # What ran is left as JUnit files in .cache/reports; .ci/run counts in them.
 set -euo pipefail
@@ -68,12 +68,13 @@ if [ "${1:-}" = faults ]; then
     exit
 fi
 beside lint-unit-browser quick
+beside simulation suite simulation "" "$python"
 beside functional-1 suite functional 1 "$python"
 beside functional-2 suite functional 2 "$python"
 together
 if [ "$(id -u)" -eq 0 ]; then
     in_two_worlds
-    echo "All suites passed: lint, unit, functional, browser, integration"
+    echo "All suites passed: lint, unit, simulation, functional, browser, integration"
 else
-    echo "Passed: lint, unit, functional. The browser and integration tests were NOT run: they need root (namespaces, mounts)"
+    echo "Passed: lint, unit, simulation, functional. The browser and integration tests were NOT run: they need root (namespaces, mounts)"
 fi

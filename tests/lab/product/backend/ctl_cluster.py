@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable
 
-from . import node, paths, postgres, runit, services
+from . import node, paths, postgres, printing, runit, services
 from .cluster import Cluster, Post
 from .ctl_base import Command, CommandFailed, Options, cluster, option
 from .etcd import Conflict, Etcd, Unavailable
@@ -22,20 +22,8 @@ def cluster_status(options: Options) -> int:
     if options.json:
         print(json.dumps({"nodes": [_as_json(post, block.holds(post.guid)) for post in posts]}, indent=2))
         return 0
-    version = node.version_numbers(node.installed_version())
-    header = ["Name", "IP", "GUID", "Role", "PG", "ES"]
-    rows = [[post.name, post.ip, post.guid, post.role, post.pg, post.es] for post in posts]
-    # synthetic: that these columns exist is documented, what they are called and hold is not
-    if version >= (1, 1, 2):
-        header += ["Following"]
-        for row, post in zip(rows, posts, strict=True):
-            row.append(post.following or "-")
-    if version >= (2, 0, 30):
-        header += ["Blocked", "Eligible"]
-        for row, post in zip(rows, posts, strict=True):
-            row.append("blocked" if block.holds(post.guid) else "not_blocked")
-            row.append("eligible" if post.eligible else "not_eligible")
-    print(table(header, rows))
+    blocked = {post.name for post in posts if block.holds(post.guid)}
+    print(printing.cluster_status(node.version_numbers(node.installed_version()), posts, blocked))
     return 0
 
 
@@ -54,15 +42,6 @@ def _as_json(post: Post, blocked: bool) -> dict[str, object]:
         "eligible": post.eligible,
         "partially_synced": post.partially_synced,
     }
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """Columns as wide as their content, two blanks between them, as in S1."""
-    widths = [max(len(line[column]) for line in [header, *rows]) for column in range(len(header))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in [header, *rows]
-    )
 
 
 def status(options: Options) -> int:
@@ -84,15 +63,10 @@ def status(options: Options) -> int:
     blocks = []
     if wanted:
         rows = [[name, *_local(name), _seen(name, here, me)] for name in wanted]
-        blocks.append(table(["Service", "Local Status", "Time in State", "Distributed Node Status"], rows))
+        blocks.append(printing.services(rows))
     if has_system and (not asked or asked in ("disk", "disks")):
         local = "; ".join(f"{folder}: {state}" for folder, state in disks().items())
-        blocks.append(
-            table(
-                ["System", "Local Status", "Distributed Node Status"],
-                [["disks", local, _or_error(lambda: _disks_seen(here))]],
-            )
-        )
+        blocks.append(printing.system(local, _or_error(lambda: _disks_seen(here))))
     print("\n\n".join(blocks))
     return 0
 
@@ -123,10 +97,7 @@ def _local(service: str) -> tuple[str, str]:
     pid_file = folder / "supervise" / "pid"
     pid = pid_file.read_text().strip() if pid_file.exists() else ""
     state = f"running (pid {pid})" if pid and runit.is_running(folder) else "down"
-    days, rest = divmod(max(0, int(since)), 86400)
-    hours, rest = divmod(rest, 3600)
-    minutes, seconds = divmod(rest, 60)
-    return state, f"{days}d {hours}h {minutes}m {seconds}s"
+    return state, printing.time_in_state(since)
 
 
 def _seen(service: str, here: Cluster, me: node.Identity) -> str:
@@ -144,27 +115,20 @@ def _or_error(view: Callable[[], str]) -> str:
     try:
         return view()
     except (Unavailable, Conflict) as error:
-        # synthetic wording; that a cell can hold `error: ...` is in S7
-        return f"error: could not reach etcd ({str(error).splitlines()[0][:60].replace(';', ',')})"
+        return printing.NO_ETCD.format(str(error).splitlines()[0][:60].replace(";", ","))
     except CommandFailed as error:
         return f"error: {error}"
 
 
 def _leaderl_seen(here: Cluster) -> str:
-    posts, total = here.posts().values(), len(here.members())
-    leaders = sum(post.role == "leader" for post in posts)
-    followers = sum(post.role == "follower" for post in posts)
-    waiting = sum(post.role not in ("leader", "follower") for post in posts)
-    return f"leader: {leaders}; waiting: {waiting}; follower: {followers}; total: {total}"
+    return printing.leaderl([post.role for post in here.posts().values()], len(here.members()))
 
 
 def _etcd_seen(here: Cluster) -> str:
     members = here.etcd.members()
     addresses = [member["peerURLs"][0].split("//")[1].split(":")[0] for member in members]
     healthy = sum(Etcd((address,), 1).is_healthy() for address in addresses)
-    # synthetic: only `green` is public
-    colour = "green" if healthy == len(members) else "yellow" if healthy * 2 > len(members) else "red"
-    return f"health: {colour}; healthy nodes: {healthy}/{len(members)}"
+    return printing.etcd(healthy, len(members))
 
 
 def _postgresql_seen(here: Cluster) -> str:
@@ -183,22 +147,20 @@ def _postgresql_seen(here: Cluster) -> str:
     partly = {post.name for post in here.posts().values() if post.partially_synced}
     synced = sum(state == "streaming" for name, state in states.items() if name not in partly)
     syncing = len((set(states) | partly) - {leader.name}) - synced
-    offline = len(members) - 1 - synced - syncing
-    return f"leader: 1; offline: {offline}; syncing: {syncing}; synced: {synced}"
+    return printing.postgresql(synced, syncing, len(members) - 1)
 
 
 def _elasticsearch_seen() -> str:
     health = ask_elasticsearch("/_cluster/health")
     if health is None:
         raise CommandFailed("could not reach elasticsearch")  # synthetic
-    return f"state: {health['status']}; nodes online: {health['number_of_nodes']}/{health['members']}"
+    return printing.elasticsearch(health["status"], health["number_of_nodes"], health["members"])
 
 
 def _disks_seen(here: Cluster) -> str:
     posts, total = here.posts().values(), len(here.members())
     healthy = sum(all(state == "OK" for state in post.disks.values()) for post in posts)
-    colour = "green" if healthy == total else "yellow"
-    return f"health: {colour}; healthy nodes: {healthy}/{total}"
+    return printing.disks(healthy, total)
 
 
 COMMANDS = {

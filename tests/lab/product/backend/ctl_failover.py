@@ -6,7 +6,7 @@ import json
 import time
 import uuid
 
-from . import node, paths, postgres
+from . import node, paths, postgres, printing
 from .cluster import Cluster
 from .ctl_base import Command, CommandFailed, Options, cluster, option
 from .machine import this_machine
@@ -15,14 +15,14 @@ STATES = {"on": True, "true": True, "enabled": True, "off": False, "false": Fals
 ALLOWED = 120
 """Seconds (of the product) in which a new leader must serve. synthetic: the product's limit is unknown."""
 
-DISABLED = "Failover is disabled: see set-cluster-failover and set-node-failover."  # synthetic
+DISABLED = printing.DISABLED
 
 
 def set_cluster_failover(options: Options) -> None:
     """Allow or forbid any election."""
     allowed = STATES[options.state]
     cluster().change_block(cluster=not allowed)
-    print(f"Failover is now {'enabled' if allowed else 'disabled'} for the cluster.")  # synthetic
+    print(printing.FAILOVER[allowed])
 
 
 def set_node_failover(options: Options) -> None:
@@ -97,7 +97,7 @@ def best_follower(here: Cluster, leader: str) -> str:
     if streaming and not allowed:
         raise CommandFailed(DISABLED)
     if not allowed:
-        raise CommandFailed("No follower is able to lead: none replicates.")  # synthetic
+        raise CommandFailed(printing.NO_FOLLOWER)
     return allowed[0]
 
 

@@ -9,7 +9,7 @@ import json
 import threading
 import time
 
-from . import faults, node, paths, postgres, services
+from . import faults, node, paths, postgres, printing, services
 from .cluster import Cluster
 from .ctl_base import Command, CommandFailed, Options, cluster, option, progress
 from .ctl_failover import best_follower, hand_over, refuse_blocked
@@ -63,24 +63,16 @@ def upgrade(options: Options) -> None:
 
 def refuse_path(running: str, installed: str, is_down: bool) -> None:
     """Raise CommandFailed for a way that the product does not go (the table in its documentation)."""
-    old, new = node.version_numbers(running), node.version_numbers(installed)
-    if new < old:
-        raise CommandFailed(f"Chef Backend {running} cannot be downgraded to {installed}.")
-    if new[0] >= 3 and old < (2, 1, 0):
-        raise CommandFailed(
-            f"Chef Backend {running} cannot be upgraded to {installed} directly: upgrade to 2.3.16 first."
-        )
-    if old[0] < 2 <= new[0] and not is_down:
-        raise CommandFailed(
-            f"The upgrade from {running} to {installed} needs downtime: run down-for-upgrade on all nodes first."
-        )
+    refused = printing.refused_path(running, installed, is_down)
+    if refused:
+        raise CommandFailed(refused)
 
 
 def _break_off(me: node.Identity) -> None:
     """Another node went down for its upgrade before this one was back for good: its data counts for nothing."""
     paths.UNSYNCED.touch()
     postgres.stop()
-    raise CommandFailed(f"{me.name} is partially synced: another node was in upgrade at the same time.")
+    raise CommandFailed(printing.BROKEN_OFF.format(me.name))
 
 
 class _Marker:
@@ -180,7 +172,7 @@ def _wait_rejoined(here: Cluster, me: node.Identity, began: float) -> None:
         time.sleep(0.1)
     unsynced = f" It is partially synced: {paths.UNSYNCED} exists." if paths.UNSYNCED.exists() else ""
     waited = time.time() - began
-    raise CommandFailed(f"{me.name} has not rejoined the cluster after {waited:.0f} seconds.{unsynced}")
+    raise CommandFailed(printing.NOT_REJOINED.format(me.name, waited) + unsynced)
 
 
 def _streams(here: Cluster, me: node.Identity) -> bool:

@@ -12,7 +12,7 @@ import time
 import uuid
 from pathlib import Path
 
-from . import node, paths, postgres, runit, services
+from . import node, paths, postgres, printing, runit, services
 from .ctl_base import Command, CommandFailed, Options, cluster, confirm, option, progress, wait_until
 from .machine import this_machine
 
@@ -65,9 +65,9 @@ def backup(options: Options) -> None:
     me = node.identity()
     here = cluster()
     if here.leader() == me.name and not options.force:
-        raise CommandFailed(f"{me.name} is the leader: run the backup on a follower, or pass --force.")  # synthetic
+        raise CommandFailed(printing.LEADS_BACKUP.format(me.name))
     if postgres.in_recovery() is None:
-        raise CommandFailed("PostgreSQL does not run on this node: there is nothing to back up.")  # synthetic
+        raise CommandFailed(printing.NO_POSTGRESQL)
     paths.BACKUPS.mkdir(parents=True, exist_ok=True)
     name = time.strftime("chef-backup-%Y-%m-%d-%H-%M-%S.tar.gz", time.gmtime())
     with tempfile.TemporaryDirectory(dir=paths.BACKUPS) as folder:

@@ -1,0 +1,74 @@
+"""The model of the product that the simulation uses, and the lab's stand-ins: the same conversations with both.
+
+What they print must be the same words, and what a cluster shows when it has come to rest the same table.
+"""
+
+import json
+
+import pytest
+
+from tests.integration.lab_people import install, the_leader, until
+from tests.lab.index import creator
+from tests.simulation import conversation
+from tests.simulation.conversation import BACKENDS, Facts, Model, Said, plain
+
+CONVERSATIONS = 110
+IDENTITY = "var/opt/chef-backend/leaderl/data/identity.json"
+RESTS = 40  # seconds within which the lab has come to rest
+
+
+@pytest.mark.parametrize("seed", range(CONVERSATIONS))
+def test_a_conversation_goes_alike_with_the_model_and_the_stand_ins(lab, seed, tmp_path):
+    facts = facts_of(lab)
+    model = Model(facts, tmp_path)
+    try:
+        agree(lab, model)
+        for step in conversation.drawn(seed):
+            name = conversation.named(step.who, the_leader(lab))
+            assert name == model.name(step.who)
+            expected = model.say(step.who, step.words)
+            assert said(lab, facts, name, step.words) == expected, (name, step)
+            agree(lab, model)
+    finally:
+        model.end()
+
+
+def facts_of(lab) -> Facts:
+    """What the lab's cluster is now."""
+    versions = {
+        name: json.loads((lab.root(name) / "opt/chef-backend/version-manifest.json").read_text())["build_version"]
+        for name in BACKENDS
+    }
+    guids = {name: json.loads((lab.root(name) / IDENTITY).read_text())["guid"] for name in BACKENDS}
+    leader = the_leader(lab)
+    return Facts(versions, guids, leader, creator(lab, leader), lab.server)
+
+
+def said(lab, facts: Facts, name: str, words: tuple[str, ...]) -> Said:
+    """Do a step in the lab."""
+    if words[0] == "power":
+        (lab.power_on if words[1] == "on" else lab.power_off)(name)
+        return Said(0, "")
+    if words[0] == "install":
+        install(lab, name, words[1])
+        return Said(0, "")
+    done = lab.exec(name, *words, check=False, timeout=180)
+    return Said(done.returncode, plain("\n".join(filter(None, (done.stdout, done.stderr))), facts.guids))
+
+
+def agree(lab, model: Model) -> None:
+    """See that the lab comes to show what the model shows; a difference that stays is told."""
+    wanted = model.shown()
+
+    def shown() -> dict[str, str]:
+        return {
+            name: said(lab, model.facts, name, ("chef-backend-ctl", "cluster-status")).text
+            + "\n"
+            + said(lab, model.facts, name, ("chef-backend-ctl", "status")).text
+            for name in wanted
+        }
+
+    try:
+        until(lambda: shown() == wanted, RESTS, "the lab shows what the model shows")
+    except AssertionError:
+        assert shown() == wanted

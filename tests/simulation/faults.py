@@ -1,0 +1,270 @@
+"""What can happen in a night, at any point of it; most of it is over some time later."""
+
+import dataclasses
+from collections.abc import Callable
+
+from tests.simulation.bus import LATENCY
+from tests.simulation.engine import Point
+from tests.simulation.master import SaltRun
+from tests.simulation.product.ctl import Call, Ends
+from tests.simulation.world import BACKENDS, HUBS, SLS, World
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """Something that happens, so many points after what happened before it."""
+
+    after: int
+    kind: str
+    where: str = "here"  # a host; the one of the point, or the leader
+    seconds: float = 0.0  # how long it lasts
+
+    def __str__(self) -> str:
+        lasts = f" for {self.seconds:.0f} s" if self.seconds else ""
+        return f"{self.kind} ({self.where}){lasts}, {self.after} points on"
+
+
+Strike = Callable[[World, Fault, Point], None]
+KINDS: dict[str, Strike] = {}
+
+
+def strike(world: World, fault: Fault, point: Point) -> None:
+    """Have a fault happen now."""
+    world.mended_at = max(world.mended_at, world.engine.now + fault.seconds)
+    KINDS[fault.kind](world, fault, point)
+
+
+def kind(name: str) -> Callable[[Strike], Strike]:
+    """Give a fault its name."""
+
+    def named(function: Strike) -> Strike:
+        KINDS[name] = function
+        return function
+
+    return named
+
+
+def host(world: World, fault: Fault, point: Point) -> str:
+    """The backend or frontend that a fault hits."""
+    if fault.where == "leader":
+        return world.cluster.key or "be1"
+    if fault.where != "here":
+        return fault.where
+    name: str = point.process.place.name
+    if name not in HUBS:
+        return name
+    named = [word.strip(",") for word in point.what.split() if word.strip(",") in world.minions]
+    return named[0] if named else BACKENDS_FIRST
+
+
+BACKENDS_FIRST = next(iter(BACKENDS))
+
+
+def runs(world: World) -> list[SaltRun]:
+    """The orchestrations that are at work, the newest last."""
+    return [run for hub in world.hubs.values() for run in hub.runs if run.works]
+
+
+# the run and its master
+
+
+def _signal(name: str) -> Strike:
+    def strike(world: World, fault: Fault, point: Point) -> None:
+        for run in runs(world)[-1:]:
+            run.signal(name)
+
+    return strike
+
+
+for _name, _number in (("SIGKILL", 9), ("SIGINT", 2), ("SIGTERM", 15), ("SIGHUP", 1)):
+    KINDS[f"orchestration gets signal {_number}"] = _signal(_name)
+
+
+@kind("orchestration stopped")
+def _stop_run(world: World, fault: Fault, point: Point) -> None:
+    for run in runs(world)[-1:]:
+        world.engine.stop(run.process)
+        world.engine.after(fault.seconds, world.engine.go_on, run.process)
+
+
+@kind("master lost for good")
+def _lose_master(world: World, fault: Fault, point: Point) -> None:
+    world.places["hub"].lose_power()
+
+
+@kind("master cut off")
+def _cut_master(world: World, fault: Fault, point: Point) -> None:
+    world.network.cut("hub")
+    world.engine.after(fault.seconds, world.network.heal, "hub")
+
+
+@kind("salt-master down")
+def _stop_daemon(world: World, fault: Fault, point: Point) -> None:
+    hub = world.hubs["hub"]
+    hub.daemon = False
+    world.engine.after(fault.seconds, setattr, hub, "daemon", True)
+
+
+# minions and their orders
+
+
+@kind("minion killed")
+def _kill_minion(world: World, fault: Fault, point: Point) -> None:
+    minion = world.minions[host(world, fault, point)]
+    minion.kill()
+    world.engine.after(fault.seconds, minion.start)
+
+
+@kind("minion restarted")
+def _restart_minion(world: World, fault: Fault, point: Point) -> None:
+    minion = world.minions[host(world, fault, point)]
+    minion.kill(jobs=False)
+    world.engine.after(fault.seconds, minion.start)
+
+
+@kind("minion stunned")
+def _stun_minion(world: World, fault: Fault, point: Point) -> None:
+    minion = world.minions[host(world, fault, point)]
+    minion.stun()
+    world.engine.after(fault.seconds, minion.recover)
+
+
+@kind("node busy with a highstate")
+def _highstate(world: World, fault: Fault, point: Point) -> None:
+    world.minions[host(world, fault, point)].highstate(fault.seconds)
+
+
+def _meddled(delays: Callable[[float], list[float]]) -> Strike:
+    """Have the next order come as these delays say."""
+
+    def strike(world: World, fault: Fault, point: Point) -> None:
+        for hub in world.hubs.values():
+            hub.meddle_once(delays(fault.seconds))
+
+    return strike
+
+
+KINDS["order late"] = _meddled(lambda seconds: [seconds])
+KINDS["order doubled"] = _meddled(lambda seconds: [LATENCY, seconds])
+KINDS["order lost"] = _meddled(lambda seconds: [])
+
+
+# hosts and cables
+
+
+@kind("node without power")
+def _power_off(world: World, fault: Fault, point: Point) -> None:
+    name = host(world, fault, point)
+    world.power_off(name)
+    world.engine.after(fault.seconds, world.power_on, name)
+
+
+@kind("node cut off")
+def _cut(world: World, fault: Fault, point: Point) -> None:
+    name = host(world, fault, point)
+    world.network.cut(name)
+    world.engine.after(fault.seconds, world.network.heal, name)
+
+
+@kind("node cut off from the masters")
+def _cut_from_masters(world: World, fault: Fault, point: Point) -> None:
+    name = host(world, fault, point)
+    for hub in HUBS:
+        world.network.cut(name, hub)
+        world.engine.after(fault.seconds, world.network.heal, name, hub)
+
+
+@kind("node cut off from the nodes")
+def _cut_from_nodes(world: World, fault: Fault, point: Point) -> None:
+    name = host(world, fault, point)
+    for other in world.minions:
+        if other != name:
+            world.network.cut(name, other)
+            world.engine.after(fault.seconds, world.network.heal, name, other)
+
+
+@kind("clock steps")
+def _step_clock(world: World, fault: Fault, point: Point) -> None:
+    name = fault.where if fault.where in world.places else host(world, fault, point)
+    world.places[name].offset += fault.seconds
+
+
+# the product
+
+
+@kind("lead moves by itself")
+def _move_lead(world: World, fault: Fault, point: Point) -> None:
+    cluster = world.cluster
+    leader, follower = cluster.leader, cluster.best_follower()
+    if leader is not None and follower is not None and not cluster.blocked and cluster.key == leader.name:
+        cluster.hand_over(leader, follower)
+
+
+def _typed_failover(blocked: bool) -> Strike:
+    def strike(world: World, fault: Fault, point: Point) -> None:
+        world.cluster.block(blocked, "somebody")
+
+    return strike
+
+
+KINDS["failover typed off"] = _typed_failover(True)
+KINDS["failover typed on"] = _typed_failover(False)
+
+
+def _ends(status: int, text: str) -> Strike:
+    def strike(world: World, fault: Fault, point: Point) -> None:
+        own = point.process.own
+        if isinstance(own, Call) and (status or not SEEN_OUTSIDE & set(own.argv)):
+            own.fault = Ends(status, FAILED_ORGANISATION if "reindex" in own.argv and not status else text)
+
+    return strike
+
+
+# whether these have done what they say is to be seen by a client only, which the extension is not yet
+SEEN_OUTSIDE = {"maintenance", "reindex"}
+FAILED_ORGANISATION = "Failed to reindex data for acme!"  # on standard error, with status 0: as the product does
+KINDS["command fails"] = _ends(1, "it fails as fate has ordered")
+KINDS["command lies"] = _ends(0, "done")
+
+
+@kind("command hangs")
+def _hang(world: World, fault: Fault, point: Point) -> None:
+    if isinstance(point.process.own, Call):
+        world.engine.stop(point.process)
+        world.engine.after(fault.seconds, world.engine.go_on, point.process)
+
+
+@kind("command dies")
+def _die(world: World, fault: Fault, point: Point) -> None:
+    if isinstance(point.process.own, Call):
+        world.engine.die(point.process)
+
+
+# people
+
+
+def _verb(name: str) -> Strike:
+    def strike(world: World, fault: Fault, point: Point) -> None:
+        world.hubs[fault.where if fault.where in HUBS else "hub"].verb(name, "prod", by="somebody")
+
+    return strike
+
+
+for _word in ("pause", "resume", "abort"):
+    KINDS[f"{_word} typed"] = _verb(_word)
+
+
+@kind("same command typed")
+def _second_operator(world: World, fault: Fault, point: Point) -> None:
+    hub = world.hubs[fault.where if fault.where in HUBS else "hub"]
+    hub.orchestrate(SLS[world.scene.way], {"cluster": "prod"}, by="somebody")
+
+
+@kind("another target typed")
+def _another_target(world: World, fault: Fault, point: Point) -> None:
+    hub = world.hubs[fault.where if fault.where in HUBS else "hub"]
+    other = dataclasses.replace(world.scene, target=OTHERS[world.scene.target])
+    hub.orchestrate(SLS[world.scene.way], {"cluster": "prod", **world.pillar(other)}, by="somebody")
+
+
+OTHERS = {"2.3.16": "2.3.17", "3.1.1": "3.2.0"}

@@ -1,0 +1,222 @@
+"""The invariants of the design, each a function over what really happened; their numbers are the design's."""
+
+import collections
+from collections.abc import Callable, Iterator
+
+from tests.simulation import history as happened
+from tests.simulation import truth
+from tests.simulation.history import Event
+from tests.simulation.product import backend_ctl, frontend
+from tests.simulation.world import BACKENDS, World
+
+ROLLING = ("rolling", "reindex")  # the ways in which one backend after another is upgraded
+GATE = 25.0  # seconds between what a gate has seen and the upgrade's begin: an answer, an order, an installation
+GRACE = 30.0  # seconds within which the dead man's switch has looked, and what it did is shown
+
+
+def broken(world: World, ended_well: bool) -> list[str]:
+    """Return what of the whole night was not as it must be, one sentence each, with the invariant's number."""
+    checks: list[Callable[[World], Iterator[str]]] = [i1, i2, i3, i4, i5, i6, i7, i8, i9, in_words]
+    found = [line for check in checks for line in check(world)]
+    if ended_well:
+        found += at_the_end(world)
+    return found
+
+
+def i1(world: World) -> Iterator[str]:
+    """Never are two backends in upgrade at once."""
+    if world.scene.way not in ROLLING:
+        return
+    at_work: dict[int, Event] = {}
+    for event in world.history.of(happened.BEGUN, happened.DONE):
+        if event.what == happened.DONE:
+            at_work.pop(event.data["number"], None)
+        elif _is(event, "upgrade"):
+            for other in at_work.values():
+                yield f"I1: {event.where} begins its upgrade at {event.time:.0f} s beside {other.where}"
+            at_work[event.data["number"]] = event
+
+
+def i2(world: World) -> Iterator[str]:
+    """The leader is upgraded last, after one hand-over, to a node that already is upgraded; or it goes down first."""
+    if world.scene.way == "downtime":
+        went = next((one for one in world.history.of(happened.BEGUN) if _is(one, "down-for-upgrade")), None)
+        if went is not None and went.data["leads"] not in (went.where, None):
+            yield f"I2: {went.where} goes down first at {went.time:.0f} s, and {went.data['leads']} leads"
+    if world.scene.way not in ROLLING:
+        return
+    for event in world.history.of(happened.BEGUN):
+        if not _is(event, "upgrade") or event.data["leads"] != event.where:
+            continue
+        if "--failover" not in event.data["argv"]:
+            yield f"I2: {event.where} leads, and is upgraded without a hand-over at {event.time:.0f} s"
+        ran, wanted = event.data["ran"], event.data["installed"][event.where]
+        late = [name for name in ran if name != event.where and ran[name] != wanted]
+        if late:
+            yield f"I2: {event.where} leads, and is upgraded before {', '.join(late)} at {event.time:.0f} s"
+
+
+def i3(world: World) -> Iterator[str]:
+    """Failover is off while a follower is upgraded."""
+    if world.scene.way not in ROLLING:
+        return
+    meddled = [event.time for event in world.history.of(happened.FAULT) if "failover typed" in event.about]
+    at_work: dict[int, Event] = {}
+    for event in world.history.of(happened.BEGUN, happened.DONE, happened.FREED):
+        if event.what == happened.DONE:
+            at_work.pop(event.data["number"], None)
+        elif event.what == happened.FREED:
+            if any(abs(event.time - moment) < 0.1 for moment in meddled):
+                return  # somebody else has switched it: that is theirs
+            for other in at_work.values():
+                yield f"I3: failover comes on at {event.time:.0f} s while {other.where} is in its upgrade"
+        elif _is(event, "upgrade") and "--failover" not in event.data["argv"]:
+            if not event.data["blocked"]:
+                yield f"I3: {event.where} begins its upgrade at {event.time:.0f} s with failover on"
+            at_work[event.data["number"]] = event
+
+
+def i4(world: World) -> Iterator[str]:
+    """No write that a client saw acknowledged is lost."""
+    for event in world.history.of(happened.LOST):
+        if not event.data["excuse"]:
+            yield f"I4: {event.where} leads at {event.time:.0f} s without {event.about}"
+
+
+def i5(world: World) -> Iterator[str]:
+    """Nothing is done twice that is done."""
+    began = {one.data["number"]: one.data["run"] for one in world.history.of(happened.BEGUN)}
+    well = [one for one in world.history.of(happened.DONE) if " backup " in one.about and one.data["status"] == 0]
+    whole = [one for one in well if world.places[one.where].path(backend_ctl.archive(one.data["number"])).exists()]
+    for run, backups in collections.Counter(began[one.data["number"]] for one in whole).items():
+        if backups > 1:
+            yield f"I5: {backups} backups in run {run}"
+
+
+def i6(world: World) -> Iterator[str]:
+    """No node is touched while another has been unwell for longer than a gate looks back."""
+    if world.scene.way not in ROLLING:
+        return
+    for event in world.history.of(happened.BEGUN):
+        if _is(event, "upgrade"):
+            for name, since in event.data["unwell"].items():
+                if name != event.where and event.time - since > GATE:
+                    yield f"I6: {event.where} begins its upgrade at {event.time:.0f} s, {name} unwell for long"
+
+
+def i7(world: World) -> Iterator[str]:
+    """An order takes effect only inside its own run, under its owner, in its turn."""
+    for event in world.history.of(happened.BEGUN):
+        why = event.data.get("stale")
+        if why:
+            yield f"I7: {event.about} on {event.where} at {event.time:.0f} s: {why}"
+
+
+def i8(world: World) -> Iterator[str]:
+    """Failover comes on only where that is safe."""
+    if world.scene.way not in ROLLING:
+        return
+    for event in world.history.of(happened.FREED):
+        if event.where == "somebody":
+            continue
+        half = [name for name in event.data["half"] if name not in (*event.data["upgrading"], event.data["leads"])]
+        if half:
+            yield f"I8: failover comes on at {event.time:.0f} s beside {', '.join(half)}, half-upgraded"
+
+
+def i9(world: World) -> Iterator[str]:
+    """Clients who are to be refused are refused, as seen from outside, for as long as the way needs it."""
+    if world.scene.way == "reindex":
+        for event in world.history.of(happened.MISLEADS):
+            yield f"I9: {event.where} lets clients in at {event.time:.0f} s, whose searches find only a part"
+    if world.scene.way == "downtime":
+        yield from _served_while_down(world)
+
+
+def _served_while_down(world: World) -> Iterator[str]:
+    down, shown = False, dict.fromkeys(world.frontends, happened.SERVES)
+    for event in world.history.events:
+        if event.what == happened.BEGUN and "down-for-upgrade" in event.about:
+            down = True
+        elif event.what == happened.LEADS:
+            down = False
+        elif event.where in shown and event.what in (frontend.FAILS, *frontend.KINDS):
+            shown[event.where] = event.what
+        for name, what in shown.items() if down else ():
+            if what != happened.REFUSES:
+                yield f"I9: {name} does not refuse its clients at {event.time:.0f} s, with the cluster down: {what}"
+                return
+
+
+def in_words(world: World) -> Iterator[str]:
+    """What fails is told in words, never as a traceback."""
+    for event in world.history.of(happened.BROKEN):
+        yield f"in words: {event.where} at {event.time:.0f} s: {event.about.strip().splitlines()[-1]}"
+
+
+def reached(world: World) -> list[str]:
+    """What is not as exit status 0 says: that the target is reached."""
+    wanted = world.scene.target if world.scene.way != "frontends" else world.scene.version
+    found = [f"{node.name} runs {node.ran}" for node in world.cluster.nodes if node.ran != wanted]
+    server = world.scene.server_target
+    found += [f"{one.name} runs {one.ran}" for one in world.frontends.values() if server and one.ran != server]
+    return [f"exit status 0, but {', '.join(found)}"] if found else []
+
+
+def left_alone(world: World) -> list[str]:
+    """I3: failover is on, or loudly off with somebody still looking, when a run has been left alone for long enough."""
+    record = truth.record(world)
+    cluster, now = world.cluster, world.engine.now
+    if (
+        not cluster.blocked
+        or world.scene.way not in ROLLING
+        or any(run.works for hub in world.hubs.values() for run in hub.runs)
+    ):
+        return []
+    if _by_somebody(world):
+        return []
+    lease = record.lease if record is not None else 60
+    last = max((event.time for event in world.history.of(happened.EXITED, happened.FAULT)), default=0.0)
+    last = max(last, world.mended_at)
+    if now - last < lease + lease / 4 + GRACE:
+        return []
+    if not truth.looked_after(world):
+        return [f"I3: failover is off at {now:.0f} s, and nobody looks after it"]
+    safe = not any(look(world) for look in (truth.half_upgraded, truth.unfinished, truth.at_work, truth.unwell))
+    settled = all(now - event.time > GRACE for event in world.history.of(happened.DONE, happened.LEADS))
+    if safe and settled:
+        return [f"I3: failover is off at {now:.0f} s, although it could be on"]
+    loud = [event for event in world.history.of(happened.LOUD) if event.time > last]
+    if not loud and not truth.at_work(world):
+        return [f"I3: failover is off at {now:.0f} s, and nobody says so"]
+    return []
+
+
+def at_the_end(world: World) -> list[str]:
+    """What is not as it must be when a night has ended well: failover, clients, versions, the record."""
+    found = []
+    if world.cluster.blocked and world.scene.way in ROLLING and not _by_somebody(world):
+        found.append("I3: failover is off at the end")
+    found += [f"I5: at the end {line}" for line in truth.unwell(world)]
+    found += [f"I5: at the end {name} is half-upgraded" for name in truth.half_upgraded(world)]
+    for one in world.frontends.values():
+        one.look()
+        if one.shown != happened.SERVES:
+            found.append(f"I9: at the end {one.name} {one.shown}")
+    left = truth.record(world)
+    if left is not None:
+        found.append(f"I5: at the end run {left.run} still stands, {left.state}")
+    armed = [name for name in BACKENDS if world.minions[name].schedule]
+    if armed:
+        found.append(f"I5: at the end the dead man's switch is armed on {', '.join(armed)}")
+    return found
+
+
+def _by_somebody(world: World) -> bool:
+    """Whether failover was switched off by somebody else: that is theirs."""
+    return [event.where for event in world.history.of(happened.BLOCKED)][-1:] == ["somebody"]
+
+
+def _is(event: Event, verb: str) -> bool:
+    argv = event.data["argv"]
+    return bool(argv[0] == "chef-backend-ctl" and argv[1] == verb)

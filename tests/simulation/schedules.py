@@ -1,0 +1,127 @@
+"""Schedules: every single fault at every point of a way, and random ones of several faults, for hypothesis to draw."""
+
+from collections.abc import Iterator, Sequence
+
+from hypothesis import strategies
+
+from tests.simulation.faults import KINDS, Fault
+from tests.simulation.night import Schedule, Spot, spend
+from tests.simulation.world import SCENES
+
+WAYS = tuple(SCENES)
+OF_COMMANDS = ("command fails", "command lies", "command hangs", "command dies")  # only where a command is at work
+OF_HOSTS = (
+    "minion killed", "minion restarted", "minion stunned", "node busy with a highstate", "node without power",
+    "node cut off", "node cut off from the masters", "node cut off from the nodes", "clock steps",
+)  # fmt: skip
+OF_ORDERS = ("order late", "order doubled", "order lost")  # the next one
+SHORT, LONG = 20.0, 300.0  # seconds: within the lease and the bounds, and beyond
+HOURS = (-7200.0, 7200.0)
+LASTS: dict[str, Sequence[float]] = {
+    **dict.fromkeys(("orchestration stopped", "master cut off", "salt-master down", *OF_HOSTS), (SHORT, LONG)),
+    "command hangs": (SHORT, LONG),
+    "order late": (8.0, 40.0, 200.0),
+    "order doubled": (8.0, 40.0, 200.0),
+    "clock steps": HOURS,
+}
+AT_MASTERS = ("pause typed", "resume typed", "abort typed", "same command typed", "another target typed")
+
+
+def places(kind: str) -> Sequence[str]:
+    """Where a fault of a kind may strike: at the host of its point, at the leader, or at which master."""
+    if kind in AT_MASTERS:
+        return ("hub", "hub2")
+    if kind == "clock steps":
+        return ("here", "leader", "hub")
+    return ("here", "leader") if kind in OF_HOSTS else ("here",)
+
+
+def of_way(way: str) -> list[str]:
+    """The kinds of fault that can do anything to a way; a cluster's failover is not switched in all of them."""
+    return [kind for kind in KINDS if kind != "another target typed" or way in ("rolling", "reindex")]
+
+
+DISTINCT = ("order", "ask", "order answered", "ask answered", "command", "step", "state")
+
+
+def spots(way: str) -> list[Spot]:
+    """The points of a way with no fault in it; of those between which nothing changed that lasts, the first."""
+    found, before = list[Spot](), None
+    for spot in spend(Schedule(way), keep_points=True).seen:
+        if spot.signature != before or spot.kind in DISTINCT:
+            found.append(spot)
+        before = spot.signature
+    return found
+
+
+def every(way: str) -> Iterator[Schedule]:
+    """Every single fault at every point of a way."""
+    there = spots(way)
+    for kind in of_way(way):
+        for number, spot in enumerate(there):
+            if kind in OF_COMMANDS and spot.kind != "command":
+                continue
+            if kind in OF_ORDERS and spot.kind not in ("order", "ask"):
+                continue
+            lasts, where = LASTS.get(kind, (0.0,)), places(kind)
+            # of durations and places each in its turn, so that over the points all meet all
+            seconds, place = lasts[number % len(lasts)], where[number // len(lasts) % len(where)]
+            idle = (30.0, 200.0)[number // 4 % 2]
+            yield Schedule(way, (Fault(spot.number, kind, place, seconds),), idle)
+
+
+GROUPS = (
+    ("orchestration gets signal 9", "orchestration gets signal 2", "orchestration gets signal 15",
+     "orchestration gets signal 1", "orchestration stopped", "master lost for good", "master cut off",
+     "salt-master down"),
+    ("minion killed", "minion restarted", "minion stunned", "node busy with a highstate",
+     "node cut off from the masters"),
+    ("node without power", "node cut off", "node cut off from the nodes", "clock steps"),
+    OF_ORDERS,
+    OF_COMMANDS,
+    ("lead moves by itself", "failover typed off", "failover typed on"),
+    AT_MASTERS,
+)  # fmt: skip
+
+
+def faults(way: str, points: strategies.SearchStrategy[int]) -> strategies.SearchStrategy[Fault]:
+    """Draw a fault of a way; each group of kinds as often as another.
+
+    :param points: after how many points.
+    """
+
+    def of(kind: str) -> strategies.SearchStrategy[Fault]:
+        return strategies.builds(
+            Fault,
+            points,
+            strategies.just(kind),
+            strategies.sampled_from(places(kind)),
+            strategies.sampled_from(LASTS.get(kind, (0.0,))),
+        )
+
+    known = of_way(way)
+    kinds = strategies.sampled_from(GROUPS).flatmap(
+        lambda group: strategies.sampled_from([kind for kind in group if kind in known])
+    )
+    return kinds.flatmap(of)
+
+
+SOON = 40  # points
+POINTS = {"rolling": 600, "downtime": 720, "reindex": 880, "frontends": 360}  # about as many as a way has
+
+
+def several(way: str | None = None) -> strategies.SearchStrategy[Schedule]:
+    """Draw a schedule of one to four faults."""
+
+    def of(chosen: str) -> strategies.SearchStrategy[Schedule]:
+        first = faults(chosen, strategies.integers(1, POINTS[chosen]))
+        soon = strategies.integers(1, SOON)  # what comes together hurts most
+        later = faults(chosen, soon | strategies.integers(1, POINTS[chosen] // 2))
+        return strategies.builds(
+            lambda one, more, idle: Schedule(chosen, (one, *more), idle),
+            first,
+            strategies.lists(later, max_size=3),
+            strategies.sampled_from((30.0, 200.0)),
+        )
+
+    return strategies.sampled_from([way] if way else WAYS).flatmap(of)

@@ -1,0 +1,31 @@
+"""Nights: without a fault each way ends well; the same schedule is the same night; a story tells what happened."""
+
+import pytest
+
+from tests.simulation.faults import Fault
+from tests.simulation.night import Schedule, spend
+from tests.simulation.schedules import WAYS
+
+KILLED = Schedule("rolling", (Fault(200, "orchestration gets signal 9"),))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_night_without_a_fault_ends_well(way):
+    outcome = spend(Schedule(way))
+    assert not outcome.violations, outcome.story()
+    exits = [event.about for event in outcome.events if event.what == "exit"]
+    assert exits == ["exit 0"], outcome.story()
+
+
+def test_the_same_schedule_is_the_same_night():
+    one, other = spend(KILLED), spend(KILLED)
+    assert one.points == other.points
+    assert one.story() == other.story()
+
+
+def test_a_story_tells_who_did_what_and_when():
+    story = spend(KILLED).story()
+    assert "types: salt-run state.orchestrate orch.chef_backend_rolling" in story
+    assert "fault: orchestration gets signal 9" in story
+    assert "resumed run" in story
+    assert story.count("chef-backend-ctl upgrade --failover") == 2  # begins, ends
