@@ -135,10 +135,13 @@ def abort(
         return Answer(NOTHING, text, ok=False)
     inside = sorted({*half_upgraded, *([record.turn] if record.turn and not gone else [])})
     if inside:
-        text = (
-            f"{', '.join(inside)} is inside its upgrade: pause the run instead, or resume it, and abort it afterwards"
-        )
-        return Answer(NOTHING, text, ok=False)
+        way_on = "pause the run instead, or abort it when that has ended"
+        if gone:
+            way_on = (
+                "resume the run, and abort it afterwards; what keeps it from going on, and the way out, says 'salt-run "
+                f"chef_backend.status {record.cluster}'"
+            )
+        return Answer(NOTHING, f"{', '.join(inside)} is inside its upgrade: {way_on}", ok=False)
     if not gone and record.wish == records.ABORT:
         return Answer(NOTHING, f"run {record.run} is to abort already, it is at {record.step!r}")
     if not gone:
