@@ -125,10 +125,17 @@ class Processes:
             return Done(err.status, "", str(err))
 
     def start(
-        self, words: Sequence[str], folder: Path, env: Mapping[str, str] | None = None, keep: bool = True
+        self,
+        words: Sequence[str],
+        folder: Path,
+        env: Mapping[str, str] | None = None,
+        keep: bool = True,
+        until: float | None = None,
     ) -> None:
         engine = self._process.place.engine
         engine.point("start", command.shown(words))
+        if until is not None and engine.now - self._process.place.booted > until:
+            raise OSError(5, "it could not be started: it is too late for it", words[0])
         self._host.start(words, str(folder), env or {}, self._process)
         engine.point("started", command.shown(words))
 

@@ -246,3 +246,17 @@ def test_a_program_that_cannot_be_run_is_told(minion, upgrade):
     assert said == (
         "be1: chef-backend-ctl upgrade ended with status 127:\n  chef-backend-ctl: No such file or directory"
     )
+
+
+def test_i7_what_is_begun_too_late_is_not_begun(minion, upgrade):
+    """Its job was stopped between the look at its order and the command."""
+    upgrade.is_written()
+    host = minion.host()
+    _, now = host.clock.boot()
+    with pytest.raises(CommandExecutionError, match="be1: .*chef-backend-ctl cannot be run: .*it is too late for it"):
+        durable.run(host, WORDS, 5, about="2.3.16", may=lambda: now - 1)
+    assert upgrade.times == 0
+    assert durable.at_work(host) is None
+    upgrade.goes_on()
+    assert durable.run(host, WORDS, WITHIN, about="2.3.16", may=lambda: now + 600).done.status == 0
+    assert upgrade.times == 1

@@ -21,7 +21,7 @@ class Programs:
     def __init__(self):
         self.started, self.works, self.ends = [], {}, WELL
 
-    def start(self, words, folder, env=None, keep=True):
+    def start(self, words, folder, env=None, keep=True, until=None):
         if words[0] == "nothing":
             raise FileNotFoundError(2, "no such program", words[0])
         self.started.append(tuple(words))

@@ -24,7 +24,7 @@ class Programs:
     def run(self, words, timeout, env=None):
         return self.said
 
-    def start(self, words, folder, env=None, keep=True):
+    def start(self, words, folder, env=None, keep=True, until=None):
         self.started.append((words, env))
 
     def look(self, folder):

@@ -80,7 +80,7 @@ def run(
     keep: bool = True,
     about: str | None = None,
     before: Any = None,
-    may: Callable[[], None] = lambda: None,
+    may: Callable[[], float | None] = lambda: None,
 ) -> Ended:
     """Have a command run to its end, or read the end of the same one that is at work, or that nobody waited for.
 
@@ -92,17 +92,18 @@ def run(
         about the same thing, if no other one that is for something came in between; without it such an end counts
         for nothing: that a switch was set once does not say how it stands now.
     :param before: what is there before it, as JSON takes it; whoever reads the end gets what the first one gave.
-    :param may: raises CommandExecutionError if it must not be begun, nor waited for. Asked where nobody else looks or
-        starts: whoever has made an order void sees what was begun under it at work, or it is not begun.
+    :param may: raises CommandExecutionError if it must not be begun, nor waited for; else returns until when it may be
+        begun, in seconds since the boot, or None. Asked where nobody else looks or starts: whoever has made an order
+        void sees what was begun under it at work, or it is not begun.
     :returns: how it ended, whatever its status.
     :raises CommandExecutionError: its bound has passed and it goes on; another command is at work; there is no such
         program; nobody knows how it ended.
     """
     with _alone(host):
-        may()
+        until = may()
         started, late = _taken_over(host, tuple(words), about)
         if started is None:
-            started = _begin(host, tuple(words), env, keep, about, before)
+            started = _begin(host, tuple(words), env, keep, about, before, until)
     work = host.processes.wait(started.folder, timeout)
     done = _printed(host, started, work.status)
     if work.alive:
@@ -163,7 +164,13 @@ def _taken_over(host: Host, words: Words, about: str | None) -> tuple[Started | 
 
 
 def _begin(
-    host: Host, words: Words, env: Mapping[str, str] | None, keep: bool, about: str | None, before: Any
+    host: Host,
+    words: Words,
+    env: Mapping[str, str] | None,
+    keep: bool,
+    about: str | None,
+    before: Any,
+    until: float | None,
 ) -> Started:
     """Note a command, and start it. Raises CommandExecutionError."""
     number = max(_numbers(host), default=0) + 1
@@ -174,7 +181,7 @@ def _begin(
     try:
         folder.mkdir(mode=0o700)
         started.note()
-        host.processes.start(words, folder, env, keep)
+        host.processes.start(words, folder, env, keep, until)
     except OSError as err:
         shutil.rmtree(folder, ignore_errors=True)
         raise CommandExecutionError(f"{host.name}: {words[0]} cannot be run: {err.strerror or err}") from err

@@ -47,12 +47,18 @@ class Processes(Protocol):
         """
 
     def start(
-        self, words: Sequence[str], folder: Path, env: Mapping[str, str] | None = None, keep: bool = True
+        self,
+        words: Sequence[str],
+        folder: Path,
+        env: Mapping[str, str] | None = None,
+        keep: bool = True,
+        until: float | None = None,
     ) -> None:
         """Start a command apart from its caller, whose end it outlives; it is on its way when this returns.
 
         :param folder: names it from now on; it is there, empty, and root's alone.
         :param keep: whether its output is kept.
+        :param until: when it may be begun at the latest, in seconds since the boot: whoever wants it may be stopped.
         :raises OSError: there is no such program, or it could not be started: then nothing is at work.
         """
 
@@ -95,14 +101,20 @@ class RealProcesses:
         return Done(status, _text(out), _text(err))
 
     def start(
-        self, words: Sequence[str], folder: Path, env: Mapping[str, str] | None = None, keep: bool = True
+        self,
+        words: Sequence[str],
+        folder: Path,
+        env: Mapping[str, str] | None = None,
+        keep: bool = True,
+        until: float | None = None,
     ) -> None:
         """Start a command apart from its caller; see :class:`Processes`."""
         environment = _environment(env, secrets.token_hex(8))
         if shutil.which(words[0], path=environment.get("PATH")) is None:
             raise FileNotFoundError(2, "no such program", words[0])
         # the minion's own Python: it is there, and newer than any of the system's
-        helper = [sys.executable, "-IS", supervisor.__file__, str(folder), "1" if keep else "0"]
+        latest = "-" if until is None else str(until)
+        helper = [sys.executable, "-IS", supervisor.__file__, str(folder), "1" if keep else "0", latest]
         scope = _scope(folder) if self.scopes else []
         ways = [[*scope, *helper], helper] if scope else [helper]  # where systemd cannot be reached, without it
         with open(folder / STARTING, "w", encoding="utf-8") as starting:

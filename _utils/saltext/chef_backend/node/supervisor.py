@@ -1,9 +1,10 @@
 """Runs one command apart from whoever wanted it, and notes how it ended: a program of its own, by the minion's Python.
 
-``supervisor.py FOLDER KEEP LOCK WORDS...``: the folder gets ``process`` (boot id, pid and start ticks of this program,
+``supervisor.py FOLDER KEEP UNTIL LOCK WORDS...``: the folder gets ``process`` (boot id, pid and start ticks of this program,
 whose session the command's is, and the mark of all that it starts), ``stdout`` and ``stderr``, ``left`` where the
 command has ended and left something at work (its mark, or ``-`` for its session alone), and at last ``ended`` (exit
-status, seconds since the boot). KEEP is 0 where the output is not to be kept. LOCK is an open, locked file that is let
+status, seconds since the boot). KEEP is 0 where the output is not to be kept. UNTIL is when the command may be begun at
+the latest, in seconds since the boot, or ``-``: after that nothing is begun, and this fails. LOCK is an open, locked file that is let
 go when ``process`` is written.
 
 As it must start at once, it imports next to nothing.
@@ -64,7 +65,7 @@ def command_line(pid: int) -> str:
     return _text(f"/proc/{pid}/cmdline").replace("\0", " ").strip()
 
 
-def main(folder: str, keep: str, lock: str, words: list[str]) -> None:
+def main(folder: str, keep: str, until: str, lock: str, words: list[str]) -> None:
     """Leave the caller's session and children, run the command, note its end."""
     told, tell = os.pipe()
     if os.fork():
@@ -74,6 +75,8 @@ def main(folder: str, keep: str, lock: str, words: list[str]) -> None:
     os.setsid()
     umask = os.umask(0o077)
     me, ticks = os.getpid(), ticks_of(os.getpid()) or 0
+    if until != "-" and time.clock_gettime(time.CLOCK_BOOTTIME) > float(until):
+        sys.exit("it is too late for it: whoever wanted it was stopped meanwhile")
     _note(f"{folder}/{PROCESS}", f"{boot()} {me} {ticks} {os.environ[MARK]}")
     os.close(int(lock))
     child = os.fork()
@@ -151,4 +154,4 @@ def _text(path: str) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])
+    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], sys.argv[5:])
