@@ -53,6 +53,7 @@ def change(
     about: str | None = None,
     before: Any = None,
     told: Sequence[str] | None = None,
+    read: bool = True,
 ) -> Ended:
     """Have a command change this node, or read the end of the same one; it is told in the run's journal.
 
@@ -60,15 +61,18 @@ def change(
     :param about: what it is for, such as a version: see :func:`durable.run`.
     :param before: what is there before it, for whoever reads its end.
     :param told: the words to tell it by, if not its own.
+    :param read: whether its end is read herewith, where its status is 0: see :func:`durable.run`.
     :returns: how it ended; its status is 0.
     :raises CommandExecutionError: node, command, status and last lines; or it is at work still, or another one is.
     """
     host.kept.pop(ANSWERS, None)
     may = functools.partial(fence.obey, host)
-    ended = durable.run(host, words, timeout, env, keep=not hide, about=about, before=before, may=may)
+    ended = durable.run(host, words, timeout, env, keep=not hide, about=about, before=before, may=may, read=False)
     if ended.at is not None:
         fence.waited_for(host, ended.at)
     journal.tell_command(host, told or words, ended.done.status, ended.seconds)
+    if read or ended.done.status != 0:
+        durable.has_read(ended)
     if ended.done.status != 0:
         raise CommandExecutionError(command.failure(host.name, words, ended.done, timeout, late=ended.late))
     return ended

@@ -69,6 +69,7 @@ class Ended:
     seconds: float  # that it took
     before: Any  # what was given to the one who started it
     late: bool  # nobody waited for it when it ended
+    folder: Path  # names it
     at: float | None  # when that was, seconds since this node's boot; None if it was before that
 
 
@@ -81,6 +82,7 @@ def run(
     about: str | None = None,
     before: Any = None,
     may: Callable[[], float | None] = lambda: None,
+    read: bool = True,
 ) -> Ended:
     """Have a command run to its end, or read the end of the same one that is at work, or that nobody waited for.
 
@@ -95,6 +97,8 @@ def run(
     :param may: raises CommandExecutionError if it must not be begun, nor waited for; else returns until when it may be
         begun, in seconds since the boot, or None. Asked where nobody else looks or starts: whoever has made an order
         void sees what was begun under it at work, or it is not begun.
+    :param read: whether its end is read herewith; else the caller says so, by :func:`has_read`, when it has made of it
+        what it had to: one that dies before that leaves it to the next.
     :returns: how it ended, whatever its status.
     :raises CommandExecutionError: its bound has passed and it goes on; another command is at work; there is no such
         program; nobody knows how it ended.
@@ -108,11 +112,17 @@ def run(
     done = _printed(host, started, work.status)
     if work.alive:
         raise CommandExecutionError(command.still_at_work(host.name, words, done, timeout))
-    _mark_read(started)
+    if read or work.status is None:
+        _mark_read(started.folder)
     if work.status is None:
         raise CommandExecutionError(command.unknown_end(host.name, words, done))
     at = work.ended if started.boot == host.clock.boot()[0] else None
-    return Ended(done, _seconds(host, started, work), started.before, late, at)
+    return Ended(done, _seconds(host, started, work), started.before, late, started.folder, at)
+
+
+def has_read(ended: Ended) -> None:
+    """Note that somebody has read how a command ended."""
+    _mark_read(ended.folder)
 
 
 def at_work(host: Host) -> str | None:
@@ -159,7 +169,7 @@ def _taken_over(host: Host, words: Words, about: str | None) -> tuple[Started | 
         log.warning("%s: %s has ended unread: status %s", host.name, command.shown(started.words), work.status)
         seconds = _seconds(host, started, work)
         journal.tell_command(host, started.words, work.status, seconds, started.run, started.cluster)
-        _mark_read(started)
+        _mark_read(started.folder)
     return None, False
 
 
@@ -218,9 +228,9 @@ def _is_unread(started: Started, work: Work) -> bool:
     return work.status is not None and not started.read
 
 
-def _mark_read(started: Started) -> None:
+def _mark_read(folder: Path) -> None:
     with contextlib.suppress(FileNotFoundError):  # long ago: it is forgotten
-        (started.folder / READ).touch(mode=0o600)
+        (folder / READ).touch(mode=0o600)
 
 
 def _age(host: Host, started: Started) -> float:

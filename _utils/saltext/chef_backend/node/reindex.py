@@ -50,15 +50,19 @@ def reindexed(
             if organisation is None:
                 files.remove(host.path(NOTE))  # it begins by emptying the index
             words = command.reindex(known_organisation(organisation))
-            there = ctl.change(host, words, timeout=timeout, about=index, before=there).before
-            ret["changes"]["reindexed"] = {"old": None, "new": whose}
-            after = count(host)
-            ret["changes"]["documents"] = {"old": there, "new": after}
-            if uuid(host) != index:
-                raise CommandExecutionError(
-                    f"{host.name}: the index was replaced while it was being filled: run the same command again"
-                )
-            _note(host, index, organisation)
+            ended = ctl.change(host, words, timeout=timeout, about=index, before=there, read=False)
+            try:
+                there = ended.before
+                ret["changes"]["reindexed"] = {"old": None, "new": whose}
+                after = count(host)
+                ret["changes"]["documents"] = {"old": there, "new": after}
+                if uuid(host) != index:
+                    raise CommandExecutionError(
+                        f"{host.name}: the index was replaced while it was being filled: run the same command again"
+                    )
+                _note(host, index, organisation)
+            finally:  # not where this job is killed: then the next one reads it
+                durable.has_read(ended)
         return outcome.done(ret, f"{whose}: reindex ended, {after} documents in the index, {there} before")
     return ret
 

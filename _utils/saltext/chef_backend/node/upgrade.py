@@ -36,16 +36,19 @@ def backed_up(host: Host, folder: str, timeout: int = 600) -> Result:
             return outcome.would(ret, "would take a backup on this follower", "archive", None, "a new archive")
         with journal.told(host, "backup") as told:
             there, words = sorted(_archives(host.path(folder))), command.backup(timeout)
-            ended = ctl.change(host, words, timeout=timeout + 30, about=host.run, before=there)
-            new = sorted(_archives(host.path(folder)) - set(ended.before))
-            if not new:
-                raise CommandExecutionError(f"backup ended with status 0, but no new archive stands in {folder}")
-            archive = host.path(folder) / new[-1]
-            size = archive.stat().st_size
-            ret["changes"]["archive"] = {"old": None, "new": str(archive)}
-            members = archive_members(host, archive, timeout)
-            told.update(archive=str(archive), size=size, members=members)
-            record_file.backed_up_here(host, archive.name)
+            ended = ctl.change(host, words, timeout=timeout + 30, about=host.run, before=there, read=False)
+            try:
+                new = sorted(_archives(host.path(folder)) - set(ended.before))
+                if not new:
+                    raise CommandExecutionError(f"backup ended with status 0, but no new archive stands in {folder}")
+                archive = host.path(folder) / new[-1]
+                size = archive.stat().st_size
+                ret["changes"]["archive"] = {"old": None, "new": str(archive)}
+                members = archive_members(host, archive, timeout)
+                told.update(archive=str(archive), size=size, members=members)
+                record_file.backed_up_here(host, archive.name)
+            finally:  # not where this job is killed: then the next one reads it
+                durable.has_read(ended)
         return outcome.done(ret, f"{archive}: {size} bytes, {members} members, readable to its end")
     return ret
 
