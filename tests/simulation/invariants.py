@@ -41,7 +41,9 @@ def i2(world: World) -> Iterator[str]:
     """The leader is upgraded last, after one hand-over, to a node that already is upgraded; or it goes down first."""
     if world.scene.way == "downtime":
         went = next((one for one in world.history.of(happened.BEGUN) if _is(one, "down-for-upgrade")), None)
-        if went is not None and went.data["leads"] not in (went.where, None):
+        moved = [one.time for one in world.history.of(happened.LEADS_NO_MORE)]
+        at_once = went is not None and any(0 <= went.time - moment < 1 for moment in moved)  # nobody can look faster
+        if went is not None and went.data["leads"] not in (went.where, None) and not at_once:
             yield f"I2: {went.where} goes down first at {went.time:.0f} s, and {went.data['leads']} leads"
     if world.scene.way not in ROLLING:
         return

@@ -5,6 +5,7 @@ import pytest
 from saltext.chef_backend.node import record_file
 
 CTL = "chef-backend-ctl"
+PSQL = ["psql", "-d", "postgres", "-X", "-A", "-t", "-c"]
 
 
 @pytest.fixture(name="all_down")
@@ -50,6 +51,23 @@ class TestDownForUpgrade:
         done = run.state("chef_backend.down_for_upgrade", "down", test=True)
         assert (done["result"], done["comment"]) == (None, "would run down-for-upgrade")
         assert recorded.changing == []
+
+    @pytest.mark.parametrize(
+        ("leader", "recovers", "words"),
+        [
+            ("be1", "t", "be1 was to go down first as the leader, and does not lead"),
+            ("be2", "f", "be1 leads, and be2 went"),
+        ],
+    )
+    def test_i2_a_lead_that_has_moved_since_its_gates_takes_nobody_down(
+        self, backend, record, recorded, leader, recovers, words
+    ):
+        """Else the newest data would be on a node that nobody knows of."""
+        backend.call("chef_backend_agent.accept", record | {"way": "downtime", "down": True, "leader": leader})
+        recorded.say([*PSQL, "select pg_is_in_recovery()"], f"{recovers}\n")
+        done = backend.state("chef_backend.down_for_upgrade", "down")
+        assert done["result"] is False and done["comment"].startswith(words)
+        assert (recorded.changing, backend.note()) == ([], {})
 
     def test_a_run_that_was_given_up_takes_nothing_down(self, backend, record, recorded):
         backend.call("chef_backend_agent.accept", record | {"way": "downtime"})

@@ -90,6 +90,15 @@ class TestGates:
         downtime.may_go_next(seen(be2=DOWN), at(taken_down=("be2",)), "be1")
         downtime.may_go_next(seen(), at(taken_down=("be2",)), "be2")
 
+    def test_i2_who_leads_while_the_cluster_is_taken_down_is_its_leader(self):
+        """The lead moved while its leader went down: the newest data is elsewhere."""
+        down = at(taken_down=("be1",), leader="be1")
+        leads = {"be2": dataclasses.replace(seen()["be2"], leads=True)}
+        assert downtime.leads_now({**seen(be1=DOWN), **leads}, down) == "be2"
+        assert downtime.leads_now(seen(be1=DOWN), down) is None
+        assert downtime.leads_now({**seen(be1=DOWN), **leads}, at(leader="be1")) is None, "nobody goes down yet"
+        assert downtime.leads_now(leads, at(taken_down=("be1",), leader="be2")) is None
+
     def test_nobody_comes_up_before_all_are_down(self):
         record = at(taken_down=("be2", "be1", "be3"))
         downtime.may_come_up(seen(be1=DOWN, be2=DOWN, be3=DOWN), record, "2.3.16", "be1")

@@ -101,7 +101,14 @@ def test_scheduled(record, gone, outside, due, ended, action, ok, said):
         (run(wish="pause"), None, [], steering.WISH, True, "ends before it touches another node"),
         (run(wish="abort"), None, [], steering.NOTHING, True, "is to abort already"),
         (run(turn="be2"), None, [], steering.NOTHING, False, "be2 is inside its upgrade: pause the run instead"),
-        (run(), GONE, ["be3"], steering.NOTHING, False, "be3 is inside its upgrade: resume the run, and abort it after"),
+        (
+            run(),
+            GONE,
+            ["be3"],
+            steering.NOTHING,
+            False,
+            "be3 is inside its upgrade: resume the run, and abort it after",
+        ),
         (run(way="reindex"), GONE, [], steering.CLOSE, True, "is aborted"),
         (
             run(way="reindex", finished=("be2",)),

@@ -77,7 +77,9 @@ def ended_unread(host, how=WELL, words=UPGRADE, about="2.3.16"):
 
 def test_it_is_started_and_its_end_read(host):
     ended = durable.run(host, UPGRADE, 60, about="2.3.16", before=["x"])
-    assert ended == durable.Ended(Done(0, "out", "of 1"), 30.0, ["x"], False, host.path(f"{durable.FOLDER}/000001"), at=130.0)
+    assert ended == durable.Ended(
+        Done(0, "out", "of 1"), 30.0, ["x"], False, host.path(f"{durable.FOLDER}/000001"), at=130.0
+    )
     assert durable.at_work(host) is None
 
 

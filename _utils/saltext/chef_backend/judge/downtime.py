@@ -54,6 +54,15 @@ def may_go_first(views: Views, node: str) -> None:
         )
 
 
+def leads_now(views: Views, record: Run) -> str | None:
+    """Return who leads a cluster that is being taken down, if it is not the leader of record; None if nobody does.
+
+    The lead has moved while its leader went down: the newest data is there.
+    """
+    leading = [node for node, view in views.items() if view.leads]
+    return leading[0] if record.down and leading not in ([], [record.leader]) else None
+
+
 def leader_is_known(views: Views, leader: str) -> None:
     """Every backend has noted who led, before the first goes down. Raises ValueError naming those that have not."""
     without = [node for node, view in sorted(views.items()) if not view.record or view.record.leader != leader]

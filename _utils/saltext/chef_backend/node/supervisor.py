@@ -1,11 +1,11 @@
 """Runs one command apart from whoever wanted it, and notes how it ended: a program of its own, by the minion's Python.
 
-``supervisor.py FOLDER KEEP UNTIL LOCK WORDS...``: the folder gets ``process`` (boot id, pid and start ticks of this program,
-whose session the command's is, and the mark of all that it starts), ``stdout`` and ``stderr``, ``left`` where the
-command has ended and left something at work (its mark, or ``-`` for its session alone), and at last ``ended`` (exit
+``supervisor.py FOLDER KEEP UNTIL LOCK WORDS...``: the folder gets ``process`` (boot id, pid and start ticks of this
+program, whose session the command's is, and the mark of all that it starts), ``stdout`` and ``stderr``, ``left`` where
+the command has ended and left something at work (its mark, or ``-`` for its session alone), and at last ``ended`` (exit
 status, seconds since the boot). KEEP is 0 where the output is not to be kept. UNTIL is when the command may be begun at
-the latest, in seconds since the boot, or ``-``: after that nothing is begun, and this fails. LOCK is an open, locked file that is let
-go when ``process`` is written.
+the latest, in seconds since the boot, or ``-``: after that nothing is begun, and this fails. LOCK is an open, locked
+file that is let go when ``process`` is written.
 
 As it must start at once, it imports next to nothing.
 """

@@ -62,6 +62,7 @@ def down_for_upgrade(host: Host, name: str, timeout: float = 600) -> Result:
             return outcome.done(ret, "no service of this node runs")
         if host.test:
             return outcome.would(ret, "would run down-for-upgrade", "services", running, "down")
+        _goes_in_its_turn(host)
         record_file.down_here(host)
         with journal.told(host, "down for upgrade"):
             ctl.run(host, command.DOWN_FOR_UPGRADE, timeout=timeout)
@@ -182,6 +183,31 @@ def failover(host: Host, name: str, to: object, timeout: float = 60) -> Result:
             return outcome.done(ret, f"failover switched {wanted}; this version does not show it, ctl accepted it")
         return outcome.done(ret, f"failover is {wanted}, seen in cluster-status")
     return ret
+
+
+def _goes_in_its_turn(host: Host) -> None:
+    """See that the leader of record leads, before it goes down, and no other node does: the lead may have moved.
+
+    By its PostgreSQL alone: the table lags.
+
+    :raises CommandExecutionError: it has. The newest data would be on a node that nobody knows of.
+    """
+    run, note = record_file.read(host), record_file.own_note(host)
+    if run is None or not run.down or (note is not None and note.down):  # a person's; or it is down in part already
+        return
+    try:
+        leads, why = backend.takes_writes(host), "it follows"
+    except CommandExecutionError as err:
+        leads, why = False, str(err)
+    if host.name == run.leader and not leads:
+        raise CommandExecutionError(
+            f"{host.name} was to go down first as the leader, and does not lead: {why}. Nothing was done; run the same "
+            "command again"
+        )
+    if host.name != run.leader and leads:
+        raise CommandExecutionError(
+            f"{host.name} leads, and {run.leader} went down as the leader. Nothing was done; run the same command again"
+        )
 
 
 def _leads(host: Host) -> bool:

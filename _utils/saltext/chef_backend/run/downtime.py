@@ -13,7 +13,7 @@ from saltext.chef_backend.run.master import Master
 from saltext.chef_backend.settings import Cluster
 
 # what the table of the cluster shows is not asked for: with no quorum it takes long, and shows nothing
-WHILE_DOWN = ("record", "version", "busy", "status", "half_upgraded")
+WHILE_DOWN = ("record", "version", "busy", "status", "half_upgraded", "leads")
 TURNS = ("first", "second", "third")
 
 
@@ -83,6 +83,9 @@ def _turn(
         settings = clusters.settings(master, cluster)
         held = lock.held(master, cluster)
         views, record = look.look(master, cluster, only=WHILE_DOWN if held and held.down else None)
+        if record and (leader := downtime.leads_now(views, record)):
+            views, record = look.look(master, cluster, {"leader": leader}, WHILE_DOWN)
+            downtime.leader_is_known(views, leader)
         due = needed(views, str(settings.version)) and order(views, record, answers.leader_of_record(views))
         at = TURNS.index(turn) if master.test else 0  # in test mode those before did nothing
         if not due or len(due) <= at:

@@ -1,5 +1,6 @@
 """Open a run: all that must hold before anything is touched; then the cluster is held, and the run can be resumed."""
 
+import dataclasses
 from collections.abc import Sequence
 
 from saltext.chef_backend import journal, outcome
@@ -42,11 +43,12 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
             said = [f"; {node} has left the pillar and does not answer: look whether it serves" for node in silent]
             # the node may have finished meanwhile, and somebody else may have taken the run over
             found = answers.run(views)
-            resumed = lock.may_take(master, found, str(settings.version), views)
+            resumed = _as_it_is(lock.may_take(master, found, str(settings.version), views))
         gates.nobody_at_work(views)
         gates.in_window(settings, master.clock.now(), resumed, answers.half_upgraded(views))
         failover_found = _may_begin(master, settings, way, views, resumed, found)
-        due, leads = answers.due(views, str(settings.version)), answers.leader_of_record(views)
+        due = answers.due(views, str(settings.version))
+        leads = resumed.leader if resumed and resumed.down else answers.leader(views)
         plan = f"{way} to {settings.version}; due: {', '.join(due) or 'no backend'}; {leads} leads now"
         if resumed and resumed.down:
             plan = f"{way} to {settings.version}; the cluster is down: {', '.join(resumed.taken_down)}; {leads} led"
@@ -76,6 +78,13 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
         progress.tell(master, record, "open", journal.END, comment=plan)
         return outcome.done(ret, f"{'resumed' if resumed else 'opened'} run {record.run}: {plan}")
     return ret
+
+
+def _as_it_is(resumed: Run | None) -> Run | None:
+    """A run that was to take the cluster down, and has taken no node down, as the lead had moved: the cluster is up."""
+    if resumed is None or not resumed.down or resumed.taken_down:
+        return resumed
+    return dataclasses.replace(resumed, down=False)
 
 
 def _restored(master: Master, ret: Result, cluster: str) -> str:
