@@ -253,7 +253,7 @@ def test_i7_what_is_begun_too_late_is_not_begun(minion, upgrade):
     upgrade.is_written()
     host = minion.host()
     _, now = host.clock.boot()
-    with pytest.raises(CommandExecutionError, match="be1: .*chef-backend-ctl cannot be run: .*it is too late for it"):
+    with pytest.raises(CommandExecutionError, match=r"be1: .*chef-backend-ctl cannot be run: .*it is too late for it"):
         durable.run(host, WORDS, 5, about="2.3.16", may=lambda: now - 1)
     assert upgrade.times == 0
     assert durable.at_work(host) is None
