@@ -14,9 +14,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from tests.simulation import campaign
-from tests.simulation.faults import Fault
 from tests.simulation.night import Schedule, spend
-from tests.simulation.schedules import SOON
 
 PACKAGE = "saltext.chef_backend"
 
@@ -32,7 +30,6 @@ class Mutant:
     new: str
     ways: tuple[str, ...] = ("rolling",)
     kinds: tuple[str, ...] = ()  # of fault, that it is there for: those are tried first
-    then: str = ""  # kind of a fault that follows soon
 
     def function_object(self) -> FunctionType:
         """The function whose code is changed."""
@@ -104,11 +101,6 @@ def _likely(mutant: Mutant, most: int) -> list[Schedule]:
     single = campaign.enumerated(list(mutant.ways))
     if mutant.kinds:
         single = [one for one in single if one.faults[0].kind in mutant.kinds]
-    if mutant.then:
-        single = [
-            dataclasses.replace(one, faults=(*one.faults, Fault(1 + 7 * number % SOON, mutant.then)))
-            for number, one in enumerate(single)
-        ]
     step = max(1, 2 * len(single) // most)
     chosen = single[::step]
     random = [schedule for way in mutant.ways for schedule in campaign.drawn(most, 1, way)]

@@ -78,3 +78,20 @@ def test_i6_a_run_that_somebody_else_has_taken_over_while_a_node_was_at_work_is_
     assert done["result"] is False
     assert "run r1 to 2.3.16 holds prod: started by master hub2" in done["comment"]
     assert (held.record.owner.jid, master.bus.asked("chef_backend_agent.accept")) == ("3", [])
+
+
+def test_i5_a_run_that_was_to_take_the_cluster_down_and_took_no_node_down_is_up():
+    """The lead had moved: its node refused. The same command goes on from there, with who leads now."""
+    found = run(way="downtime", target="2.3.16", down=True, leader="be3", frontends=("fe1", "fe2"))
+    told = everywhere({"version": "1.4.6"})
+    does = {
+        "chef_server.version": lambda node: "14.16.19",
+        "chef_server_agent.busy": lambda node: [],
+        "chef_backend.index_created": lambda node: "2.3.1",
+        "test.ping": lambda node: True,
+    }
+    master = fakes.master(told, record=found, jid="2", does=does)
+    done = opening.opened(master, "Open the run", "prod", "downtime")
+    assert done["result"] is True, done["comment"]
+    assert "be1 leads now" in done["comment"]
+    assert fakes.backends(master).record.down is False
