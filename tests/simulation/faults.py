@@ -220,8 +220,8 @@ def _ends(status: int, text: str) -> Strike:
     return strike
 
 
-# whether these have done what they say is to be seen by a client only, which the extension is not yet
-SEEN_OUTSIDE = {"maintenance", "reindex"}
+# whether this has done what it says is to be seen by a client only, which the extension is not yet
+SEEN_OUTSIDE = {"maintenance"}
 FAILED_ORGANISATION = "Failed to reindex data for acme!"  # on standard error, with status 0: as the product does
 KINDS["command fails"] = _ends(1, "it fails as fate has ordered")
 KINDS["command lies"] = _ends(0, "done")

@@ -49,6 +49,19 @@ class TestReindexed:
         again = minion.state("chef_server_index.reindexed", "index", organisation="acme")
         assert again["changes"]["reindexed"]["new"] == "organisation acme", "nothing was noted as done"
 
+    @pytest.mark.parametrize("where", ["stdout", "stderr"])
+    def test_p2_an_organisation_that_failed_is_named_and_fails_the_step_whatever_the_status(
+        self, minion, recorded, where
+    ):
+        """Open source: reindex goes on with the other organisations, and ends with status 0."""
+        recorded.say(self.REINDEX, **{where: "- Reindexing.\nFailed to reindex data for acme!\n"})
+        done = minion.state("chef_server_index.reindexed", "index")
+        assert done["result"] is False
+        assert "reindex -a ended with status 0, and has failed for acme: look at" in done["comment"]
+        recorded.say(self.REINDEX)
+        assert minion.state("chef_server_index.reindexed", "index")["result"] is True, "nothing was noted as done"
+        assert [words[2] for words in recorded.words] == ["-a", "-a"]
+
     def test_without_one_leader_or_an_index_nothing_is_run(self, minion, recorded, web):
         web.answers.clear()
         done = minion.state("chef_server_index.reindexed", "index")

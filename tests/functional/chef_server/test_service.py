@@ -69,6 +69,17 @@ class TestOutOfService:
         )  # fmt: skip
         assert node.call("chef_server_agent.out") == "stopped", "it may refuse clients by now: it is to be brought back"
 
+    def test_i9_what_was_cut_off_is_done_once_more(self, frontend, recorded):
+        """Its host lost its power inside the command: the note that it was begun is not taken for its end."""
+        recorded.say(f"{SERVER} maintenance on", status=1, stderr="killed")
+        node = frontend("14.6.32")
+        assert node.state("chef_server.out_of_service", "out")["result"] is False
+        assert node.call("chef_server_agent.out") == "maintenance", "it may refuse clients by now"
+        recorded.say(f"{SERVER} maintenance on")
+        done = node.state("chef_server.out_of_service", "out")
+        assert (done["result"], done["changes"]) == (True, {"clients": {"old": "served", "new": "refused"}})
+        assert recorded.changing == [[SERVER, "maintenance", "on"]] * 2
+
     def test_twice_is_once(self, frontend, recorded):
         recorded.say(f"{SERVER} maintenance on")
         node = frontend("14.6.32")

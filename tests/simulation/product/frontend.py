@@ -240,6 +240,12 @@ class Frontend:
         if whose != "-a" and whose not in ORGANISATION:
             raise Failed(f"Org {whose} does not exist")
         call.step("begins to send", 1.0)
+        try:
+            self._build(call, whose)
+        except Failed as err:  # it goes on with the next organisation, and ends with 0
+            call.err += [f"Failed to reindex data for {whose if whose != '-a' else 'acme'}!", str(err)]
+
+    def _build(self, call: Call, whose: str) -> None:
         index = self._index()
         if whose == "-a":
             index.documents = 0

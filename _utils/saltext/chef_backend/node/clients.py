@@ -19,6 +19,7 @@ from saltext.chef_backend.product.reading import ParseError
 from saltext.chef_backend.product.version import Version
 
 SERVICES = "/opt/opscode/sv"
+BEGUN = "begun"  # after how it is taken out of service, until it is
 KEPT_DOWN = "kept down by salt-chef-backend until this frontend serves its clients again"  # a site may have its own
 
 
@@ -31,13 +32,14 @@ def take_out(host: Host, timeout: float = 300) -> str:
     :raises CommandExecutionError: the command fails, or a service goes on.
     """
     how = by.out_of_service_by(Version.from_text(frontend.version(host)))
-    # before it is done: what dies in between is brought back all the same
-    files.write(host.path(frontend.OUT_OF_SERVICE), f"{how}\n")
+    # before it is done: what dies in between is brought back all the same, and taken out once more
+    files.write(host.path(frontend.OUT_OF_SERVICE), f"{how} {BEGUN}\n")
     if how == by.MAINTENANCE:
         ctl.run(host, command.maintenance("on"), timeout=timeout)
     else:
         _keep_down(host)
         stop(host, timeout)
+    files.write(host.path(frontend.OUT_OF_SERVICE), f"{how}\n")
     return how
 
 
@@ -95,7 +97,7 @@ def out_of_service(host: Host, name: str, timeout: float = 300) -> Result:
     with outcome.on_node(name) as ret:
         fence.obey(host)
         how = frontend.out(host)
-        if how and not _runs_again(host, how):
+        if how and not _is_begun_only(host) and not _runs_again(host, how):
             return outcome.done(ret, f"out of service: {how}")
         if host.test:
             return outcome.would(ret, "would take this frontend out of service", "clients", "served", "refused")
@@ -103,6 +105,11 @@ def out_of_service(host: Host, name: str, timeout: float = 300) -> Result:
         ret["changes"]["clients"] = {"old": "served", "new": "refused"}
         return outcome.done(ret, f"out of service: {how}")
     return ret
+
+
+def _is_begun_only(host: Host) -> bool:
+    """Whether nobody has seen this frontend refuse its clients: the command that was to see to that was cut off."""
+    return (files.read(host.path(frontend.OUT_OF_SERVICE)) or "").endswith(BEGUN)
 
 
 def _runs_again(host: Host, how: str) -> bool:

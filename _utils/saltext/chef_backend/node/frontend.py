@@ -96,7 +96,7 @@ def reconfigured_for(host: Host) -> str | None:
 
 def out(host: Host) -> str | None:
     """Return how this frontend was taken out of service, ``maintenance`` or ``stopped``, or None if it was not."""
-    return files.read(host.path(OUT_OF_SERVICE))
+    return (files.read(host.path(OUT_OF_SERVICE)) or "").partition(" ")[0] or None
 
 
 def reconfigured(

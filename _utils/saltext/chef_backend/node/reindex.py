@@ -1,6 +1,6 @@
 """The search index as this frontend sees it, through HAProxy: built again from PostgreSQL, found by a search."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from salt.exceptions import CommandExecutionError
@@ -8,6 +8,7 @@ from salt.exceptions import CommandExecutionError
 from saltext.chef_backend import outcome, waiting
 from saltext.chef_backend.errors import NotYet
 from saltext.chef_backend.node import ctl, durable, fence, files, frontend, journal, web
+from saltext.chef_backend.node.durable import Ended
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.pillar import ORGANISATION
@@ -52,6 +53,7 @@ def reindexed(
             words = command.reindex(known_organisation(organisation))
             ended = ctl.change(host, words, timeout=timeout, about=index, before=there, read=False)
             try:
+                _see_nobody_left_out(host, words, ended)
                 there = ended.before
                 ret["changes"]["reindexed"] = {"old": None, "new": whose}
                 after = count(host)
@@ -65,6 +67,16 @@ def reindexed(
                 durable.has_read(ended)
         return outcome.done(ret, f"{whose}: reindex ended, {after} documents in the index, {there} before")
     return ret
+
+
+def _see_nobody_left_out(host: Host, words: Sequence[str], ended: Ended) -> None:
+    """See that no organisation failed, which the status does not tell. Raises CommandExecutionError naming them."""
+    failed = indexes.failed_organisations(f"{ended.done.stdout}\n{ended.done.stderr}")
+    if failed:
+        raise CommandExecutionError(
+            f"{host.name}: {' '.join(words)} ended with status {ended.done.status}, and has failed for "
+            f"{', '.join(failed)}: look at /var/log/opscode/opscode-erchef/current, then run the same command again"
+        )
 
 
 def searchable(host: Host, name: str, minimum: int = 1, timeout: float = 300) -> Result:

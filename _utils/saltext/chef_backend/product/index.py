@@ -32,6 +32,14 @@ def parse_index_uuid(text: str) -> str:
     return uuid
 
 
+def failed_organisations(text: str) -> tuple[str, ...]:
+    """Return the organisations that ``reindex`` says it has failed for: it goes on with the others, and ends with 0.
+
+    Source: chef/chef-server, ``chef-server-ctl reindex``, which says so on standard error.
+    """
+    return tuple(dict.fromkeys(re.findall(r"Failed to reindex data for (\S+?)!", text)))
+
+
 def parse_count(text: str) -> int:
     """Read how many documents an index holds: ``GET /chef/_count``.
 

@@ -7,9 +7,12 @@ search finds is what the last `reindex` sent. What is printed is synthetic, and 
 from __future__ import annotations
 
 import json
+import sys
 import urllib.parse
 import urllib.request
 from contextlib import closing
+
+import psycopg2
 
 from . import server_api, server_haproxy
 from .server_settings import DATABASE, ServerError, ServerSettings, read_settings
@@ -25,7 +28,15 @@ def reindex(arguments: list[str]) -> int:
         raise ServerError("Usage: chef-server-ctl reindex (-a | ORGNAME)")
     if arguments[0] not in ("-a", "--all-orgs", ORGANISATION):
         raise ServerError(f"Org {arguments[0]} does not exist")
-    settings = read_settings()
+    try:
+        _build(read_settings())
+    except (ServerError, OSError, psycopg2.Error) as error:  # open source: it says so, and goes on with the next
+        print(f"Failed to reindex data for {ORGANISATION}!", file=sys.stderr)
+        print(error, file=sys.stderr)
+    return 0
+
+
+def _build(settings: ServerSettings) -> None:
     up = server_haproxy.up_servers() or {}
     if any(len(up.get(proxy, ())) != 1 for proxy in server_haproxy.PROXIES):
         raise ServerError("HAProxy has no single backend to send to: is the cluster without a leader?")
@@ -39,7 +50,6 @@ def reindex(arguments: list[str]) -> int:
         if number % BATCH == 0 or number == len(names):
             print(f"- Re-indexed {number} of {len(names)} nodes of {ORGANISATION}", flush=True)
     print(f"- Re-indexing of {ORGANISATION} is complete")
-    return 0
 
 
 def _nodes(settings: ServerSettings) -> list[str]:
