@@ -139,7 +139,9 @@ def test_reindex_that_fails_for_an_organisation_says_so_on_standard_error_and_en
     assert ctl(lab, the_leader(lab), "stop", "elasticsearch").returncode == 0
     done = server(lab, "fe1", "reindex", "-a")
     assert done.returncode == 0
-    assert done.stderr.startswith("Failed to reindex data for default!\nElasticsearch does not answer at http://127.0.0")
+    assert done.stderr.startswith(
+        "Failed to reindex data for default!\nElasticsearch does not answer at http://127.0.0"
+    )
     with pytest.raises(LabError):
         index.search(lab, "fe1")
 
