@@ -1,6 +1,6 @@
 """Pure functions of the extension, each asked once for one question: a night asks the same thousands of times.
 
-They read no clock and no file, and what they return is never changed: ``test_memo.py`` holds each to the original.
+They read no clock and no file, and what they return is never changed: ``test_memo.py`` holds nights to those without.
 """
 
 import contextlib
