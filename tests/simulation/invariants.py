@@ -42,7 +42,7 @@ def i2(world: World) -> Iterator[str]:
     if world.scene.way == "downtime":
         went = next((one for one in world.history.of(happened.BEGUN) if _is(one, "down-for-upgrade")), None)
         moved = [one.time for one in world.history.of(happened.LEADS_NO_MORE)]
-        at_once = went is not None and any(0 <= went.time - moment < 1 for moment in moved)  # nobody can look faster
+        at_once = went is not None and any(0 <= went.time - moment < 0.2 for moment in moved)  # nobody can look faster
         if went is not None and went.data["leads"] not in (went.where, None) and not at_once:
             yield f"I2: {went.where} goes down first at {went.time:.0f} s, and {went.data['leads']} leads"
     if world.scene.way not in ROLLING:

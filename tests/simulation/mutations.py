@@ -98,6 +98,7 @@ MUTANTS = (
         "of_services",
         "began = host.processes.began(service.pid) if service.pid else None",
         "began = None",
+        ways=("reindex",),
         kinds=("clock steps",),
     ),
     Mutant(

@@ -28,12 +28,12 @@ AT_MASTERS = ("pause typed", "resume typed", "abort typed", "same command typed"
 
 
 def places(kind: str) -> Sequence[str]:
-    """Where a fault of a kind may strike: at the host of its point, at the leader, or at which master."""
+    """Where a fault of a kind may strike: at the host of its point, at the leader, a frontend, or at which master."""
     if kind in AT_MASTERS:
         return ("hub", "hub2")
     if kind == "clock steps":
         return ("here", "leader", "hub")
-    return ("here", "leader") if kind in OF_HOSTS else ("here",)
+    return ("here", "leader", "fe1") if kind in OF_HOSTS else ("here",)
 
 
 def of_way(way: str) -> list[str]:
