@@ -10,7 +10,8 @@ import pytest
 from tests.integration.lab_people import install, the_leader, until
 from tests.lab.index import creator
 from tests.simulation import conversation
-from tests.simulation.conversation import BACKENDS, Facts, Model, Said, plain
+from tests.simulation.conversation import Facts, Model, Said, plain
+from tests.simulation.place import BACKENDS
 
 CONVERSATIONS = 110
 IDENTITY = "var/opt/chef-backend/leaderl/data/identity.json"

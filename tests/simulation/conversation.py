@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.simulation.engine import Engine
 from tests.simulation.history import History
-from tests.simulation.place import Network, Place
+from tests.simulation.place import BACKENDS, Network, Place
 from tests.simulation.product import backend_ctl
 from tests.simulation.product.backend import Backend
 from tests.simulation.product.cluster import Cluster
@@ -20,7 +20,6 @@ from tests.simulation.product.ctl import Call, Calls, Failed
 from tests.simulation.product.frontend import Frontend
 from tests.simulation.product.search import DOCUMENTS
 
-BACKENDS = {"be1": "203.0.113.11", "be2": "203.0.113.12", "be3": "203.0.113.13"}
 READING = ("cluster-status", "status")
 SETTLES = 90.0  # seconds after which nothing is in motion any more
 

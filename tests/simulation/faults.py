@@ -6,8 +6,9 @@ from collections.abc import Callable
 from tests.simulation.bus import LATENCY
 from tests.simulation.engine import Point
 from tests.simulation.master import SaltRun
+from tests.simulation.place import BACKENDS
 from tests.simulation.product.ctl import Call, Ends
-from tests.simulation.world import BACKENDS, HUBS, SLS, World
+from tests.simulation.world import HUBS, SLS, World
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,18 +109,19 @@ def _stop_daemon(world: World, fault: Fault, point: Point) -> None:
 # minions and their orders
 
 
-@kind("minion killed")
-def _kill_minion(world: World, fault: Fault, point: Point) -> None:
-    minion = world.minions[host(world, fault, point)]
-    minion.kill()
-    world.engine.after(fault.seconds, minion.start)
+def _minion_gone(jobs: bool) -> Strike:
+    """Have a minion's daemon die and start again, with its jobs or without them."""
+
+    def strike(world: World, fault: Fault, point: Point) -> None:
+        minion = world.minions[host(world, fault, point)]
+        minion.kill(jobs)
+        world.engine.after(fault.seconds, minion.start)
+
+    return strike
 
 
-@kind("minion restarted")
-def _restart_minion(world: World, fault: Fault, point: Point) -> None:
-    minion = world.minions[host(world, fault, point)]
-    minion.kill(jobs=False)
-    world.engine.after(fault.seconds, minion.start)
+KINDS["minion killed"] = _minion_gone(jobs=True)
+KINDS["minion restarted"] = _minion_gone(jobs=False)
 
 
 @kind("minion stunned")

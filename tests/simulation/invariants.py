@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from tests.simulation import history as happened
 from tests.simulation import truth
 from tests.simulation.history import Event
+from tests.simulation.place import BACKENDS
 from tests.simulation.product import backend_ctl, frontend
-from tests.simulation.world import BACKENDS, World
+from tests.simulation.world import World
 
 ROLLING = ("rolling", "reindex")  # the ways in which one backend after another is upgraded
 GATE = 25.0  # seconds between what a gate has seen and the upgrade's begin: an answer, an order, an installation

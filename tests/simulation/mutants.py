@@ -79,11 +79,10 @@ class Caught:
     schedule: Schedule | None
 
 
-def catch(mutant: Mutant, most: int, known: frozenset[str] = frozenset()) -> Caught:
+def catch(mutant: Mutant, most: int) -> Caught:
     """Spend nights with a mechanism taken out, until one goes wrong that would not without that.
 
     :param most: nights after which it counts as not found.
-    :param known: kinds of violation that are there without it.
     """
     nights = 0
     for schedule in _likely(mutant, most):
@@ -91,7 +90,7 @@ def catch(mutant: Mutant, most: int, known: frozenset[str] = frozenset()) -> Cau
         with mutant.at_large():
             violations = spend(schedule).violations
         for violation in violations:
-            if campaign.kind_of(violation) not in known and violation not in spend(schedule).violations:
+            if violation not in spend(schedule).violations:
                 return Caught(mutant, nights, violation, schedule)
     return Caught(mutant, nights, None, None)
 

@@ -2,7 +2,8 @@
 
 from saltext.chef_backend import record as records
 from saltext.chef_backend.record import Record
-from tests.simulation.world import BACKENDS, World, ended, note_on, record_on
+from tests.simulation.place import BACKENDS
+from tests.simulation.world import World, ended, note_on, record_on
 
 
 def record(world: World) -> Record | None:

@@ -23,7 +23,7 @@ from tests.simulation.functions import Functions, OfBackend, OfFrontend
 from tests.simulation.history import History
 from tests.simulation.master import Hub, SaltRun
 from tests.simulation.minion import Job, Minion
-from tests.simulation.place import Network, Place
+from tests.simulation.place import BACKENDS, Network, Place
 from tests.simulation.processes import HostProcesses
 from tests.simulation.product.backend import Backend
 from tests.simulation.product.cluster import Cluster
@@ -31,7 +31,6 @@ from tests.simulation.product.ctl import Calls
 from tests.simulation.product.frontend import Frontend
 from tests.simulation.product.search import DOCUMENTS
 
-BACKENDS = {"be1": "203.0.113.11", "be2": "203.0.113.12", "be3": "203.0.113.13"}
 FRONTENDS = ("fe1", "fe2")
 HUBS = ("hub", "hub2")
 GRAINS = {"os_family": "Debian", "osarch": "amd64"}

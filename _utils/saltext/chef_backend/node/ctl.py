@@ -1,8 +1,9 @@
 """Programs of the product, run on this node: always a list of words with a bound in seconds, never a shell string."""
 
+import contextlib
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +33,20 @@ def run(
     :param timeout: bound in seconds.
     :param hide: keep the output out of the result, the error and the log (it may hold a secret).
     :param env: variables to add to the environment.
-    :param about: of a changing command, what it is for: see :func:`change`.
+    :param about: of a changing command, what it is for: see :func:`changing`.
     :returns: standard output, without secrets.
     :raises CommandExecutionError: node, command, status and last lines, if the status is not 0.
     """
     if command.changes(words):
-        return masking.mask(change(host, words, timeout, hide, env, about).done.stdout)
+        return masking.mask(change(host, words, timeout, hide=hide, env=env, about=about).done.stdout)
     done = run_all(host, words, timeout, env)
     if done.status != 0:
         raise CommandExecutionError(command.failure(host.name, words, done, timeout, hide))
     return "" if hide else masking.mask(done.stdout)
 
 
-def change(
+@contextlib.contextmanager
+def changing(
     host: Host,
     words: Sequence[str],
     timeout: float,
@@ -53,15 +55,16 @@ def change(
     about: str | None = None,
     before: Any = None,
     told: Sequence[str] | None = None,
-    read: bool = True,
-) -> Ended:
+) -> Iterator[Ended]:
     """Have a command change this node, or read the end of the same one; it is told in the run's journal.
+
+    Its end is read when the body, which makes of it what it has to, has ended, well or not. A job that is killed before
+    leaves it to the next.
 
     :param timeout: bound in seconds of the wait.
     :param about: what it is for, such as a version: see :func:`durable.run`.
     :param before: what is there before it, for whoever reads its end.
     :param told: the words to tell it by, if not its own.
-    :param read: whether its end is read herewith, where its status is 0: see :func:`durable.run`.
     :returns: how it ended; its status is 0.
     :raises CommandExecutionError: node, command, status and last lines; or it is at work still, or another one is.
     """
@@ -71,11 +74,18 @@ def change(
     if ended.at is not None:
         fence.waited_for(host, ended.at)
     journal.tell_command(host, told or words, ended.done.status, ended.seconds)
-    if read or ended.done.status != 0:
+    try:
+        if ended.done.status != 0:
+            raise CommandExecutionError(command.failure(host.name, words, ended.done, timeout, late=ended.late))
+        yield ended
+    finally:
         durable.has_read(ended)
-    if ended.done.status != 0:
-        raise CommandExecutionError(command.failure(host.name, words, ended.done, timeout, late=ended.late))
-    return ended
+
+
+def change(host: Host, words: Sequence[str], timeout: float, **options: Any) -> Ended:
+    """Have a command change this node, as :func:`changing` does, and read its end at once."""
+    with changing(host, words, timeout, **options) as ended:
+        return ended
 
 
 def read(host: Host, words: Sequence[str], timeout: float = 60) -> str:

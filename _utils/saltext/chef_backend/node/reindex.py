@@ -51,8 +51,7 @@ def reindexed(
             if organisation is None:
                 files.remove(host.path(NOTE))  # it begins by emptying the index
             words = command.reindex(known_organisation(organisation))
-            ended = ctl.change(host, words, timeout=timeout, about=index, before=there, read=False)
-            try:
+            with ctl.changing(host, words, timeout=timeout, about=index, before=there) as ended:
                 _see_nobody_left_out(host, words, ended)
                 there = ended.before
                 ret["changes"]["reindexed"] = {"old": None, "new": whose}
@@ -63,8 +62,6 @@ def reindexed(
                         f"{host.name}: the index was replaced while it was being filled: run the same command again"
                     )
                 _note(host, index, organisation)
-            finally:  # not where this job is killed: then the next one reads it
-                durable.has_read(ended)
         return outcome.done(ret, f"{whose}: reindex ended, {after} documents in the index, {there} before")
     return ret
 

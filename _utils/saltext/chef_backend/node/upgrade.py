@@ -36,8 +36,7 @@ def backed_up(host: Host, folder: str, timeout: int = 600) -> Result:
             return outcome.would(ret, "would take a backup on this follower", "archive", None, "a new archive")
         with journal.told(host, "backup") as told:
             there, words = sorted(_archives(host.path(folder))), command.backup(timeout)
-            ended = ctl.change(host, words, timeout=timeout + 30, about=host.run, before=there, read=False)
-            try:
+            with ctl.changing(host, words, timeout=timeout + 30, about=host.run, before=there) as ended:
                 new = sorted(_archives(host.path(folder)) - set(ended.before))
                 if not new:
                     raise CommandExecutionError(f"backup ended with status 0, but no new archive stands in {folder}")
@@ -47,8 +46,6 @@ def backed_up(host: Host, folder: str, timeout: int = 600) -> Result:
                 members = archive_members(host, archive, timeout)
                 told.update(archive=str(archive), size=size, members=members)
                 record_file.backed_up_here(host, archive.name)
-            finally:  # not where this job is killed: then the next one reads it
-                durable.has_read(ended)
         return outcome.done(ret, f"{archive}: {size} bytes, {members} members, readable to its end")
     return ret
 
