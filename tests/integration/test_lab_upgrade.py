@@ -227,3 +227,19 @@ def test_an_upgrade_begun_before_the_other_has_rejoined_damages_both(lab, roles)
     assert (lab.root(other) / UNSYNCED).exists()
     assert replicas(lab, leader) == set() or (lab.root(follower) / UNSYNCED).exists()
     recover(lab, leader, follower, other)
+
+
+def test_a_quorum_that_is_lost_in_an_upgrade_and_comes_back_damages_nothing(lab, roles):
+    leader, follower, other = roles
+    install(lab, follower, NEW)
+    ctl(lab, leader, "set-cluster-failover", "off")
+    lab.put(follower, "/etc/lab/faults.json", json.dumps({"upgrade_seconds": 5}))
+    running = lab.popen(follower, "chef-backend-ctl", "upgrade", stderr=subprocess.PIPE, text=True)
+    until(lambda: replicas(lab, leader) == {other}, 20, "it is down")
+    lab.power_off(other)
+    until(lambda: "etcd" in pids(lab, follower), 30, "its services start again")
+    lab.power_on(other)
+    said = running.communicate(timeout=90)[1]
+    assert running.returncode == 0, said
+    assert not (lab.root(follower) / UNSYNCED).exists()
+    until(lambda: replicas(lab, leader) == {follower, other}, 40, "both follow")

@@ -266,7 +266,9 @@ def _second_operator(world: World, fault: Fault, point: Point) -> None:
 def _another_target(world: World, fault: Fault, point: Point) -> None:
     hub = world.hubs[fault.where if fault.where in HUBS else "hub"]
     other = dataclasses.replace(world.scene, target=OTHERS[world.scene.target])
-    hub.orchestrate(SLS[world.scene.way], {"cluster": "prod", **world.pillar(other)}, by="somebody")
+    theirs = {"cluster": "prod", **world.pillar(other)}
+    world.others.append((SLS[world.scene.way], theirs))
+    hub.orchestrate(SLS[world.scene.way], theirs, by="somebody")
 
 
 OTHERS = {"2.3.16": "2.3.17", "3.1.1": "3.2.0"}

@@ -4,8 +4,9 @@ import contextlib
 import dataclasses
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from tests.simulation import doors, faults, invariants, memo, truth
 from tests.simulation import history as happened
@@ -91,16 +92,29 @@ class Night:
             faults.strike(self.world, fault, point)
 
     def operate(self) -> None:
-        """What the operator does: the same command up to five times after all is mended, else abort."""
-        engine, way = self.world.engine, self.schedule.way
+        """What the operator does, and after them whoever has begun another run: each stays with what they began."""
+        engine = self.world.engine
+        if self._goes_on(SLS[self.schedule.way], {"cluster": CLUSTER}):
+            self.violations += invariants.reached(self.world)
+        engine.sleep(QUIET)
+        while engine.now < self.world.mended_at + QUIET:
+            engine.sleep(QUIET)
+        if self.world.others and truth.record(self.world) is not None:
+            self.ended_well = False
+            self._goes_on(*self.world.others[-1])
+            engine.sleep(QUIET)
+        self.over = True
+
+    def _goes_on(self, sls: str, pillar: Mapping[str, Any]) -> bool:
+        """Type the same command up to five times after all is mended, else abort; tell whether the command did it."""
+        engine = self.world.engine
         tries = refused = early = 0
-        while tries < TRIES and not self.ended_well:
+        while tries < TRIES:
             late = engine.now >= self.world.mended_at
-            run = self._typed(self._hub().orchestrate(SLS[way], {"cluster": CLUSTER}))
+            run = self._typed(self._hub().orchestrate(sls, pillar))
             if run.status == 0:
                 self.ended_well = True
-                self.violations += invariants.reached(self.world)
-                break
+                return True
             waits = "wait for its end" in run.said and refused < PATIENCE
             refused += waits
             tries += late and not waits
@@ -108,13 +122,10 @@ class Night:
             engine.sleep(self.schedule.idle * (1 if late else 2**early))
             early += not late
             self.violations += invariants.left_alone(self.world)
-        if not self.ended_well and truth.record(self.world) is not None:
+        if truth.record(self.world) is not None:
             self._abort()
         self.ended_well = self.ended_well or truth.record(self.world) is None  # by somebody else
-        engine.sleep(QUIET)
-        while engine.now < self.world.mended_at + QUIET:
-            engine.sleep(QUIET)
-        self.over = True
+        return False
 
     def _abort(self) -> None:
         for _ in range(2):

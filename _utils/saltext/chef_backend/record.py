@@ -69,7 +69,7 @@ class Record:
     took: Mapping[str, float] = dataclasses.field(default_factory=dict)  # {node: seconds that its turn lasted}
     waits: str | None = None  # why a paused run goes on by itself: what its window said; None if a person paused it
     reindex: bool = False  # the index is too old for the target: Elasticsearch is not well before it has a new one
-    backup: str | None = None  # the node that has taken a backup for this run
+    backup: str | None = None  # the node that is asked for this run's backup, from before it is
     down: bool = False  # from before this run takes the first node down until the cluster was seen whole
 
     @classmethod

@@ -95,11 +95,24 @@ def test_i3_the_node_that_was_in_its_upgrade_decides_for_the_others(changes, act
     assert said in decision.reason
 
 
-def test_a_cluster_that_its_run_took_down_is_said_to_be_down_and_left_so():
-    down = dataclasses.replace(SILENT, down=("be1",))
-    decision = deadman.first_look(down, LATE)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"errors": {"cluster_status": "status 1: no etcd"}, "cluster_status": None},
+        {"status": printed.status(down=("etcd", "postgresql"))},
+        {"half_upgraded": "leaderl started before"},
+    ],
+)
+def test_a_cluster_that_its_run_took_down_is_said_to_be_down_and_left_so(changes):
+    down = dataclasses.replace(SILENT, down=True)
+    assert deadman.first_look(down, LATE) is None
+    decision = deadman.decide(down, left(**changes))
     assert decision.action == deadman.DOWN
-    assert "fell silent with the cluster down: run the same command again" in decision.reason
+    assert "fell silent with the cluster down: run the same command again (" in decision.reason
+
+
+def test_a_backend_that_missed_how_the_downtime_ended_looks_after_failover_and_ends_its_watch():
+    assert deadman.decide(dataclasses.replace(SILENT, down=True), left()).action == deadman.ON
 
 
 def test_in_a_reindex_elasticsearch_does_not_keep_failover_off():

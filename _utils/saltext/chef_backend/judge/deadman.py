@@ -42,8 +42,6 @@ def first_look(record: Record | None, unheard: float | None) -> Decision | None:
         return None if record.failover == "off" else Decision(OVER, f"run {record.run} ended as {record.state}")
     if unheard is not None and unheard <= record.lease:
         return Decision(REST, f"run {record.run} was heard of {unheard:.0f} s ago")
-    if record.down:
-        return Decision(DOWN, f"run {record.run} fell silent with the cluster down: run the same command again")
     return None
 
 
@@ -53,6 +51,14 @@ def decide(record: Record, view: View) -> Decision:
     :param record: one for which :func:`first_look` returned None.
     :param view: of this node, with ``busy``, ``half_upgraded``, ``cluster`` and ``status``.
     """
+    decision = _of_what_is_seen(record, view)
+    if decision.action == OFF and record.down:  # a cluster that is up again has only missed that word
+        why = f"run {record.run} fell silent with the cluster down: run the same command again ({decision.reason})"
+        return Decision(DOWN, why)
+    return decision
+
+
+def _of_what_is_seen(record: Record, view: View) -> Decision:
     if view.busy:
         return Decision(REST, f"at work here: {'; '.join(view.busy)}")
     if view.errors:

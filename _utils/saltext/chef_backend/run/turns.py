@@ -5,7 +5,7 @@ import dataclasses
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import journal, outcome
-from saltext.chef_backend.judge import answers, gates
+from saltext.chef_backend.judge import answers, backup, gates
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.record import Run
@@ -43,20 +43,16 @@ def backed_up(master: Master, name: str, cluster: str) -> Result:
 def back_up(master: Master, ret: Result, cluster: str, views: Views, record: Run | None) -> Result:
     """Have a whole follower take a backup, once a run; return the state's result.
 
-    :raises CommandExecutionError: it has failed, or no follower is whole.
+    :raises CommandExecutionError, ValueError: it has failed, or no follower is whole.
     """
-    if record and record.backup:
-        return outcome.done(ret, f"taken on {record.backup} before")
-    leads = answers.leader_of_record(views)
-    followers = [node for node in sorted(views) if node != leads]
-    whole = [node for node in followers if not views[node].half_upgraded]
-    # those that have but got the package, all of them, run the version before
-    whole = whole or [node for node in followers if record is None or node not in record.inside]
-    if not whole:
-        raise CommandExecutionError("no follower is whole: there is nobody to take a backup")
-    if orders.apply(master, ret, cluster, record, whole[:1], "orch.node.backed_up", restarts=False):
-        lock.note(master, cluster, backup=whole[0])
-        outcome.done(ret, f"on {whole[0]}")
+    before = backup.taken(views, record)
+    if before:
+        return outcome.done(ret, f"taken on {before} before")
+    node = backup.whose(views, record, answers.leader_of_record(views))
+    if record and record.backup != node:  # before it is asked: whoever resumes asks the same
+        record = lock.note(master, cluster, backup=node)
+    if orders.apply(master, ret, cluster, record, [node], "orch.node.backed_up", restarts=False):
+        outcome.done(ret, f"on {node}")
     return ret
 
 
@@ -143,9 +139,12 @@ def verified(master: Master, name: str, cluster: str) -> Result:
             gates.settled(views, settings.gates.settle_seconds)
             return views
 
+        held = lock.held(master, cluster)
+        if held and held.turn:  # before the last look: a backend that misses the word after it waits for nobody
+            lock.note(master, cluster, turn=None)
         _let_settle(master, settings)
         views = look.until_holds(master, cluster, all_are_well, settings.timeouts.rejoin)
-        record = lock.note(master, cluster, step="verified", turn=None, down=False)
+        record = lock.note(master, cluster, step="verified", down=False)
         look.keep(master, cluster, views, record)
         progress.tell(master, record, "verify", journal.END)
         return outcome.done(ret, f"{len(views)} backends run {settings.version}, healthy, failover on")

@@ -104,14 +104,14 @@ class _Marker:
                 continue
 
     def overlapped(self) -> bool:
-        """Whether another node was in `upgrade` since begin(). Without a quorum one must have been."""
+        """Whether another node is known to have been in `upgrade` since begin(): without a quorum none is, yet."""
         until = time.monotonic() + 3
         while time.monotonic() < until:
             try:
                 return self.here.etcd.get(self.overlap) is not None
             except Unavailable:
                 time.sleep(0.2)
-        return True
+        return False
 
     def end(self) -> None:
         self._ended.set()
