@@ -10,12 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from . import node, services
+from . import node, paths, services
 from .cluster import Cluster
 from .etcd import Conflict, Etcd, Unavailable
 
 Options = argparse.Namespace
 Argument = tuple[tuple[str, ...], dict[str, Any]]  # as for argparse.add_argument
+
+
+MEMBERS = paths.DATA / "leaderl" / "data" / "members.json"  # synthetic: the addresses that etcd told last
 
 
 class CommandFailed(Exception):
@@ -86,18 +89,24 @@ def progress(options: Options, done: str) -> None:
 
 def cluster(seconds: float = 2) -> Cluster:
     """The cluster as this node's etcd knows it; the other members are asked when that one does not answer."""
+    return Cluster(Etcd(("127.0.0.1", *other_members()), seconds))
+
+
+def other_members() -> list[str]:
+    """Addresses of the other members of etcd: as its own tells them, or told them last."""
     me = node.identity()
-    urls = json.loads(services.INITIAL.read_text()).values()
-    hosts = {url.split("//")[1].split(":")[0] for url in urls} | _members_now()
-    return Cluster(Etcd(("127.0.0.1", *sorted(hosts - {me.ip})), seconds))
-
-
-def _members_now() -> set[str]:
     try:
         members = Etcd(timeout=1).members()
     except (Unavailable, Conflict):
-        return set()
-    return {url.split("//")[1].split(":")[0] for member in members for url in member["clientURLs"]}
+        hosts = set(json.loads(MEMBERS.read_text())) if MEMBERS.exists() else _initial_members()
+    else:
+        hosts = {url.split("//")[1].split(":")[0] for member in members for url in member["clientURLs"]}
+        node.write_atomically(MEMBERS, json.dumps(sorted(hosts)))
+    return sorted(hosts - {me.ip})
+
+
+def _initial_members() -> set[str]:
+    return {url.split("//")[1].split(":")[0] for url in json.loads(services.INITIAL.read_text()).values()}
 
 
 def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:

@@ -5,13 +5,12 @@ What the product prints here is nowhere public: all messages are synthetic.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 
 from . import faults, node, paths, postgres, printing, services
 from .cluster import Cluster
-from .ctl_base import Command, CommandFailed, Options, cluster, option, progress
+from .ctl_base import Command, CommandFailed, Options, cluster, option, other_members, progress
 from .ctl_failover import best_follower, hand_over, refuse_blocked
 from .etcd import Conflict, Etcd, Unavailable
 from .machine import this_machine
@@ -226,15 +225,10 @@ def _upgrade_down_node(me: node.Identity, options: Options) -> None:
             if led or here.down() or _streams(here, me):
                 return
         except (Unavailable, Conflict):
-            if not _others_up(me):
+            if not any(Etcd((ip,), 1).answers() for ip in other_members()):
                 return  # the first one back: no quorum before the next
         time.sleep(0.2)
     raise CommandFailed(f"{me.name} has no leader after {seconds:.0f} seconds.")
-
-
-def _others_up(me: node.Identity) -> bool:
-    urls = json.loads(services.INITIAL.read_text())
-    return any(Etcd((url.split("//")[1].split(":")[0],), 1).answers() for guid, url in urls.items() if guid != me.guid)
 
 
 COMMANDS = {
