@@ -49,6 +49,15 @@ MUTANTS = (
         "for node in names(turn) if node not in asked",
         "for node in ()",
     ),
+    Mutant(
+        "another backend switches failover while the first may be at it still",
+        "run.failover",
+        "_by_the_first_that_can",
+        "if at_work:",
+        "if False:",
+        ("rolling", "reindex"),
+        kinds=("command hangs",),
+    ),
     Mutant("signals are not heard", "run.signals", "Signals.hear", "if self._end is None:", "if False:"),
     Mutant(
         "clients are let in on an index that is not whole",

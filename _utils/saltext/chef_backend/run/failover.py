@@ -90,10 +90,19 @@ def restore(master: Master, cluster: str) -> Changes:
 
 
 def _by_the_first_that_can(master: Master, cluster: str, function: str, *args: Any) -> Any:
+    """Have one backend do it: the next where one cannot, but not where it may be at it still.
+
+    A command that ends late would undo what another node has done meanwhile.
+    """
     troubles = []
     for node in clusters.backends(master, cluster):
         answer = orders.do(master, cluster, [node], function, *args)[node]
         if answer.ok:
             return answer.value
         troubles.append(answer.error)
+        view = clusters.views(master, cluster, ["busy"])[node]
+        at_work = view.why_not("busy") or "; ".join(view.busy)
+        if at_work:
+            troubles.append(f"{node} may be at it still, no other backend is asked: {at_work}")
+            break
     raise CommandExecutionError("\n".join(troubles))
