@@ -45,7 +45,7 @@ def prepared(house: House, schedule: Schedule) -> tuple[Lab, Operator]:
     lab.wait_healthy(60)
     operator = Operator(lab, way=schedule.way)
     operator.wants(LAST, backup=False, reindex_organisation="default", timeouts=BOUNDS)
-    api = ChefApi(f"http://{lab.address('fe1')}:4545", API_USER, (lab.root("fe1") / API_KEY).read_text())
+    api = ChefApi(f"http://{lab.address('fe1')}", API_USER, (lab.root("fe1") / API_KEY).read_text())
     for name in sorted(NAMES):
         api.create_node(name)
     return lab, operator

@@ -11,7 +11,7 @@ from tests.lab.hosts import Lab
 
 PROBE = {
     "frontend": "fe1",
-    "url": "http://127.0.0.1:4545",
+    "url": "http://127.0.0.1",
     "client": "admin",
     "key": "/etc/goiardi/admin.pem",
     "interval": 0.5,

@@ -207,18 +207,6 @@ def test_frontend_reconfigure_fails_as_documented_while_nobody_leads(lab, roles)
     assert "HAProxy still showing multiple active backends" in done.stderr
 
 
-def test_maintenance_shuts_clients_out_and_lets_them_in_again(lab):
-    def answers():
-        ask = ("curl", "-s", "-o", "/dev/null", "-m", "2", f"http://{lab.address('fe1')}:4545/nodes")
-        return lab.exec("fe2", *ask, check=False).returncode == 0
-
-    assert answers()
-    assert lab.exec("fe1", "chef-server-ctl", "maintenance", "on").returncode == 0
-    assert not answers()
-    assert lab.exec("fe1", "chef-server-ctl", "maintenance", "off").returncode == 0
-    assert answers()
-
-
 def test_the_status_api_tells_pong_and_fail(lab):
     def code():
         ask = ("curl", "-s", "-o", "/dev/null", "-m", "5", "-w", "%{http_code}", "http://127.0.0.1/_status")

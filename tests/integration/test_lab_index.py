@@ -56,7 +56,7 @@ def server(lab, host, *words):
 def create_nodes(lab):
     """Twelve nodes, created through a frontend's API."""
     key = (lab.root("fe1") / API_KEY).read_text()
-    api = ChefApi(f"http://{lab.address('fe1')}:4545", "admin", key)
+    api = ChefApi(f"http://{lab.address('fe1')}", "admin", key)
     for name in sorted(NAMES):
         api.create_node(name)
 

@@ -78,7 +78,7 @@ class Balancer:
 
     def _go_on(self):
         key = (self.lab.root("fe1") / API_KEY).read_text()
-        apis = {node: ChefApi(f"http://{self.lab.address(node)}:4545", API_USER, key) for node in self.lab.frontends}
+        apis = {node: ChefApi(f"http://{self.lab.address(node)}", API_USER, key) for node in self.lab.frontends}
         for number in range(10**6):
             if self.halt.wait(0.05):
                 return
@@ -143,7 +143,7 @@ def versions(operator):
 def answers(operator, frontend):
     """Create a node by a frontend's API, and find it."""
     key = (operator.lab.root("fe1") / API_KEY).read_text()
-    api = ChefApi(f"http://{operator.lab.address(frontend)}:4545", API_USER, key)
+    api = ChefApi(f"http://{operator.lab.address(frontend)}", API_USER, key)
     name = f"{frontend}-{time.monotonic_ns()}"
     api.create_node(name)
     return name in api.nodes()

@@ -17,7 +17,7 @@ NAMES = {f"web{number}" for number in range(1, 13)}
 def creates_nodes(operator):
     """Twelve nodes, created through a frontend's API: they are searched for afterwards."""
     key = (operator.lab.root("fe1") / API_KEY).read_text()
-    api = ChefApi(f"http://{operator.lab.address('fe1')}:4545", API_USER, key)
+    api = ChefApi(f"http://{operator.lab.address('fe1')}", API_USER, key)
     for name in sorted(NAMES):
         api.create_node(name)
 

@@ -30,7 +30,6 @@ PACKAGES = (
     "haproxy",
     "iproute2",
     "jq",
-    "nftables",
     "openssh-client",
     "openssh-server",
     "postgresql-15",

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 #: Bytes of WAL that a follower of a healthy cluster may still have to replay.
 MAX_LAG = 1 << 20
 
+#: What a frontend answers a client whom it lets in, and who has not signed.
+LET_IN = 401
+#: Instead of a status.
+NO_CONNECTION = 0
+
 _PG_USER = "chef_pgsql"
 _PSQL = "/opt/chef-backend/embedded/bin/psql"
 _QUESTION = """select pg_is_in_recovery(),
@@ -43,14 +48,19 @@ def unhealthy(lab: Lab) -> str | None:
 
 
 def _fetch(url: str, timeout: float = 2) -> tuple[int, str]:
-    """GET: the HTTP status (0 if there was no answer) and the body."""
+    """GET: the HTTP status (NO_CONNECTION if there was no answer) and the body."""
     try:
         with urllib.request.urlopen(url, timeout=timeout) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode(errors="replace")
     except OSError as error:
-        return 0, str(error)
+        return NO_CONNECTION, str(error)
+
+
+def client_gets(address: str) -> int:
+    """The status that a client gets from a frontend's address for an organisation's URL; NO_CONNECTION: no answer."""
+    return _fetch(f"http://{address}/organizations/default/nodes")[0]
 
 
 def etcd_key(key: str) -> str | None:
@@ -114,7 +124,7 @@ def _followed(lab: Lab) -> str | None:
 
 
 def _served(lab: Lab) -> str | None:
-    """Elasticsearch green on every backend; every frontend's API answers."""
+    """Elasticsearch green on every backend; every frontend's API answers, and clients are let in."""
     for name, address in network.BACKENDS.items():
         status, body = _fetch(f"http://{address}:9200/_cluster/health")
         found = json.loads(body) if status == 200 else {}
@@ -124,4 +134,7 @@ def _served(lab: Lab) -> str | None:
         status, body = _fetch(f"http://{address}/_status")
         if status != 200:
             return f"the API of {name} answers {status or 'nothing'}: {body[:200]}"
+        got = client_gets(address)
+        if got != LET_IN:
+            return f"clients of {name} get {got or 'no connection'}, expected {LET_IN}"
     return None

@@ -29,7 +29,7 @@ class ApiError(Exception):
 class ChefApi:
     """One server, as one user.
 
-    :param url: of the server, e.g. `http://203.0.113.21:4545`.
+    :param url: of the server, e.g. `http://203.0.113.21`.
     :param user: the name that signs.
     :param key: the user's private RSA key, as PEM text.
     :param timeout: seconds for each request.

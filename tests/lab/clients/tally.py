@@ -6,21 +6,38 @@ said so or never got it). Lost is what was acknowledged and is not there; what i
 """
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 ACKNOWLEDGED, IN_DOUBT, REFUSED = "acknowledged", "in doubt", "refused"
+KEPT_OUT = 503  # what a frontend in maintenance mode answers
+
+
+class End(NamedTuple):
+    """How a write ended, the error's text, and the HTTP status if that is what was answered."""
+
+    outcome: str
+    error: str = ""
+    status: int | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One write: its key, when it was begun and ended (seconds since the epoch), how it ended, and the error's text."""
+    """One write: its key, when it was begun and ended (seconds since the epoch), and how (see End)."""
 
     key: str
     began: float
     ended: float
     outcome: str
     error: str = ""
+    status: int | None = None
+
+    @property
+    def kept_out(self) -> bool:
+        """A clean refusal: 503, or no connection. Any other answer is one of a server that lets clients in."""
+        return self.outcome == REFUSED and self.status in (None, KEPT_OUT)
 
 
 @dataclass(frozen=True)
@@ -63,6 +80,15 @@ class Tally:
     def revived(self) -> tuple[Answer, ...]:
         """Refused, and stored all the same: the server, or this account, does not tell the truth."""
         return tuple(answer for answer in self.answers if answer.outcome == REFUSED and answer.key in self.stored)
+
+    def let_in(self, since: float, until: float = math.inf) -> tuple[Answer, ...]:
+        """What was asked and answered between two times (seconds since the epoch), and was no clean refusal.
+
+        Empty: clients who were to be kept out then saw refusals only, never half an answer.
+        """
+        return tuple(
+            answer for answer in self.answers if since < answer.began and answer.ended < until and not answer.kept_out
+        )
 
     @property
     def rate(self) -> float:

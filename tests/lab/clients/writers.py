@@ -9,7 +9,7 @@ import time
 import psycopg
 
 from tests.lab.clients.chef_api import ApiError, ChefApi
-from tests.lab.clients.tally import ACKNOWLEDGED, IN_DOUBT, REFUSED, Answer, Tally
+from tests.lab.clients.tally import ACKNOWLEDGED, IN_DOUBT, KEPT_OUT, REFUSED, Answer, End, Tally
 
 DATABASE = "lab_writer"
 PAUSE = 0.02  # seconds after a failed attempt: an outage is measured to this grain
@@ -33,8 +33,8 @@ class Writer(threading.Thread):
         self.began = self.ended = time.time()
         self._stop_asked = threading.Event()
 
-    def write(self, number: int) -> tuple[str, str]:
-        """Write one key; returns how it ended and the error's text."""
+    def write(self, number: int) -> End:
+        """Write one key; returns how it ended."""
         raise NotImplementedError
 
     def stored(self) -> frozenset[str]:
@@ -47,11 +47,11 @@ class Writer(threading.Thread):
         while not self._stop_asked.is_set():
             number += 1
             began = time.time()
-            outcome, error = self.write(number)
+            end = self.write(number)
             ended = time.time()
-            self.answers.append(Answer(f"{self.name}-{number}", began, ended, outcome, error))
+            self.answers.append(Answer(f"{self.name}-{number}", began, ended, *end))
             due = max(due + 1 / self.rate, ended - 0.1)
-            self._stop_asked.wait(max(due - ended, 0 if outcome == ACKNOWLEDGED else PAUSE))
+            self._stop_asked.wait(max(due - ended, 0 if end.outcome == ACKNOWLEDGED else PAUSE))
         self.ended = time.time()
 
     def await_writes(self, count: int, timeout: float = 30) -> None:
@@ -109,12 +109,12 @@ class SqlWriter(Writer):
         except psycopg.Error as error:
             raise WriterError(f"{self.name}: the table cannot be made: {error}") from error
 
-    def write(self, number: int) -> tuple[str, str]:
+    def write(self, number: int) -> End:
         try:
             if self._connection is None:
                 self._connection = self._connect()
         except psycopg.Error as error:
-            return REFUSED, str(error)  # nothing was sent
+            return End(REFUSED, str(error))  # nothing was sent
         try:
             self._connection.execute("insert into rows (key) values (%s)", (f"{self.name}-{number}",))
         except psycopg.Error as error:
@@ -122,8 +122,8 @@ class SqlWriter(Writer):
             self._connection = None
             # A server that is read-only has stored nothing; of all else nobody can be sure.
             refused = isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
-            return REFUSED if refused else IN_DOUBT, str(error)
-        return ACKNOWLEDGED, ""
+            return End(REFUSED if refused else IN_DOUBT, str(error))
+        return End(ACKNOWLEDGED)
 
     def stored(self) -> frozenset[str]:
         with self._connect() as reader:
@@ -153,15 +153,16 @@ class ApiWriter(Writer):
 
     def __init__(self, name: str, address: str, user: str, key: str, rate: float = 10):
         super().__init__(name, rate)
-        self._api = ChefApi(f"http://{address}:4545", user, key)
+        self._api = ChefApi(f"http://{address}", user, key)
 
-    def write(self, number: int) -> tuple[str, str]:
+    def write(self, number: int) -> End:
         try:
             self._api.create_node(f"{self.name}-{number}")
         except ApiError as error:
-            # goiardi answers 401 while it cannot read its users: it has stored nothing then.
-            return REFUSED if error.status == 401 or not error.told else IN_DOUBT, str(error)
-        return ACKNOWLEDGED, ""
+            # goiardi answers 401 while it cannot read its users: it has stored nothing then. nginx's 503 never met it.
+            refused = error.status in (401, KEPT_OUT) or not error.told
+            return End(REFUSED if refused else IN_DOUBT, str(error), error.status)
+        return End(ACKNOWLEDGED)
 
     def stored(self) -> frozenset[str]:
         return frozenset(name for name in self._api.nodes() if name.rpartition("-")[0] == self.name)

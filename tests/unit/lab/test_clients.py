@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tests.lab.clients.chef_api import ApiError, ChefApi
-from tests.lab.clients.tally import ACKNOWLEDGED, IN_DOUBT, REFUSED, Answer, Tally
-from tests.lab.clients.writers import Writer, WriterError
+from tests.lab.clients.tally import ACKNOWLEDGED, IN_DOUBT, REFUSED, Answer, End, Tally
+from tests.lab.clients.writers import ApiWriter, Writer, WriterError
 
 
 def tally(*answers, stored=(), began=0.0, ended=10.0):
@@ -35,6 +35,15 @@ def test_what_is_in_doubt_may_be_stored_but_what_was_refused_may_not():
     account = tally(("w-1", 1, IN_DOUBT), ("w-2", 2, REFUSED), stored=["w-1", "w-2"])
     assert account.lost == ()
     assert [answer.key for answer in account.revived] == ["w-2"]
+
+
+def test_clients_are_let_in_by_every_answer_but_503_or_no_connection():
+    ends = [End(REFUSED, "", 503), End(REFUSED), End(REFUSED, "", 401), End(IN_DOUBT, "", 502), End(ACKNOWLEDGED)]
+    answers = tuple(Answer(f"w-{number}", number, number + 0.1, *end) for number, end in enumerate(ends))
+    account = Tally("w", 0.0, 10.0, answers, frozenset(["w-4"]))
+    assert [answer.key for answer in account.let_in(-1)] == ["w-2", "w-3", "w-4"]
+    assert [answer.key for answer in account.let_in(2.5, 4.05)] == ["w-3"], "wholly between the two"
+    assert account.let_in(-1, 2) == ()
 
 
 @pytest.mark.parametrize(
@@ -62,7 +71,7 @@ class Scripted(Writer):
 
     def write(self, number):
         self.numbers.append(number)
-        return self.outcomes[min(number, len(self.outcomes)) - 1], "why"
+        return End(self.outcomes[min(number, len(self.outcomes)) - 1], "why")
 
     def stored(self):
         return frozenset(answer.key for answer in self.answers if answer.outcome == ACKNOWLEDGED)
@@ -120,11 +129,15 @@ def fixture_server():
         thread.join()
 
 
-def client(server, key):
-    pem = key.private_bytes(
+def pem(key):
+    written = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     )
-    return ChefApi(f"http://127.0.0.1:{server.server_port}/", "admin", pem.decode())
+    return written.decode()
+
+
+def client(server, key):
+    return ChefApi(f"http://127.0.0.1:{server.server_port}/", "admin", pem(key))
 
 
 def test_a_request_is_signed_as_protocol_1_3_demands(server, key):
@@ -164,3 +177,14 @@ def test_a_server_that_is_not_there_was_told_nothing(server, key):
     with pytest.raises(ApiError) as caught:
         api.create_node("n1")
     assert (caught.value.status, caught.value.told) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [(201, ACKNOWLEDGED), (401, REFUSED), (503, REFUSED), (500, IN_DOUBT), (502, IN_DOUBT), (409, IN_DOUBT)],
+)
+def test_a_node_is_refused_by_503_and_in_doubt_after_a_gateways_error(server, key, status, outcome):
+    writer = ApiWriter("w", f"127.0.0.1:{server.server_port}", "admin", pem(key))
+    server.answer = (status, {})
+    end = writer.write(1)
+    assert (end.outcome, end.status) == (outcome, None if outcome == ACKNOWLEDGED else status)

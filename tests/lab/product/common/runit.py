@@ -25,11 +25,20 @@ def write_script(path: Path, text: str) -> bool:
     return True
 
 
-def define(folder: Path, run: str, log: str, *, normally_down: bool = False, on_term: str | None = None) -> None:
+def define(
+    folder: Path,
+    run: str,
+    log: str,
+    *,
+    normally_down: bool = False,
+    on_term: str | None = None,
+    on_end: str | None = None,
+) -> None:
     """Write the service `folder`.
 
     run: shell commands, the last one an exec; log: folder of svlogd; normally_down: only an explicit
-    `sv up` starts it; on_term: shell command in place of the TERM signal.
+    `sv up` starts it; on_term: shell command in place of the TERM signal; on_end: shell command when its process has
+    ended, however it did, but for the end of the host.
     """
     write_script(folder / "run", f"exec 2>&1\n{run}")
     write_script(folder / "log" / "run", f"mkdir -p {log}\nexec svlogd -tt {log}")
@@ -37,6 +46,8 @@ def define(folder: Path, run: str, log: str, *, normally_down: bool = False, on_
         (folder / "down").touch()
     if on_term:
         write_script(folder / "control" / "t", on_term)
+    if on_end:
+        write_script(folder / "finish", on_end)
 
 
 def register(folders: list[Path], seconds: float = 15) -> None:
@@ -51,6 +62,18 @@ def register(folders: list[Path], seconds: float = 15) -> None:
         if time.monotonic() > until:
             raise TimeoutError(f"runit did not take over {', '.join(map(str, folders))} in {seconds} s")
         time.sleep(0.05)
+
+
+def serve(folders: Mapping[Path, bool]) -> None:
+    """Have the host supervise services and run them now; one whose files have changed (True) while it ran runs anew."""
+    # Not a service that has only just started: it has read the new files.
+    anew = [folder for folder, changed in folders.items() if changed and is_running(folder)]
+    register(list(folders))
+    for folder in folders:
+        if folder in anew:
+            sv("restart", folder)
+        else:
+            start(folder)
 
 
 def _is_supervised(folder: Path) -> bool:

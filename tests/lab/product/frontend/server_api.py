@@ -16,9 +16,9 @@ from psycopg2.extensions import connection as Connection
 from . import runit
 from .server_settings import (
     API_PORT,
+    CLIENTS_PORT,
     DATABASE,
     LOGS,
-    MAINTENANCE,
     PSQL,
     SERVICES,
     ServerError,
@@ -45,9 +45,10 @@ alter role {DATABASE} in database {DATABASE} set search_path = goiardi, sqitch, 
 """
 
 TEMPLATE = """\
-ipaddress = "0.0.0.0"
+ipaddress = "127.0.0.1"
 port = {api_port}
 hostname = "{fqdn}"
+proxy-port = {clients_port}
 log-level = "warning"
 conf-root = "/etc/goiardi"
 use-auth = true
@@ -142,32 +143,22 @@ def configure(settings: ServerSettings) -> None:
     """Write the API server's and the status service's files, and run them; restarted only when changed."""
     text = TEMPLATE.format(
         api_port=API_PORT,
+        clients_port=CLIENTS_PORT,
         fqdn=settings.fqdn,
         database=DATABASE,
         password=settings.api_password,
         port=settings.postgresql_port,
     )
     changed = write_private(CONFIGURATION, text)
-    script = (
-        f"[ ! -e {MAINTENANCE} ] || nft -f {MAINTENANCE}\n"
-        f"mkdir -p /var/lib/goiardi/lfs\n"
-        f"exec goiardi -c {CONFIGURATION}"
-    )
-    runit.define(SERVICE, script, str(LOGS / "goiardi"))
+    runit.define(SERVICE, f"mkdir -p /var/lib/goiardi/lfs\nexec goiardi -c {CONFIGURATION}", str(LOGS / "goiardi"))
     runit.define(STATUS_SERVICE, "exec /opt/opscode/embedded/bin/status-api", str(LOGS / "status_api"))
-    was_running = runit.is_running(SERVICE)
-    runit.register([SERVICE, STATUS_SERVICE])
-    # Not a server that has only just started: it may be making the administrator's key.
-    if changed and was_running:
-        runit.sv("restart", SERVICE)
-    for service in (SERVICE, STATUS_SERVICE):
-        runit.start(service)
+    runit.serve({SERVICE: changed, STATUS_SERVICE: False})
 
 
-def answers(seconds: float = 2) -> bool:
-    """True when the API server answers a request, be it that it wants a signature."""
+def answers(port: int, seconds: float = 2) -> bool:
+    """True when the API server answers a request, be it that it wants a signature; port: its own, or nginx's."""
     try:
-        urllib.request.urlopen(f"http://127.0.0.1:{API_PORT}/nodes", timeout=seconds).close()
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/nodes", timeout=seconds).close()
     except urllib.error.HTTPError as error:
         return error.code < 500
     except OSError:
@@ -176,12 +167,12 @@ def answers(seconds: float = 2) -> bool:
 
 
 def wait_until_it_answers(with_key: bool, seconds: float = 30) -> None:
-    """Wait for the API server, `with_key` also until it has written the administrator's key.
+    """Wait for the API server behind nginx, `with_key` also until it has written the administrator's key.
 
     Only the first server on a new database writes one. Raises ServerError.
     """
     until = time.monotonic() + seconds
-    while not answers() or (with_key and not ADMIN_KEY.exists()):
+    while not answers(CLIENTS_PORT) or (with_key and not ADMIN_KEY.exists()):
         if time.monotonic() > until:
             raise ServerError(f"The API server does not answer after {seconds:.0f} seconds.")
         time.sleep(0.1)

@@ -12,13 +12,11 @@ from contextlib import closing
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
-from . import faults, journal, runit, server_api, server_haproxy, server_index
+from . import faults, journal, runit, server_api, server_haproxy, server_index, server_nginx, server_redis
 from .machine import this_machine
 from .server_settings import (
-    API_PORT,
     DATABASE,
     LICENSE,
-    MAINTENANCE,
     MIGRATION_LEVEL,
     SERVICES,
     UPGRADED_TO,
@@ -29,7 +27,12 @@ from .server_settings import (
     write_private,
 )
 
-NAMES = ("haproxy", "goiardi", "status_api")
+NAMES = ("haproxy", "goiardi", "status_api", "nginx")
+"""The services, in the order in which they start: clients come in by the last."""
+
+FIRST_WITH_MAINTENANCE = (14, 6, 32)
+LAST_TO_END_MAINTENANCE = (15, 10, 52)
+"""Later versions' `reconfigure` leaves maintenance mode as it is."""
 
 
 def reconfigure(_arguments: list[str]) -> int:
@@ -39,6 +42,10 @@ def reconfigure(_arguments: list[str]) -> int:
     server_haproxy.wait_for_leader()
     is_first = server_api.prepare_database(settings)
     server_api.configure(settings)
+    if version_numbers(installed_version()) <= LAST_TO_END_MAINTENANCE:
+        # Open source: the key is written anew from the settings, whose default is off. When in its course: inferred.
+        _hold_clients_back(False)
+    server_nginx.configure()
     server_api.wait_until_it_answers(with_key=is_first)
     if not UPGRADED_TO.exists():
         write_private(UPGRADED_TO, installed_version() + "\n", 0o644)
@@ -128,8 +135,8 @@ def cleanup(_arguments: list[str]) -> int:
 
 
 def maintenance(arguments: list[str]) -> int:
-    """Shut clients out (`on`) or let them in again (`off`); since 14.6.32."""
-    if version_numbers(installed_version()) < (14, 6, 32):
+    """Have nginx refuse clients (`on`) or let them in again (`off`); since 14.6.32."""
+    if version_numbers(installed_version()) < FIRST_WITH_MAINTENANCE:
         return _unknown("maintenance")
     if arguments not in (["on"], ["off"]):
         raise ServerError("Usage: chef-server-ctl maintenance on|off")
@@ -138,18 +145,14 @@ def maintenance(arguments: list[str]) -> int:
         raise ServerError(
             "Error connecting to Redis on 127.0.0.1:16379 (Errno::ECONNREFUSED) (Redis::CannotConnectError)"
         )
-    if arguments == ["on"]:
-        rule = f'iifname != "lo" tcp dport {API_PORT} reject with tcp reset'
-        hook = "type filter hook input priority 0;"
-        chain = f"table inet maintenance {{\n chain input {{\n  {hook}\n  {rule}\n }}\n}}\n"
-        # Ready to be read again after a restart of the host, when the kernel has forgotten it.
-        write_private(MAINTENANCE, "table inet maintenance {}\ndelete table inet maintenance\n" + chain)
-        subprocess.run(["nft", "-f", str(MAINTENANCE)], check=True)
-    else:
-        subprocess.run(["nft", "delete", "table", "inet", "maintenance"], capture_output=True)
-        MAINTENANCE.unlink(missing_ok=True)
+    _hold_clients_back(arguments == ["on"])
     print(f"Maintenance mode is {arguments[0]}.")  # synthetic
     return 0
+
+
+def _hold_clients_back(on: bool) -> None:
+    server_redis.write(on)
+    server_nginx.follow(on)
 
 
 def version(_arguments: list[str]) -> int:

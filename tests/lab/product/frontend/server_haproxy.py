@@ -7,8 +7,9 @@ import json
 import socket
 import time
 import urllib.request
+from pathlib import Path
 
-from . import runit
+from . import runit, server_redis
 from .machine import this_machine
 from .server_settings import DATA, LOGS, SERVICES, ServerError, ServerSettings, write_private
 
@@ -76,25 +77,28 @@ def configure(settings: ServerSettings) -> None:
         elasticsearch="\n".join(f"  server {guid} {ip}:9200 check port 7331" for guid, ip in known),
     )
     changed = write_private(CONFIGURATION, text)
-    runit.define(SERVICE, f"rm -f {SOCKET}\nexec haproxy -db -f {CONFIGURATION}", str(LOGS / "haproxy"))
-    was_running = SERVICE.exists() and runit.is_running(SERVICE)
-    runit.register([SERVICE])
-    if changed and was_running:
-        runit.sv("restart", SERVICE)
-    else:
-        runit.start(SERVICE)
+    script = f"{server_redis.LOAD}\nrm -f {SOCKET}\nexec haproxy -db -f {CONFIGURATION}"
+    runit.define(SERVICE, script, str(LOGS / "haproxy"), on_end=server_redis.DUMP)
+    runit.serve({SERVICE: changed})
+
+
+def ask(path: Path, command: str) -> str | None:
+    """What a HAProxy's socket answers to a command; None when nobody answers."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(2)
+        try:
+            connection.connect(str(path))
+            connection.sendall(f"{command}\n".encode())
+            return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+        except OSError:
+            return None
 
 
 def up_servers() -> dict[str, list[str]] | None:
     """Servers that are UP by proxy; None when the status socket does not answer."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(2)
-        try:
-            connection.connect(str(SOCKET))
-            connection.sendall(b"show stat -1 4 -1\n")
-            text = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
-        except OSError:
-            return None
+    text = ask(SOCKET, "show stat -1 4 -1")
+    if text is None:
+        return None
     rows = list(csv.DictReader(text.removeprefix("# ").splitlines()))
     return {
         proxy: [row["svname"] for row in rows if row["pxname"] == proxy and row["status"].startswith("UP")]

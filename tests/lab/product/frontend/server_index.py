@@ -15,7 +15,7 @@ from contextlib import closing
 import psycopg2
 
 from . import server_api, server_haproxy
-from .server_settings import DATABASE, ServerError, ServerSettings, read_settings
+from .server_settings import CLIENTS_PORT, DATABASE, ServerError, ServerSettings, read_settings
 
 ORGANISATION = "default"
 BATCH = 100
@@ -40,6 +40,8 @@ def _build(settings: ServerSettings) -> None:
     up = server_haproxy.up_servers() or {}
     if any(len(up.get(proxy, ())) != 1 for proxy in server_haproxy.PROXIES):
         raise ServerError("HAProxy has no single backend to send to: is the cluster without a leader?")
+    if not server_api.answers(CLIENTS_PORT):  # open source: it asks the API for what there is, through nginx
+        raise ServerError(f"The API does not answer at http://127.0.0.1:{CLIENTS_PORT}")
     names = _nodes(settings)
     query = urllib.parse.urlencode({"q": f"organization:{ORGANISATION}"})
     _send(settings, "POST", f"/chef/_delete_by_query?{query}", {})

@@ -17,10 +17,11 @@ MANIFEST = Path("/opt/opscode/version-manifest.json")
 MIGRATION_LEVEL = DATA / "upgrades" / "migration-level"
 UPGRADED_TO = DATA / "upgraded-to"
 LICENSE = DATA / ".license.accepted"
-MAINTENANCE = DATA / "maintenance"
 PSQL = "/opt/opscode/embedded/bin/psql"
 
-API_PORT = 4545
+CLIENTS_PORT, API_PORT, STATUS_PORT = 80, 4545, 4546
+"""What clients reach, nginx; behind it, on 127.0.0.1 only: the API server and the status page."""
+
 DATABASE = "goiardi"
 
 

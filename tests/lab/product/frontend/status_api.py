@@ -1,4 +1,4 @@
-"""GET /_status on port 80, as Chef Infra Server documents it: 200 `pong` when all answer, 500 `fail`.
+"""GET /_status behind nginx, as Chef Infra Server documents it: 200 `pong` when all answer, 500 `fail`.
 
 The names of the upstreams below `upstreams` are partly synthetic.
 """
@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import psycopg2
 
 from . import server_api
-from .server_settings import DATABASE, MAINTENANCE, ServerError, read_settings
+from .server_settings import API_PORT, DATABASE, STATUS_PORT, ServerError, read_settings
 
 
 def _sql() -> bool:
@@ -41,9 +41,7 @@ def _index() -> bool:
 
 def status() -> tuple[int, dict[str, object]]:
     """HTTP status and answer."""
-    if MAINTENANCE.exists():
-        return 503, {"status": "maintenance", "upstreams": {}}  # synthetic
-    upstreams = {"chef_sql": _sql(), "chef_index": _index(), "goiardi": server_api.answers()}
+    upstreams = {"chef_sql": _sql(), "chef_index": _index(), "goiardi": server_api.answers(API_PORT)}
     words = {name: "pong" if well else "fail" for name, well in upstreams.items()}
     return (
         (200, {"status": "pong", "upstreams": words})
@@ -74,4 +72,4 @@ class _Answers(BaseHTTPRequestHandler):
 
 def main() -> None:
     """Run as the frontend's service."""
-    ThreadingHTTPServer(("", 80), _Answers).serve_forever()
+    ThreadingHTTPServer(("127.0.0.1", STATUS_PORT), _Answers).serve_forever()
