@@ -3,15 +3,20 @@
 What they print must be the same words, and what a cluster shows when it has come to rest the same table.
 """
 
+import dataclasses
 import json
+from collections.abc import Callable
 
 import pytest
 
 from tests.integration.lab_people import install, the_leader, until
+from tests.lab import health
+from tests.lab.clients.tally import KEPT_OUT
 from tests.lab.index import creator
 from tests.simulation import conversation
 from tests.simulation.conversation import Facts, Model, Said, plain
 from tests.simulation.place import BACKENDS
+from tests.simulation.product.frontend import FAILS, REFUSES
 
 CONVERSATIONS = 110
 IDENTITY = "var/opt/chef-backend/leaderl/data/identity.json"
@@ -32,6 +37,29 @@ def test_a_conversation_goes_alike_with_the_model_and_the_stand_ins(lab, seed, t
             agree(lab, model)
     finally:
         model.end()
+
+
+@pytest.mark.spoils
+@pytest.mark.parametrize("server", ["14.16.19", "15.10.63"])
+def test_a_frontends_clients_are_let_in_and_refused_alike(lab, server, tmp_path):
+    package = lab.server_package(server)
+    lab.put("fe1", f"/root/{package.name}", package.read_bytes())
+    lab.exec("fe1", "dpkg", "-i", f"/root/{package.name}")
+    facts = dataclasses.replace(facts_of(lab), server=server)
+    model = Model(facts, tmp_path)
+    try:
+        for step in conversation.CLIENTS:
+            expected = model.say(step.who, step.words)
+            assert said(lab, facts, step.who, step.words) == expected, step
+            comes_to(lambda: clients_get(lab), model.clients_get())
+    finally:
+        model.end()
+
+
+def clients_get(lab) -> dict[str, str]:
+    """What each frontend does with its clients."""
+    words = {health.LET_IN: conversation.LETS_IN, KEPT_OUT: REFUSES, health.NO_CONNECTION: REFUSES}
+    return {name: words.get(health.client_gets(lab.address(name)), FAILS) for name in lab.frontends}
 
 
 def facts_of(lab) -> Facts:
@@ -69,6 +97,11 @@ def agree(lab, model: Model) -> None:
             for name in wanted
         }
 
+    comes_to(shown, wanted)
+
+
+def comes_to(shown: Callable[[], dict[str, str]], wanted: dict[str, str]) -> None:
+    """See that the lab comes to show what the model does; a difference that stays is told."""
     try:
         until(lambda: shown() == wanted, RESTS, "the lab shows what the model shows")
     except AssertionError:

@@ -17,10 +17,11 @@ from tests.simulation.product import backend_ctl
 from tests.simulation.product.backend import Backend
 from tests.simulation.product.cluster import Cluster
 from tests.simulation.product.ctl import Call, Calls, Failed
-from tests.simulation.product.frontend import Frontend
+from tests.simulation.product.frontend import FAILS, REFUSES, Frontend
 from tests.simulation.product.search import DOCUMENTS
 
 READING = ("cluster-status", "status")
+LETS_IN = "lets clients in"  # whether what they find is whole is not asked here
 SETTLES = 90.0  # seconds after which nothing is in motion any more
 
 
@@ -76,6 +77,17 @@ ALONE: tuple[tuple[Step, ...], ...] = (
     (Step("fe2", ("chef-server-ctl", "reconfigure")),),
     (Step("fe1", ("chef-server-ctl", "frobnicate")),),
 )  # fmt: skip
+
+#: What a frontend's clients get is compared after each of these; what Redis has dumped shows after the loss of power.
+CLIENTS: tuple[Step, ...] = tuple(
+    Step("fe1", words if words[0] == "power" else ("chef-server-ctl", *words))
+    for words in (
+        *(("maintenance", "on"), ("reconfigure",), ("maintenance", "on"), ("stop",), ("start",)),
+        *(("maintenance", "off"), ("power", "off"), ("power", "on"), ("maintenance", "off"), ("stop",), ("start",)),
+        *(("maintenance", "on"), ("power", "off"), ("power", "on"), ("stop",), ("power", "off"), ("power", "on")),
+        *(("stop",), ("reconfigure",)),
+    )
+)
 
 
 def drawn(seed: int, parts: int = 3) -> list[Step]:
@@ -149,6 +161,11 @@ class Model:
                 found[node.name] = plain(f"{table}\n{backend_ctl.status(self.cluster, node)}", self.facts.guids)
         return found
 
+    def clients_get(self) -> dict[str, str]:
+        """What each frontend does with its clients: refuses them, fails them, or lets them in."""
+        found = {name: one.clients_get() for name, one in self.frontends.items()}
+        return {name: what if what in (REFUSES, FAILS) else LETS_IN for name, what in found.items()}
+
     def end(self) -> None:
         """The conversation is over."""
         self.engine.end()
@@ -180,6 +197,11 @@ class Model:
         return Said(-9 if call.status is None else call.status, "\n".join([*call.out, *call.err]))
 
     def _power(self, name: str, on: bool) -> None:
+        if name in self.frontends:
+            host = self.frontends[name]
+            (host.place.get_power if on else host.place.lose_power)()
+            (host.get_power if on else host.lose_power)()
+            return
         node = self.cluster.node(name)
         if on:
             node.place.get_power()

@@ -12,12 +12,13 @@ from tests.simulation.product.cluster import Cluster
 from tests.simulation.product.ctl import Call, Failed
 from tests.simulation.product.search import DOCUMENTS, Index
 
-NAMES = ("haproxy", "goiardi", "status_api")
+NAMES = ("haproxy", "goiardi", "status_api", "nginx")
 SERVICES = "opt/opscode/sv"
 MANIFEST = "opt/opscode/version-manifest.json"
 LEVEL = "var/opt/opscode/upgrades/migration-level"
 PROXIES = ("chef_backend_postgresql", "chef_backend_elasticsearch")
 HEADER = "# pxname,svname,status,check_status,check_code"
+LAST_TO_END_MAINTENANCE = (15, 10, 52)  # whose reconfigure does
 CHECKED = 2.0  # seconds after its start within which HAProxy takes every server for UP
 REFUSES, SERVES, FAILS, MISLEADS = happened.REFUSES, happened.SERVES, "fails clients", happened.MISLEADS
 KINDS = (REFUSES, SERVES, FAILS, MISLEADS)
@@ -33,7 +34,7 @@ class Frontend:
         self.name = place.name
         self.installed = self.held = self.ran = version
         self.unpacked, self.unpacked_at = place.now() - 30 * 86400, -30 * 86400.0
-        self.maintenance = False
+        self.maintenance = self.dumped = False  # as Redis has it, and as its last clean stop has left it on the disk
         self.licensed = True
         self.services = {name: Service(True, place.now() - 86400, -86400.0, place.pid()) for name in NAMES}
         self.shown = SERVES  # what clients got from it, when that was looked at last
@@ -61,6 +62,7 @@ class Frontend:
         """What the power takes."""
         for name in NAMES:
             self.set(name, False)
+        self.maintenance = self.dumped
         self.look()
 
     def get_power(self) -> None:
@@ -103,16 +105,21 @@ class Frontend:
         return up[0] if len(up) == 1 and self._answers_as_leader(up[0]) else None
 
     def api(self) -> tuple[int, str]:
-        """Status and word of ``/_status``; 0 where nobody answers."""
-        if not (self.runs("status_api") and self.runs("goiardi")):
+        """Status and word of ``/_status``, which no maintenance mode holds back; 0 where nobody answers."""
+        if not self.runs("nginx"):
             return 0, ""
-        if self.maintenance:
-            return 503, "maintenance"
+        if not self.runs("status_api"):
+            return 502, ""
+        return (200, "pong") if self._works() else (500, "fail")
+
+    def _works(self) -> bool:
+        """Whether a request that nginx lets through is answered well."""
+        if not self.runs("goiardi"):
+            return False
         if printing.numbers(self.installed) > printing.numbers(self.ran) and not self._began_before():
-            return 500, "fail"  # the new programs, over the database of the old ones
+            return False  # the new programs, over the database of the old ones
         leader = self.leader()
-        well = leader is not None and self.cluster.search.answers(leader)
-        return (200, "pong") if well else (500, "fail")
+        return leader is not None and self.cluster.search.answers(leader)
 
     def _began_before(self) -> bool:
         """Whether its services run the programs of before the package was installed."""
@@ -120,10 +127,9 @@ class Frontend:
 
     def clients_get(self) -> str:
         """What a client from outside gets now."""
-        status, _ = self.api()
-        if status in (0, 503):
+        if self.maintenance or not self.runs("nginx"):
             return REFUSES
-        if status != 200:
+        if not self._works():
             return FAILS
         leader = self.leader()
         whole = leader is not None and leader.index is not None and leader.index.documents >= DOCUMENTS
@@ -185,6 +191,8 @@ class Frontend:
         self._wait_for_leader(call)
         for name in NAMES:
             self.set(name, True)
+        if printing.numbers(self.installed) <= LAST_TO_END_MAINTENANCE:
+            self.maintenance = False
         self.look()
         call.step("has written all", 5.0)
         call.say("Chef Infra Server Reconfigured!")
@@ -215,6 +223,8 @@ class Frontend:
 
     def _stop(self, call: Call) -> None:
         call.step("asks runit", 1.0)
+        if self.runs("haproxy"):
+            self.dumped = self.maintenance
         for name in reversed(NAMES):
             self.set(name, False)
             call.say(f"ok: {self.line(name).partition(';')[0]}")
@@ -247,6 +257,8 @@ class Frontend:
 
     def _build(self, call: Call, whose: str) -> None:
         index = self._index()
+        if not (self.runs("nginx") and self.runs("goiardi")):
+            raise Failed("The API does not answer at http://127.0.0.1:80")
         if whose == "-a":
             index.documents = 0
         self._look_everywhere()
