@@ -13,7 +13,7 @@ saltext.chef_backend.attach(__file__)
 
 from saltext.chef_backend import salt
 from saltext.chef_backend.node import busy as busies
-from saltext.chef_backend.node import clients, frontend, record_file, server
+from saltext.chef_backend.node import clients, firewall, frontend, record_file, server
 from saltext.chef_backend.node import journal as journals
 from saltext.chef_backend.record import Record
 
@@ -31,8 +31,27 @@ def state() -> dict[str, Any]:
 
 
 def out() -> str | None:
-    """Return how this frontend was taken out of service, ``maintenance`` or ``stopped``, or None if it was not."""
+    """Return how this frontend was taken out of service, ``maintenance``, ``stopped`` or ``firewall``; None if not."""
     return frontend.out(salt.host())
+
+
+def refuses(api: str) -> str | None:
+    """Return what clients of this frontend get instead of a refusal; None if they are refused, as seen from outside.
+
+    :param api: URL of its status page.
+    :raises CommandExecutionError: it cannot be asked from outside.
+    """
+    return clients.refuses(salt.host(), api)
+
+
+def may_keep_out() -> bool:
+    """Hold that clients can be kept from this frontend while it is reconfigured.
+
+    :returns: True.
+    :raises CommandExecutionError: it has no nftables.
+    """
+    firewall.may_be_put_up(salt.host())
+    return True
 
 
 def accept(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,21 +36,22 @@ def reconfigured(
     return frontend.reconfigured(salt.host(), name, backend_version, api, leader_timeout, timeout, api_timeout)
 
 
-def out_of_service(name: str, timeout: float = 300) -> Result:
-    """Clients are refused by this frontend: maintenance mode since 14.6.32, before that its services are stopped.
-
-    No command tells whether maintenance mode is on: what counts is that ctl accepted it, as noted on this frontend.
+def out_of_service(name: str, api: str, how: str | None = None, timeout: float = 300) -> Result:
+    """Clients are refused by this frontend, seen from outside; whoever let them in meanwhile, they are refused again.
 
     :param name: free text.
-    :param timeout: bound in seconds.
+    :param api: URL of its status page; that clients are refused is seen at the same port of this host's own address.
+    :param how: ``firewall`` for one that is reconfigured meanwhile; else maintenance mode since 14.6.32, before that
+        its services are stopped; of one that is out of service already, as it is.
+    :param timeout: bound in seconds of each command.
     """
-    return clients.out_of_service(salt.host(), name, timeout)
+    return clients.out_of_service(salt.host(), name, api, how, timeout)
 
 
 def in_service(
     name: str, api: str, leader_timeout: float = 60, timeout: float = 300, api_timeout: float = 120
 ) -> Result:
-    """This frontend serves its clients: it is back if it was out of service, and its API answers.
+    """This frontend serves its clients, seen from outside: back if it was out of service, and its API answers.
 
     :param name: free text.
     :param api: URL of its status page.

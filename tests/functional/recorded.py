@@ -13,7 +13,7 @@ from typing import Any
 
 Answer = dict[str, Any]  # what a call does, as `answer` describes it
 
-PROGRAMS = ("chef-backend-ctl", "chef-server-ctl", "psql", "runuser", "dpkg", "dpkg-query", "rpm")
+PROGRAMS = ("chef-backend-ctl", "chef-server-ctl", "psql", "runuser", "dpkg", "dpkg-query", "rpm", "nft")
 READING = {  # what a state may call in test mode
     ("chef-backend-ctl", "cluster-status"),
     ("chef-backend-ctl", "status"),
@@ -24,6 +24,7 @@ READING = {  # what a state may call in test mode
     ("dpkg-query", "--showformat"),
     ("rpm", "-q"),
     ("rpm", "-qp"),
+    ("nft", "list tables"),
 }
 
 SCRIPT = """#!{python} -IS

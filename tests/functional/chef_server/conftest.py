@@ -7,6 +7,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from saltext.chef_backend.node import edge
+from saltext.chef_backend.product.edge import Answer
+from tests.functional.recorded import Recorded
+
 
 class StatusPage:
     """The page, and what it says of the whole: ``pong`` at first."""
@@ -45,3 +49,35 @@ def fixture_status_page() -> Iterator[StatusPage]:
     page = StatusPage()
     yield page
     page.end()
+
+
+class Outside:
+    """What a client from another host gets: as the recorded commands have left it, or as a test says."""
+
+    def __init__(self, recorded: Recorded) -> None:
+        self._recorded = recorded
+        self.says: Answer | None = None
+
+    def answer(self, *_: object) -> Answer:
+        """What it gets now."""
+        if self.says is not None:
+            return self.says
+        there = Answer(401)
+        for words in self._recorded.changing:
+            if words[:2] == ["nft", "delete table inet salt_chef_backend"]:
+                there = Answer(401)
+            elif words[0] == "nft" or words[1:] == ["stop"]:
+                there = Answer(closed=True, error="[Errno 111] Connection refused")
+            elif words[1:2] == ["maintenance"]:
+                there = Answer(503 if words[2] == "on" else 401)
+        return there
+
+
+@pytest.fixture(name="outside", autouse=True)
+def fixture_outside(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> Outside:
+    """Return what a client from another host gets; this host itself may have no address but its loopback's."""
+    seen = Outside(recorded)
+    monkeypatch.setattr(edge, "ask", seen.answer)
+    monkeypatch.setattr(edge, "_own_address", lambda host: "192.0.2.7")
+    monkeypatch.setattr(edge, "FOLLOWS", 1.0)
+    return seen

@@ -68,7 +68,16 @@ STEPS = {
         ),
         ("This backend follows the leader", "chef_backend.stable", {"timeout": 1801}),
     ],
-    "out_of_service": [("This frontend is out of service", "chef_server.out_of_service", {"timeout": 901})],
+    "out_of_service": [
+        ("This frontend is out of service", "chef_server.out_of_service", {"api": NODE["api"], "timeout": 901})
+    ],
+    "kept_out": [
+        (
+            "This frontend is out of service, and stays so",
+            "chef_server.out_of_service",
+            {"how": "firewall", "api": NODE["api"], "timeout": 901},
+        )
+    ],
     "reconfigured": [
         (
             "This frontend is reconfigured for its backends",
@@ -132,7 +141,7 @@ STEPS = {
 NAMES = [path.stem for path in PARTS]
 EACH = {step: (function, given) for steps in STEPS.values() for step, function, given in steps}
 # what parts give by themselves, whatever the pillar says
-FIXED = [("name", "/var/opt/chef-backup"), ("down", True), ("package", "chef-server-core")]
+FIXED = [("name", "/var/opt/chef-backup"), ("down", True), ("how", "firewall"), ("package", "chef-server-core")]
 
 
 def leaves(pillar):

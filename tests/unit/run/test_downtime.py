@@ -18,10 +18,10 @@ def hub(**more):
 
 
 def test_i9_a_frontend_that_cannot_tell_whether_it_refuses_clients_keeps_every_backend_up():
-    def out(node):
+    def refuses(node, api):
         raise CommandExecutionError(f"{node}: Permission denied")
 
-    master = hub(does={"chef_server_agent.out": out})
+    master = hub(does={"chef_server_agent.refuses": refuses})
     done = downtime.taken_down(master, "Take the leader down", "prod", "first")
     assert done["result"] is False
     assert "fe1: Permission denied" in done["comment"]

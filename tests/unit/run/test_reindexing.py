@@ -13,11 +13,15 @@ REINDEX = dataclasses.replace(RECORD, way="reindex", target="3.1.1", reindex=Tru
 NEW = {"source": "salt://chef-backend_3.1.1-1_amd64.deb", "sha256": "a" * 64}
 
 
-def hub(record, index="2.3.1", **more):
+def hub(record, index="2.3.1", clients=None, **more):
     def apply(node, sls, pillar, queue, test):
         return {"s": {"__id__": sls, "result": True, "comment": "", "changes": {}}}
 
-    does = {"state.sls": apply, ways.ASK_INDEX: lambda node: index}
+    does = {
+        "state.sls": apply,
+        ways.ASK_INDEX: lambda node: index,
+        "chef_server_agent.refuses": lambda node, api: clients,
+    }
     return fakes.master(record=record, jid=RECORD.owner.jid, does=does, version="3.1.1", package=NEW, **more)
 
 
@@ -64,3 +68,11 @@ def test_without_a_frontend_the_index_is_not_taken_for_filled():
     master = hub(REINDEX, frontends=[])
     assert reindexing.filled(master, "fill", "prod")["result"] is False
     assert ordered(master) == []
+
+
+def test_i9_elasticsearch_is_not_stopped_while_a_frontend_lets_clients_in():
+    """Somebody has reconfigured it since it was taken out of service, which ends its maintenance mode."""
+    master = hub(REINDEX, clients="http://192.0.2.7:80/organizations/salt-chef-backend/nodes: 401")
+    done = reindexing.stopped(master, "stop Elasticsearch", "prod")
+    assert (done["result"], ordered(master)) == (False, [])
+    assert "fe1 does not refuse its clients: http://192.0.2.7:80/organizations" in done["comment"]

@@ -1,46 +1,57 @@
-"""This frontend's clients, refused and let in: maintenance mode since 14.6.32, before that its services are stopped.
+"""This frontend's clients, refused and let in, and seen to be so from outside.
 
-A reboot starts services that were stopped by hand. Those of a frontend that is out of service are kept from that by the
-file ``down`` in their folders, at which runit looks (runsv(8)); a command that starts them by name does not mind it.
+They are refused in maintenance mode since 14.6.32, before that its services are stopped; one that is reconfigured
+meanwhile refuses them by a firewall rule. A reboot starts services that were stopped, and may forget the other two:
+nginx, or all that were stopped, are kept from that by the file ``down`` in their folders, at which runit looks
+(runsv(8)); a command that starts them by name does not mind it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import outcome
-from saltext.chef_backend.node import ctl, fence, files, frontend
+from saltext.chef_backend.node import ctl, edge, fence, files, firewall, frontend
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product import command, runit
+from saltext.chef_backend.product import edge as edges
 from saltext.chef_backend.product import maintenance as by
 from saltext.chef_backend.product.reading import ParseError
 from saltext.chef_backend.product.version import Version
 
 SERVICES = "/opt/opscode/sv"
+EDGE = "nginx"  # the service by which clients come in
 BEGUN = "begun"  # after how it is taken out of service, until it is
 KEPT_DOWN = "kept down by salt-chef-backend until this frontend serves its clients again"  # a site may have its own
 
 
-def take_out(host: Host, timeout: float = 300) -> str:
-    """Take this frontend out of service: maintenance mode since 14.6.32, before that all its services stop.
+def take_out(host: Host, api: str, how: str, timeout: float = 300) -> str:
+    """Take this frontend out of service, and see from outside that clients are refused.
 
     Clients are to see a clean refusal while the backends cannot serve them, not half an answer.
 
-    :returns: ``maintenance`` or ``stopped``.
-    :raises CommandExecutionError: the command fails, or a service goes on.
+    :param api: URL of its status page.
+    :param how: ``maintenance``, ``stopped``, or ``firewall``, with which its services run.
+    :returns: what clients get.
+    :raises CommandExecutionError: a command fails, a service goes on, or clients are not refused.
     """
-    how = by.out_of_service_by(Version.from_text(frontend.version(host)))
     # before it is done: what dies in between is brought back all the same, and taken out once more
     files.write(host.path(frontend.OUT_OF_SERVICE), f"{how} {BEGUN}\n")
-    if how == by.MAINTENANCE:
-        ctl.run(host, command.maintenance("on"), timeout=timeout)
-    else:
-        _keep_down(host)
+    if how == by.STOPPED:
+        _keep_down(host, _services(host))
         stop(host, timeout)
+    elif how == by.FIREWALL:
+        firewall.put_up(host, edges.ports(api))
+        _keep_down(host, [host.path(f"{SERVICES}/{EDGE}")])
+        ctl.run(host, command.SERVER_START, timeout=timeout)
+    else:
+        ctl.run(host, command.maintenance("on"), timeout=timeout)
+        _keep_down(host, [host.path(f"{SERVICES}/{EDGE}")])
+    seen = edge.await_what(host, api, edges.REFUSED)
     files.write(host.path(frontend.OUT_OF_SERVICE), f"{how}\n")
-    return how
+    return seen.said
 
 
 def stop(host: Host, timeout: float = 300) -> None:
@@ -63,18 +74,30 @@ def bring_back(host: Host, timeout: float = 300) -> bool:
     how = frontend.out(host)
     if how is None:
         return False
-    if how == by.MAINTENANCE:
+    if how != by.STOPPED and by.has_maintenance(Version.from_text(frontend.version(host))):
         ctl.run(host, command.maintenance("off"), timeout=timeout)
     _keep_down_no_more(host)
     ctl.run(host, command.SERVER_START, timeout=timeout)
+    if how == by.FIREWALL:
+        firewall.take_away(host)
     files.remove(host.path(frontend.OUT_OF_SERVICE))
     return True
 
 
-def _keep_down(host: Host) -> None:
-    """Have no service start with the next boot."""
-    for folder in _services(host):
-        if not (folder / "down").exists():
+def refuses(host: Host, api: str) -> str | None:
+    """Return what clients of this frontend get instead of a refusal; None if they are refused, as seen from outside.
+
+    :param api: URL of its status page.
+    :raises CommandExecutionError: it cannot be asked from outside.
+    """
+    seen = edge.seen(host, api)
+    return None if seen.what == edges.REFUSED else seen.said
+
+
+def _keep_down(host: Host, folders: Iterable[Path]) -> None:
+    """Have no service of these start with the next boot."""
+    for folder in folders:
+        if folder.exists() and not (folder / "down").exists():
             files.write(folder / "down", f"{KEPT_DOWN}\n", 0o644)
 
 
@@ -88,39 +111,48 @@ def _services(host: Host) -> Iterator[Path]:
     return (folder for folder in sorted(host.path(SERVICES).glob("*")) if (folder / "run").exists())
 
 
-def out_of_service(host: Host, name: str, timeout: float = 300) -> Result:
-    """Clients are refused by this frontend: maintenance mode since 14.6.32, before that its services are stopped.
+def out_of_service(host: Host, name: str, api: str, how: str | None = None, timeout: float = 300) -> Result:
+    """Clients are refused by this frontend, seen from outside; whoever let them in meanwhile, they are refused again.
 
-    No command tells whether maintenance mode is on: what counts is that ctl accepted it, as noted on this frontend.
-    What somebody has started of one that was stopped is stopped again.
+    :param api: URL of its status page.
+    :param how: ``firewall`` for one that is reconfigured meanwhile; else maintenance mode since 14.6.32, before that
+        its services are stopped; of one that is out of service already, as it is.
+    :param timeout: bound in seconds of each command.
     """
     with outcome.on_node(name) as ret:
         fence.obey(host)
-        how = frontend.out(host)
-        if how and not _is_begun_only(host) and not _runs_again(host, how):
-            return outcome.done(ret, f"out of service: {how}")
+        now = frontend.out(host)
+        wanted = how or now or by.out_of_service_by(Version.from_text(frontend.version(host)))
+        let_in = _why_not_out(host, api, wanted)
+        if let_in is None:
+            return outcome.done(ret, f"out of service: {wanted}")
         if host.test:
             return outcome.would(ret, "would take this frontend out of service", "clients", "served", "refused")
-        how = take_out(host, timeout)
-        ret["changes"]["clients"] = {"old": "served", "new": "refused"}
-        return outcome.done(ret, f"out of service: {how}")
+        seen = take_out(host, api, wanted, timeout)
+        ret["changes"]["clients"] = {"old": let_in, "new": "refused"}
+        return outcome.done(ret, f"out of service: {wanted}; {seen}")
     return ret
 
 
-def _is_begun_only(host: Host) -> bool:
-    """Whether nobody has seen this frontend refuse its clients: the command that was to see to that was cut off."""
-    return (files.read(host.path(frontend.OUT_OF_SERVICE)) or "").endswith(BEGUN)
-
-
-def _runs_again(host: Host, how: str) -> bool:
-    """Whether services of a frontend that was stopped run: somebody, or a reboot, has started them since."""
-    return how == by.STOPPED and bool(runit.running(frontend.status(host)))
+def _why_not_out(host: Host, api: str, how: str) -> str | None:
+    """Return why this frontend has to be taken out of service (once more); None if it is, as seen from outside."""
+    if frontend.out(host) != how:
+        return "served"
+    if (files.read(host.path(frontend.OUT_OF_SERVICE)) or "").endswith(BEGUN):
+        return "served, perhaps: its end was cut off"
+    if how == by.STOPPED and runit.running(frontend.status(host)):
+        return "its services run again"
+    if how == by.FIREWALL and EDGE not in runit.running(frontend.status(host)):
+        return "refused, its services are down"  # after a boot; the index is built through them
+    if how == by.FIREWALL and not firewall.is_up(host):
+        return "the firewall rule is gone"
+    return refuses(host, api)
 
 
 def in_service(
     host: Host, name: str, api: str, leader_timeout: float = 60, timeout: float = 300, api_timeout: float = 120
 ) -> Result:
-    """This frontend serves its clients: it is back if it was out of service, and its API answers.
+    """This frontend serves its clients, seen from outside: back if it was out of service, and its API answers.
 
     :param api: URL of its status page.
     :param leader_timeout: bound in seconds for HAProxy to know one leader.
@@ -135,5 +167,7 @@ def in_service(
         if bring_back(host, timeout):
             ret["changes"]["clients"] = {"old": "refused", "new": "served"}
         waited = frontend.await_service(host, api, leader_timeout, api_timeout)
+        if not host.test:
+            edge.await_what(host, api, edges.SERVED)
         return outcome.done(ret, f"in service; one leader in HAProxy and API answers after {waited:.2f} s")
     return ret

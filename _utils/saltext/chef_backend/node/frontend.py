@@ -8,10 +8,11 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import outcome, waiting
 from saltext.chef_backend.errors import NotYet
-from saltext.chef_backend.node import ctl, fence, files, journal, web
+from saltext.chef_backend.node import ctl, edge, fence, files, journal, web
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product import command, haproxy
+from saltext.chef_backend.product import edge as edges
 from saltext.chef_backend.product import maintenance as by
 
 MANIFEST = "/opt/opscode/version-manifest.json"
@@ -95,7 +96,7 @@ def reconfigured_for(host: Host) -> str | None:
 
 
 def out(host: Host) -> str | None:
-    """Return how this frontend was taken out of service, ``maintenance`` or ``stopped``, or None if it was not."""
+    """Return how this frontend was taken out of service, ``maintenance``, ``stopped`` or ``firewall``; None if not."""
     return (files.read(host.path(OUT_OF_SERVICE)) or "").partition(" ")[0] or None
 
 
@@ -111,7 +112,8 @@ def reconfigured(
     """This frontend was reconfigured for a Chef Backend version, and its API answers.
 
     Before: its HAProxy must send to exactly one leader, else ``reconfigure`` would work on a wrong database. Out of
-    service its API refuses, and stopped its HAProxy tells nothing: then ``clients.in_service`` looks at them.
+    service its API refuses, and stopped its HAProxy tells nothing: then ``clients.in_service`` looks at them. By
+    default it lets clients in, whatever kept them out, but for the firewall's rule.
 
     :param backend_version: the version the backends have been upgraded to.
     :param api: URL of its status page.
@@ -137,7 +139,9 @@ def reconfigured(
             ctl.run(host, command.RECONFIGURE, timeout=timeout, about=backend_version)
             ret["changes"]["reconfigured for"] = {"old": before, "new": backend_version}
             waited = wait_for_leader(host, leader_timeout)
-            if not left:
+            if left == by.FIREWALL:
+                edge.await_what(host, api, edges.REFUSED)
+            elif not left:
                 waited += wait_for_api(host, api, api_timeout)
             files.write(host.path(RECONFIGURED_FOR), f"{backend_version}\n", 0o644)
         seen = f"out of service: {left}" if left else "API answers"

@@ -119,7 +119,7 @@ def _may_go_down(master: Master, settings: Cluster, node: str) -> Run:
     views, _ = look.look(master, settings.name, turn)
     gates.healthy(views, settings.gates.max_lag_bytes)
     downtime.may_go_first(views, node)
-    _are_out(master, settings, record.frontends)
+    frontends.refuse(master, settings.name, record.frontends)
     views, noted = look.look(master, settings.name, {"leader": node, "down": True}, ["record"])
     downtime.leader_is_known(views, node)
     return _theirs(noted)
@@ -147,14 +147,6 @@ def _theirs(record: Run | None) -> Run:
     if record is None:  # only in test mode, in which no gate is held
         raise ValueError("no run is open")
     return record
-
-
-def _are_out(master: Master, settings: Cluster, nodes: Sequence[str]) -> None:
-    """Every frontend has been taken out of service, or else clients would get half an answer. Raises ValueError."""
-    said = master.bus.ask(nodes, "chef_server_agent.out", timeout=settings.timeouts.ask)
-    serving = [answer.error or f"{node} still serves clients" for node, answer in said.items() if not answer.value]
-    if serving:
-        raise ValueError("; ".join(serving))
 
 
 def frontends_out(master: Master, name: str, cluster: str) -> Result:

@@ -89,6 +89,19 @@ def all_do(master: Master, cluster: str, nodes: Sequence[str], function: str, *a
     return ask_all(master.bus, nodes, function, *args, timeout=bound)
 
 
+def refuse(master: Master, cluster: str, nodes: Sequence[str]) -> None:
+    """Hold that these frontends refuse their clients, as seen from outside: else they would get half an answer.
+
+    :raises ValueError: what they get, and where.
+    """
+    settings = clusters.settings(master, cluster)
+    said = master.bus.ask(nodes, "chef_server_agent.refuses", settings.frontend_api, timeout=settings.timeouts.ask)
+    serving = [answer.error or f"{node} does not refuse its clients: {answer.value}" for node, answer in said.items()
+               if not answer.ok or answer.value is not None]  # fmt: skip
+    if serving:
+        raise ValueError("; ".join(serving))
+
+
 def taken_out(master: Master, name: str, cluster: str, record: Run | None) -> Result:
     """Every frontend is out of service: clients are to find a clean refusal, not half an answer."""
     with master.signals.step(name) as ret:

@@ -30,6 +30,8 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
         gates.reindex_is_prepared(way, settings, fronts)
         bound = settings.timeouts.ask
         gates.frontends_new_enough(ask_all(master.bus, fronts, "chef_server.version", timeout=bound), settings)
+        if way == "reindex":
+            ask_all(master.bus, fronts[:1], "chef_server_agent.may_keep_out", timeout=bound)
         views: Views = clusters.views(master, cluster)
         gates.everybody_answers(views)
         found = answers.run(views)

@@ -29,8 +29,8 @@ def frontends_out(master: Master, name: str, cluster: str) -> Result:
 
 
 def stopped(master: Master, name: str, cluster: str) -> Result:
-    """Elasticsearch is stopped on every backend, where the index cannot be read."""
-    return _on_all(master, name, cluster, "orch.node.elasticsearch_stopped")
+    """Elasticsearch is stopped on every backend, where the index cannot be read, and clients are refused, as seen."""
+    return _on_all(master, name, cluster, "orch.node.elasticsearch_stopped", _clients_are_refused)
 
 
 def deleted(master: Master, name: str, cluster: str) -> Result:
@@ -66,22 +66,34 @@ def filled(master: Master, name: str, cluster: str) -> Result:
     return _on_one(master, name, cluster, "orch.node.reindexed_all")
 
 
-def _on_all(master: Master, name: str, cluster: str, sls: str) -> Result:
+def _clients_are_refused(master: Master, cluster: str) -> None:
+    frontends.refuse(master, cluster, frontends.of_run(master, cluster, look.run_of(master, cluster)))
+
+
+def _on_all(
+    master: Master, name: str, cluster: str, sls: str, before: Callable[[Master, str], None] = lambda *_: None
+) -> Result:
     """Apply an SLS to every backend, if the index is to be built again and is not a new one yet.
 
     Whether it is new is asked of Elasticsearch, which tells nothing while it is stopped: then the steps go on.
+
+    :param before: what has to hold first; raises ValueError.
     """
-    return _where_wanted(
-        master,
-        name,
-        cluster,
-        sls,
-        lambda views: [] if ways.index_is_readable(master, cluster, views) else sorted(views),
-    )
+
+    def wanted(views: Views) -> Sequence[str]:
+        if ways.index_is_readable(master, cluster, views):
+            return []
+        if not master.test:
+            before(master, cluster)
+        return sorted(views)
+
+    return _where_wanted(master, name, cluster, sls, wanted)
 
 
 def _on_one(master: Master, name: str, cluster: str, sls: str) -> Result:
-    return _where_wanted(master, name, cluster, sls, lambda _: [clusters.frontends(master, cluster)[0]])
+    """Apply an SLS to one frontend, from which clients are kept while it is reconfigured and sends what it holds."""
+    both = ",".join(["orch.node.kept_out", sls])
+    return _where_wanted(master, name, cluster, both, lambda _: [clusters.frontends(master, cluster)[0]])
 
 
 def _where_wanted(
