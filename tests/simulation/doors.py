@@ -16,8 +16,9 @@ from unittest import mock
 import saltext.chef_backend
 from saltext.chef_backend import salt
 from saltext.chef_backend.journal import Entry
-from saltext.chef_backend.node import backend, files, frontend, journal, side_by_side
+from saltext.chef_backend.node import backend, edge, files, frontend, journal, side_by_side
 from saltext.chef_backend.node.host import Host
+from saltext.chef_backend.product.edge import Answer, Door
 from saltext.chef_backend.run.master import Master
 from tests.functional.minion import REPO
 from tests.simulation.disk import DiskPath
@@ -43,6 +44,8 @@ class World(Protocol):
     def unpacked(self, host: Host, manifest: str) -> float: ...
 
     def show_stat(self, host: Host) -> str: ...
+
+    def edge(self, address: str, door: Door) -> Answer: ...
 
     def journal(self, host: Host, entry: Entry) -> None: ...
 
@@ -142,6 +145,7 @@ def installed(world: World) -> Iterator[None]:
             (side_by_side, "pool", lambda: contextlib.nullcontext(_AtOnce())),
             (backend, "unpacked", lambda host, manifest=backend.MANIFEST: world.unpacked(host, manifest)),
             (frontend, "show_stat", world.show_stat),
+            (edge, "ask", world.edge),
         ):
             stack.enter_context(mock.patch.object(where, name, value))
         yield

@@ -216,14 +216,12 @@ KINDS["failover typed on"] = _typed_failover(False)
 def _ends(status: int, text: str) -> Strike:
     def strike(world: World, fault: Fault, point: Point) -> None:
         own = point.process.own
-        if isinstance(own, Call) and (status or not SEEN_OUTSIDE & set(own.argv)):
+        if isinstance(own, Call):
             own.fault = Ends(status, FAILED_ORGANISATION if "reindex" in own.argv and not status else text)
 
     return strike
 
 
-# whether this has done what it says is to be seen by a client only, which the extension is not yet
-SEEN_OUTSIDE = {"maintenance"}
 FAILED_ORGANISATION = "Failed to reindex data for acme!"  # on standard error, with status 0: as the product does
 KINDS["command fails"] = _ends(1, "it fails as fate has ordered")
 KINDS["command lies"] = _ends(0, "done")

@@ -96,6 +96,9 @@ class OfBackend:
     def work(self, argv: Sequence[str], env: Mapping[str, str]) -> Callable[[Call], None]:
         return backend_ctl.command(self._cluster, self._node, argv)
 
+    def wall(self, text: str) -> str:
+        raise Failed("nft: command not found", 127)
+
     def held(self, package: str) -> str:
         return self._node.held
 
@@ -145,6 +148,9 @@ class OfFrontend:
 
     def work(self, argv: Sequence[str], env: Mapping[str, str]) -> Callable[[Call], None]:
         return self._frontend.command(argv, env)
+
+    def wall(self, text: str) -> str:
+        return self._frontend.wall(text)
 
     def held(self, package: str) -> str:
         return self._frontend.held

@@ -28,6 +28,9 @@ class Product(Protocol):
     def query(self, question: str) -> str:
         """What PostgreSQL answers. Raises Failed."""
 
+    def wall(self, text: str) -> str:
+        """What nftables prints, and does. Raises Failed."""
+
     def held(self, package: str) -> str:
         """Which version the package manager holds; empty where an installation was cut off."""
 
@@ -59,6 +62,8 @@ class HostProcesses:
         match tuple(words):
             case ("tar", *_):
                 return QUERY, lambda: _listed(words[-1])
+            case ("nft", text):
+                return QUERY, lambda: self.product.wall(text)
             case ("runuser", *_):
                 return QUERY, lambda: self.product.query(words[-1])
             case ("dpkg", "-I", path):

@@ -15,6 +15,7 @@ from saltext.chef_backend import record as records
 from saltext.chef_backend.journal import Entry
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.note import Note
+from saltext.chef_backend.product.edge import Answer, Door
 from saltext.chef_backend.record import Record
 from saltext.chef_backend.run.master import Master
 from tests.simulation.doors import Doors
@@ -24,14 +25,14 @@ from tests.simulation.history import History
 from tests.simulation.master import Hub, SaltRun
 from tests.simulation.minion import Job, Minion
 from tests.simulation.place import BACKENDS, Network, Place
-from tests.simulation.processes import HostProcesses
+from tests.simulation.processes import QUERY, HostProcesses
 from tests.simulation.product.backend import Backend
 from tests.simulation.product.cluster import Cluster
 from tests.simulation.product.ctl import Calls
 from tests.simulation.product.frontend import Frontend
 from tests.simulation.product.search import DOCUMENTS
 
-FRONTENDS = ("fe1", "fe2")
+FRONTENDS = {"fe1": "203.0.113.21", "fe2": "203.0.113.22"}
 HUBS = ("hub", "hub2")
 GRAINS = {"os_family": "Debian", "osarch": "amd64"}
 SHM = Path("/dev/shm")
@@ -118,7 +119,8 @@ class World:
 
     def _minion(self, name: str) -> None:
         place = self.places[name]
-        minion = Minion(self.engine, self.history, self.doors, place, GRAINS, self.scene.queue_in_files)
+        grains = {**GRAINS, "ipv4": ["127.0.0.1", {**BACKENDS, **FRONTENDS}[name]]}
+        minion = Minion(self.engine, self.history, self.doors, place, grains, self.scene.queue_in_files)
         calls = self.calls[name] = Calls(place, self.history, lambda: next(self._numbers), self.begun)
         packages = {
             source(package, version): {"name": package, "version": version, "sha256": SHA}
@@ -268,6 +270,10 @@ class World:
 
     def journal(self, host: Host, entry: Entry) -> None:
         self.journals.append((host.name, entry))
+
+    def edge(self, address: str, door: Door) -> Answer:
+        self.engine.sleep(QUERY)
+        return next(self.frontends[name].edge() for name, own in FRONTENDS.items() if own == address)
 
     def show_stat(self, host: Host) -> str:
         try:

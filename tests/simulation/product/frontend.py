@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 
+from saltext.chef_backend.node.firewall import TABLE
+from saltext.chef_backend.product.edge import Answer
 from tests.lab.product.backend import printing
 from tests.simulation import history as happened
 from tests.simulation.history import History
@@ -35,6 +37,7 @@ class Frontend:
         self.installed = self.held = self.ran = version
         self.unpacked, self.unpacked_at = place.now() - 30 * 86400, -30 * 86400.0
         self.maintenance = self.dumped = False  # as Redis has it, and as its last clean stop has left it on the disk
+        self.walled = False  # a firewall rule keeps clients from it
         self.licensed = True
         self.services = {name: Service(True, place.now() - 86400, -86400.0, place.pid()) for name in NAMES}
         self.shown = SERVES  # what clients got from it, when that was looked at last
@@ -62,7 +65,7 @@ class Frontend:
         """What the power takes."""
         for name in NAMES:
             self.set(name, False)
-        self.maintenance = self.dumped
+        self.maintenance, self.walled = self.dumped, False
         self.look()
 
     def get_power(self) -> None:
@@ -125,9 +128,25 @@ class Frontend:
         """Whether its services run the programs of before the package was installed."""
         return self.services["goiardi"].at < self.unpacked_at
 
+    def edge(self) -> Answer:
+        """What a request from outside that nobody has signed is answered with, at an organisation's URL."""
+        if self.walled or not self.runs("nginx"):
+            return Answer(closed=True, error="[Errno 111] Connection refused")
+        if self.maintenance:
+            return Answer(503)
+        return Answer(401 if self._works() else 502)
+
+    def wall(self, text: str) -> str:
+        """Have nftables do what it is told; return what it prints."""
+        if text == "list tables":
+            return f"table inet {TABLE}" if self.walled else ""
+        self.walled = text.startswith("add ")
+        self.look()
+        return ""
+
     def clients_get(self) -> str:
         """What a client from outside gets now."""
-        if self.maintenance or not self.runs("nginx"):
+        if self.edge().status in (None, 503):
             return REFUSES
         if not self._works():
             return FAILS
