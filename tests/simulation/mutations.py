@@ -5,7 +5,7 @@ work (a command is not begun beside another on its node either), what a silent n
 which order record and failover are written and that close does not trust the table (the dead man's switch orders it
 on), that the highest copy of a record is the truth and a take-over needs a majority (the gates need everybody), that
 abort looks (its failover stays off), that a leader comes last (it is the last turn), that the next turn waits for
-the cluster to be whole (the node before has waited for it), what another target may not drop (it finishes it, too), that
+the cluster to be whole (the node before has waited for it), what another target may not drop (it finishes it too), that
 maintenance mode is seen from outside when it was switched on (so it is again before a backend goes down).
 """
 

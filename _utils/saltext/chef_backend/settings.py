@@ -102,7 +102,7 @@ class Cluster:
     frontends: tuple[str, ...] | str | None = None
     frontend_batch: int | str = 1
     frontend_api: str = "http://127.0.0.1/_status"
-    frontend_least_version: Version | None = None  # which one a backend needs is not documented: the site says it
+    frontend_least_version: Version | None = None  # where the site wants a later one than the documents do
     server: Server | None = None
     reindex_organisation: str | None = None  # the first to be re-indexed, and searched, before all are
     hops: tuple[Hop, ...] = ()

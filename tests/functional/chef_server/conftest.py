@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from saltext.chef_backend.node import edge
+from saltext.chef_backend.node import clients, edge
 from saltext.chef_backend.product.edge import Answer
 from tests.functional.recorded import Recorded
 
@@ -80,4 +80,5 @@ def fixture_outside(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> Outs
     monkeypatch.setattr(edge, "ask", seen.answer)
     monkeypatch.setattr(edge, "_own_address", lambda host: "192.0.2.7")
     monkeypatch.setattr(edge, "FOLLOWS", 1.0)
+    monkeypatch.setattr(clients, "STOPS", 1.0)
     return seen

@@ -72,9 +72,23 @@ class TestOutOfService:
         recorded.say(f"{SERVER} stop")
         done = node.state("chef_server.out_of_service", "out", api=API)
         assert (done["result"], done["comment"]) == (
-            False, "be1: stop ended with status 0, but opscode-erchef runs",
+            False, "be1: after stop: stop ended with status 0, but opscode-erchef runs (looked for 1 s)",
         )  # fmt: skip
         assert node.call("chef_server_agent.out") == "stopped", "it may refuse clients by now: it is to be brought back"
+
+    def test_a_service_that_is_slow_to_stop_is_stopped_whatever_the_exit_status_says(self, frontend, recorded):
+        """runit waits 7 s, says that it failed, and the service is down a moment later."""
+        slow = "timeout: run: opscode-erchef: (pid 4242) 1234s, want down, got TERM\n"
+        node = frontend("12.17.5")
+        recorded.say(f"{SERVER} stop", slow, status=1, then={f"{SERVER} status": STOPPED})
+        assert node.state("chef_server.out_of_service", "out", api=API)["result"] is True
+
+    def test_what_goes_on_after_a_stop_that_failed_is_told_with_what_stop_said(self, frontend, recorded):
+        node = frontend("12.17.5")
+        recorded.say(f"{SERVER} stop", status=1, stderr="sv: no permission")
+        done = node.state("chef_server.out_of_service", "out", api=API)
+        assert done["result"] is False
+        assert "sv: no permission" in done["comment"] and "opscode-erchef runs" in done["comment"]
 
     def test_i9_what_was_cut_off_is_done_once_more(self, frontend, recorded):
         """Its host lost its power inside the command: the note that it was begun is not taken for its end."""

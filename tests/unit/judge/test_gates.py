@@ -181,6 +181,17 @@ def test_a_frontend_older_than_the_site_allows_is_refused():
     refused(gates.frontends_new_enough, {"fe1": "12.17.5", "fe2": "14.0.0"}, strict, said=said)
 
 
+@pytest.mark.parametrize(
+    ("target", "least"), [(Version(2, 0, 1), "12.16.2"), (NEW, "12.16.2"), (Version(3, 0, 0), "13.2.0")]
+)
+def test_a_frontend_that_does_not_know_the_targets_elasticsearch_is_refused_whatever_the_site_says(target, least):
+    settings = pillars.Cluster("prod", ("be1", "be2", "be3"), target, pillars.Package("/x.deb", "0"))
+    lax = dataclasses.replace(settings, frontend_least_version=Version(11, 0, 0))
+    gates.frontends_new_enough({"fe1": least}, lax)
+    said = f"fe1 runs 12.15.8, and {target} needs {least} on the frontends"
+    refused(gates.frontends_new_enough, {"fe1": "12.15.8"}, lax, said=said)
+
+
 def test_i2_a_leader_comes_last_and_nobody_is_taken_for_what_it_is_not():
     refused(gates.turn_of, views(), "2.3.16", "be1", "follower", said="be1 is not the follower: be1 leads now")
     lead_moved = views(**everywhere({"cluster_status": moved("be2")}))

@@ -12,7 +12,7 @@ from saltext.chef_backend.judge import answers, failover, window
 from saltext.chef_backend.judge import way as ways
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.view import SILENT
-from saltext.chef_backend.product.version import Version
+from saltext.chef_backend.product.version import Version, least_frontend
 from saltext.chef_backend.record import Run
 from saltext.chef_backend.settings import Cluster
 
@@ -146,17 +146,18 @@ def reindex_is_prepared(way: str, settings: Cluster, frontends: Sequence[str]) -
 
 
 def frontends_new_enough(installed: Mapping[str, str], settings: Cluster) -> None:
-    """No frontend is older than the site says that it must be to talk to the target.
+    """No frontend is older than it must be to talk to the target, by the documents and by what the site says.
 
     :param installed: ``{node: version as text}``.
     """
-    least = settings.frontend_least_version
+    known = [least_frontend(settings.version), settings.frontend_least_version]
+    least = max((version for version in known if version is not None), default=None)
     late = [node for node, text in sorted(installed.items()) if least and Version.from_text(text) < least]
     if late:
         shown = ", ".join(f"{node} runs {installed[node]}" for node in late)
         raise ValueError(
-            f"{shown}, and {settings.version} needs {least} on the frontends (frontend_least_version): upgrade them "
-            "first, with orch.chef_server_upgrade"
+            f"{shown}, and {settings.version} needs {least} on the frontends: upgrade them first, with "
+            "orch.chef_server_upgrade"
         )
 
 

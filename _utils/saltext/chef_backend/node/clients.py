@@ -11,7 +11,8 @@ from pathlib import Path
 
 from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend import outcome
+from saltext.chef_backend import outcome, waiting
+from saltext.chef_backend.errors import NotYet
 from saltext.chef_backend.node import ctl, edge, fence, files, firewall, frontend
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.outcome import Result
@@ -23,6 +24,7 @@ from saltext.chef_backend.product.version import Version
 
 SERVICES = "/opt/opscode/sv"
 EDGE = "nginx"  # the service by which clients come in
+STOPS = 60.0  # seconds within which a service that is slow to stop has stopped
 BEGUN = "begun"  # after how it is taken out of service, until it is
 KEPT_DOWN = "kept down by salt-chef-backend until this frontend serves its clients again"  # a site may have its own
 
@@ -55,14 +57,27 @@ def take_out(host: Host, api: str, how: str, timeout: float = 300) -> str:
 
 
 def stop(host: Host, timeout: float = 300) -> None:
-    """Stop all services of this frontend, and see that none runs. Raises CommandExecutionError."""
-    ctl.run(host, command.SERVER_STOP, timeout=timeout)
+    """Stop all services of this frontend, and see that none runs: what is counts, not the exit status.
+
+    runit waits 7 s for a service, and says that it failed where one needs longer, which is down a moment later.
+
+    :raises CommandExecutionError: what runs still, and what the command said.
+    """
+    complaint = "stop ended with status 0"
     try:
+        ctl.run(host, command.SERVER_STOP, timeout=timeout)
+    except CommandExecutionError as err:
+        complaint = str(err)
+
+    def look() -> None:
         still = runit.running(frontend.status(host))
-    except ParseError as err:
-        raise CommandExecutionError(f"{host.name}: after stop, status: {err}") from err
-    if still:
-        raise CommandExecutionError(f"{host.name}: stop ended with status 0, but {', '.join(still)} runs")
+        if still:
+            raise NotYet(f"{complaint}, but {', '.join(still)} runs")
+
+    try:
+        waiting.until(host.clock, look, STOPS, every=1.0)
+    except (CommandExecutionError, ParseError) as err:
+        raise CommandExecutionError(f"{host.name}: after stop: {err}") from err
 
 
 def bring_back(host: Host, timeout: float = 300) -> bool:

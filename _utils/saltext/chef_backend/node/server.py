@@ -146,8 +146,8 @@ def upgraded(
             ctl.run(host, command.SERVER_UPGRADE, timeout=timeout, env=environment, about=version)
             ctl.run(host, command.SERVER_START, timeout=timeout)
             ret["changes"]["services"] = {"old": "stopped", "new": "running"}
-            ctl.run(host, command.SERVER_CLEANUP, timeout=timeout)
             waited = frontend.await_service(host, api, leader_timeout, api_timeout)
+            ctl.run(host, command.SERVER_CLEANUP, timeout=timeout)  # of what one would go back to: it is seen to work
         files.remove(host.path(BEGUN))
         return outcome.done(
             ret, f"{product} {before['version']} upgraded to {version}; its API answers after {waited:.2f} s"

@@ -47,6 +47,15 @@ LAST_OLD_INDEX = Version(5, 4, 1)  # 3.x cannot read an index that this Elastics
 FIRST_INDEX_FOR_3 = Version(5, 6, 0)
 
 
+def least_frontend(backend: Version) -> Version | None:
+    """Return the least chef-server-core that knows the Elasticsearch of a release of Chef Backend; None if any does.
+
+    Its ``reconfigure`` ends on one that it does not know. Chef Infra Server's release notes: 12.16.2 and later know
+    Elasticsearch 5, which 2.x runs, 13.2.0 and later know Elasticsearch 6, which 3.x runs.
+    """
+    return {2: Version(12, 16, 2), 3: Version(13, 2, 0)}.get(backend.major)
+
+
 def reads_index(installed: Version, index_created: Version) -> bool:
     """Whether a release of Chef Backend can read an index that this version of Elasticsearch created.
 
