@@ -30,6 +30,7 @@ PACKAGES = (
     "haproxy",
     "iproute2",
     "jq",
+    "nftables",
     "openssh-client",
     "openssh-server",
     "postgresql-15",
