@@ -8,7 +8,7 @@ import pytest
 from tests.integration.operator import NEW, Operator, assert_nothing_left_to_do, assert_untouched, sha256
 from tests.lab import index
 from tests.lab.clients.chef_api import ChefApi
-from tests.lab.clients.crowd import API_KEY, API_USER
+from tests.lab.clients.crowd import API_KEY, API_USER, Crowd
 
 LAST = "3.1.1"
 NAMES = {f"web{number}" for number in range(1, 13)}
@@ -141,8 +141,10 @@ def test_elasticsearch_is_stopped_everywhere_before_a_file_is_deleted_and_client
 
     plan = operator.plans()
     operator.forgets_the_past()
-    run = operator.upgrades()
-    assert run.returncode == 0, run.stdout + run.stderr
+    with Crowd(operator.lab) as crowd:
+        run = operator.upgrades()
+        assert run.returncode == 0, run.stdout + run.stderr
+        _, clients = crowd.stop()
     assert operator.did() == plan
     stops = operator.commands("chef-backend-ctl stop elasticsearch")
     starts = operator.commands("chef-backend-ctl start elasticsearch")
@@ -157,6 +159,10 @@ def test_elasticsearch_is_stopped_everywhere_before_a_file_is_deleted_and_client
     assert {index.creator(operator.lab, node) for node in operator.lab.backends} == {"6.8.23"}
     assert [taken["how"] for taken in operator.takeovers()] == ["hand-over"]
     assert_all_found(operator)
+    for tally, on, off in zip(clients, out, back, strict=True):
+        assert [answer.key for answer in tally.lost] == [], tally.writer
+        let_in = tally.let_in(on.end, off.begin)
+        assert let_in == (), f"{len(let_in)} answers that are no refusal, the first of {let_in[0]}"
 
 
 @pytest.mark.campaign
