@@ -195,7 +195,7 @@ class TestKeptOutByTheFirewall:
         node = walled("14.6.31")  # it has no maintenance mode at all
         done = node.state("chef_server.out_of_service", "out", api=API, how="firewall")
         assert done["result"] is True, done["comment"]
-        assert recorded.changing == [["nft", firewall.rule((80, 443))], [SERVER, "start"]]
+        assert recorded.changing == [["nft", firewall.rule((80, 443))]]
         assert node.path("/opt/opscode/sv/nginx/down").exists(), "a boot forgets the rule"
         assert node.call("chef_server_agent.refuses", API) is None
         again = node.state("chef_server.out_of_service", "out", api=API)
@@ -224,7 +224,8 @@ class TestKeptOutByTheFirewall:
         before = len(recorded.changing)
         done = node.state("chef_server.out_of_service", "out", api=API, how="firewall")
         assert done["result"] is True
-        assert recorded.changing[before:] == [["nft", firewall.rule((80, 443))], [SERVER, "start"]]
+        start = [[SERVER, "start"]] if lost == "nginx" else []
+        assert recorded.changing[before:] == [["nft", firewall.rule((80, 443))], *start]
 
     def test_back_in_service_the_rule_goes_last(self, walled, recorded):
         recorded.say(f"{SERVER} maintenance off")

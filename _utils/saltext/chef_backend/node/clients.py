@@ -47,7 +47,8 @@ def take_out(host: Host, api: str, how: str, timeout: float = 300) -> str:
     elif how == by.FIREWALL:
         firewall.put_up(host, edges.ports(api))
         _keep_down(host, [host.path(f"{SERVICES}/{EDGE}")])
-        ctl.run(host, command.SERVER_START, timeout=timeout)
+        if not _edge_runs(host):  # the index is built through this frontend's services
+            ctl.run(host, command.SERVER_START, timeout=timeout)
     else:
         ctl.run(host, command.maintenance("on"), timeout=timeout)
         _keep_down(host, [host.path(f"{SERVICES}/{EDGE}")])
@@ -157,11 +158,15 @@ def _why_not_out(host: Host, api: str, how: str) -> str | None:
         return "served, perhaps: its end was cut off"
     if how == by.STOPPED and runit.running(frontend.status(host)):
         return "its services run again"
-    if how == by.FIREWALL and EDGE not in runit.running(frontend.status(host)):
-        return "refused, its services are down"  # after a boot; the index is built through them
+    if how == by.FIREWALL and not _edge_runs(host):
+        return "refused, its services are down"  # after a boot
     if how == by.FIREWALL and not firewall.is_up(host):
         return "the firewall rule is gone"
     return refuses(host, api)
+
+
+def _edge_runs(host: Host) -> bool:
+    return EDGE in runit.running(frontend.status(host))
 
 
 def in_service(
