@@ -52,6 +52,14 @@ def test_the_rolling_way_takes_followers_first_and_the_leader_last():
     ]
 
 
+def test_without_frontends_the_last_step_of_the_procedure_is_said_to_be_left():
+    assert plan(views()).left == ()
+    alone = plan(views(), frontends=plans.Frontends())
+    assert alone.left == (plans.NO_FRONTENDS,)
+    assert "'chef-server-ctl reconfigure' on each of them" in plans.NO_FRONTENDS
+    assert plan(views(), "2.2.0", frontends=plans.Frontends()).left == (), "nothing is due"
+
+
 def test_who_leads_now_is_last_whoever_it_is():
     seen = views(**everywhere({"cluster_status": moved("be2")}))
     assert plan(seen).order == ("be1", "be3", "be2")

@@ -6,6 +6,7 @@ import pytest
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import record as records
+from saltext.chef_backend.judge.plan import NO_FRONTENDS
 from saltext.chef_backend.run import closing, heartbeat, lock, probe, progress
 from tests.unit import printed
 from tests.unit.answered import RECORD, run, views
@@ -80,6 +81,11 @@ def test_i5_one_node_that_could_not_be_freed_does_not_keep_a_run_open():
     done = closes(hub(RECORD, **full("be2")), {})
     assert done["result"] is True
     assert done["comment"] == ("run r1 is done; failover is on; be2 did not hear of it, and learns it from the others")
+
+
+def test_a_run_without_frontends_says_at_its_end_what_of_the_procedure_is_left():
+    done = closes(hub(dataclasses.replace(RECORD, frontends=())), {})
+    assert done["comment"] == f"run r1 is done; failover is on; {NO_FRONTENDS}"
 
 
 def test_the_last_word_of_a_run_is_higher_than_any_before():

@@ -64,6 +64,8 @@ def test_plan_for_a_terminal_shows_way_hops_order_commands_and_what_would_refuse
     assert text.startswith(shows.status_text(status(views())))
     assert "way: rolling (within 2.x)\nhop 1: 2.0.30 to 2.3.16: rolling\nhop 2: 2.3.16 to 3.1.1: reindex\n" in text
     assert text.endswith("order: be2, be1\n  be2      chef-backend-ctl upgrade")
+    left = shows.plan_text(status(views()), dataclasses.replace(planned, left=("the last step is left to you",)))
+    assert left.endswith("upgrade\nthe last step is left to you")
     refused = shows.plan_text(status(views()), dataclasses.replace(planned, refusals=("be3 is behind",)))
     assert refused.endswith("an upgrade would be refused now:\n  - be3 is behind")
 
@@ -78,4 +80,5 @@ def test_plan_for_a_program_is_plain_lists_and_texts():
         "commands": [["be2", "chef-backend-ctl upgrade"]],
         "frontends": [["fe1"]],
         "refusals": ["no"],
+        "left": [],
     }

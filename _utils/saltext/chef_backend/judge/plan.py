@@ -16,6 +16,11 @@ from saltext.chef_backend.product.maintenance import MAINTENANCE
 from saltext.chef_backend.product.version import Version
 from saltext.chef_backend.settings import Cluster
 
+NO_FRONTENDS = (
+    "the pillar names no frontends: 'chef-server-ctl reconfigure' on each of them, the last step of the procedure, is "
+    "left to you"
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Step:
@@ -38,6 +43,7 @@ class Plan:
     order: tuple[str, ...]  # of the backends that are due in the first hop
     commands: tuple[Step, ...]  # of the first hop
     refusals: tuple[str, ...]
+    left: tuple[str, ...] = ()  # what of the procedure is left to a person
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +80,8 @@ def plan(views: Views, settings: Cluster, reasons: Iterable[str], index: Version
     steps: list[Step] = []
     if first and way != "refused":
         steps = commands(way, sorted(views), order, leader, _source(settings, first.to), settings, frontends)
-    return Plan(way, reason, tuple(map(str, chain)), order, tuple(steps), refusals)
+    left = () if frontends.all or not steps else (NO_FRONTENDS,)
+    return Plan(way, reason, tuple(map(str, chain)), order, tuple(steps), refusals, left)
 
 
 def commands(

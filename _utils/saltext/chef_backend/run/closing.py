@@ -14,6 +14,7 @@ from saltext.chef_backend import journal
 from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import answers, downtime, failover, gates
 from saltext.chef_backend.judge.answers import Views
+from saltext.chef_backend.judge.plan import NO_FRONTENDS
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.record import Record, Run
 from saltext.chef_backend.run import cluster as clusters
@@ -191,7 +192,8 @@ def _ended(master: Master, run: Run, state: str, failed: list[str]) -> str:
         if state == records.ABORTED:
             return f"run {run.run} is aborted{now}; nothing is left open{late}"
         too_late = "; abort came too late, nothing was left to do" if run.wish == records.ABORT else ""
-        return f"run {run.run} is done{now}{too_late}{late}"
+        left = f"; {NO_FRONTENDS}" if records.switches_failover(run) and not run.frontends else ""
+        return f"run {run.run} is done{now}{too_late}{late}{left}"
     if state == records.ABORTED:
         lock.note(master, cluster, **word, waits=None)
         _spread(master, run)

@@ -110,6 +110,7 @@ def plan(planned: Plan, frontends: Sequence[Sequence[str]]) -> dict[str, Any]:
         "commands": [[step.node, str(step)] for step in planned.commands],
         "frontends": [list(batch) for batch in frontends],
         "refusals": list(planned.refusals),
+        "left": list(planned.left),
     }
 
 
@@ -121,6 +122,7 @@ def plan_text(shown: Shown, planned: Plan) -> str:
     if planned.order:
         lines.append(f"order: {', '.join(planned.order)}")
     lines += [f"  {step.node:<8} {step}" for step in planned.commands]
+    lines += planned.left
     if planned.refusals:
         lines += ["an upgrade would be refused now:"] + [f"  - {refusal}" for refusal in planned.refusals]
     return "\n".join(lines)
