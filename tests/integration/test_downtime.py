@@ -96,9 +96,10 @@ class TestUnderLoad:
     def test_clients_see_a_clean_refusal_and_not_half_an_answer(self, done, clients):
         operator, _ = done
         out = operator.commands("chef-server-ctl maintenance on")
-        back = operator.commands("chef-server-ctl maintenance off")
+        back = operator.commands("chef-server-ctl reconfigure")  # which ends maintenance mode
         assert [one.host for one in out] == [one.host for one in back] == ["fe1", "fe2"]
         assert max(one.end for one in out) < operator.commands(DOWN)[0].begin
+        assert operator.commands(UP)[-1].end < min(one.begin for one in back)
         for tally, on, off in zip(clients[1:], out, back, strict=True):
             meanwhile = [answer for answer in tally.answers if on.end < answer.began and answer.ended < off.begin]
             assert len(meanwhile) > 10, tally.writer
