@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from saltext.chef_backend.node import clients, edge
-from saltext.chef_backend.product.edge import Answer
+from saltext.chef_backend.product.edge import Answer, Door
 from tests.functional.recorded import Recorded
 
 
@@ -57,9 +57,12 @@ class Outside:
     def __init__(self, recorded: Recorded) -> None:
         self._recorded = recorded
         self.says: Answer | None = None
+        self.sends_to = ""  # the URL to which the plain port sends its clients
 
-    def answer(self, *_: object) -> Answer:
+    def answer(self, address: str, door: Door) -> Answer:
         """What it gets now."""
+        if self.sends_to and door.port == 80 and address == "127.0.0.1":
+            return Answer(301, location=self.sends_to)
         if self.says is not None:
             return self.says
         there = Answer(401)

@@ -213,6 +213,15 @@ class TestKeptOutByTheFirewall:
         )
         assert done["result"] is False and "clients are not refused, seen from outside" in done["comment"]
 
+    def test_i9_where_the_plain_port_sends_its_clients_is_kept_from_them_as_well(self, walled, recorded, outside):
+        outside.sends_to = "https://chef.example.com:8443/"
+        node = walled("14.16.19")
+        rule = firewall.rule((80, 443, 8443))
+        recorded.say(["nft", rule], then={("nft", "list tables"): f"table inet {firewall.TABLE}\n"})
+        done = node.state("chef_server.out_of_service", "out", api=API, how="firewall")
+        assert (done["result"], recorded.changing) == (True, [["nft", rule]])
+        assert "https://192.0.2.7:8443/organizations/salt-chef-backend/nodes: no connection" in done["comment"]
+
     @pytest.mark.parametrize("lost", ["rule", "nginx"])
     def test_i9_after_a_boot_the_rule_stands_before_nginx_starts(self, walled, recorded, lost):
         node = walled("14.16.19")

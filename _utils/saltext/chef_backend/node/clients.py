@@ -45,10 +45,14 @@ def take_out(host: Host, api: str, how: str, timeout: float = 300) -> str:
         _keep_down(host, _services(host))
         stop(host, timeout)
     elif how == by.FIREWALL:
-        firewall.put_up(host, edges.ports(api))
+        ports = edge.ports(host, api)
+        firewall.put_up(host, ports)
         _keep_down(host, [host.path(f"{SERVICES}/{EDGE}")])
         if not _edge_runs(host):  # the index is built through this frontend's services
             ctl.run(host, command.SERVER_START, timeout=timeout)
+            more = edge.ports(host, api)  # where its nginx sends clients, only that could say
+            if more != ports:
+                firewall.put_up(host, more)
     else:
         ctl.run(host, command.maintenance("on"), timeout=timeout)
         _keep_down(host, [host.path(f"{SERVICES}/{EDGE}")])

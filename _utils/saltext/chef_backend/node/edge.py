@@ -19,20 +19,39 @@ BOUND = 10.0  # seconds for one answer
 FOLLOWS = 30.0  # seconds within which nginx is to do what it was told
 
 
+def doors(host: Host, api: str) -> tuple[Door, ...]:
+    """Return where clients come in: at the status page's port, and where that sends them, as it says to this host.
+
+    At 127.0.0.1, which neither maintenance mode nor the firewall's rule keeps out.
+
+    :param api: URL of this frontend's status page.
+    """
+    first = edge.door(api)
+    if first is None:
+        raise CommandExecutionError(f"{host.name}: {api!r} is no URL of a status page")
+    other = edge.redirected(ask("127.0.0.1", first))
+    return (other, first) if other and other != first else (first,)
+
+
+def ports(host: Host, api: str) -> tuple[int, ...]:
+    """Return the TCP ports at which clients may come in, ascending: those of its doors, and the well-known ones."""
+    return tuple(sorted({*edge.PORTS.values(), *(door.port for door in doors(host, api))}))
+
+
 def seen(host: Host, api: str) -> Seen:
     """Return what a client gets now.
 
     :param api: URL of this frontend's status page.
     :raises CommandExecutionError: this host has no address but those of its loopback.
     """
-    address, where, answer = _own_address(host), "", Answer()
-    for door in edge.doors(api):
-        where = f"{door.scheme}://{address}:{door.port}{edge.PATH}"
+    address, found = _own_address(host), list[Seen]()
+    for door in doors(host, api):
         answer = ask(address, door)
-        if not edge.redirects(answer):
-            break
-    found = edge.judge(answer)
-    return Seen(found.what, f"{where}: {found.said}")
+        if not edge.redirected(answer):  # where it sends them is asked itself
+            judged = edge.judge(answer)
+            shown = f"[{address}]" if ":" in address else address
+            found.append(Seen(judged.what, f"{door.scheme}://{shown}:{door.port}{edge.PATH}: {judged.said}"))
+    return edge.together(found)
 
 
 def await_what(host: Host, api: str, wanted: str) -> Seen:
@@ -62,7 +81,8 @@ def ask(address: str, door: Door) -> Answer:
         connection = http.client.HTTPSConnection(address, door.port, timeout=BOUND, context=unverified)
     try:
         connection.request("GET", edge.PATH)
-        return Answer(connection.getresponse().status)
+        answer = connection.getresponse()
+        return Answer(answer.status, location=answer.getheader("Location") or "")
     except (ConnectionRefusedError, ConnectionResetError) as err:  # of the latter http.client has a kind of its own
         return Answer(closed=True, error=str(err))
     except (OSError, http.client.HTTPException) as err:

@@ -1,6 +1,7 @@
 """What a frontend's edge, its nginx, says to a client from another host: served, refused, or neither of them."""
 
 import dataclasses
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 SERVED, REFUSED, UNKNOWN = "served", "refused", "unknown"
@@ -24,6 +25,7 @@ class Answer:
     status: int | None = None
     closed: bool = False  # the connection was refused, or reset before there was an answer
     error: str = ""
+    location: str = ""  # where it sends its client instead
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,25 +36,18 @@ class Seen:
     said: str
 
 
-def doors(api: str) -> tuple[Door, ...]:
-    """Return where to ask, one after the other while it redirects: by default the plain port does, to the other.
-
-    :param api: URL of the frontend's status page.
-    """
-    parts = urlsplit(api)
-    scheme = parts.scheme or "http"
-    first = Door(scheme, parts.port or PORTS[scheme])
-    return tuple(dict.fromkeys([first, Door("https", PORTS["https"])]))
+def door(url: str) -> Door | None:
+    """Return the door of a URL; None if that is no URL of http or https."""
+    try:
+        parts = urlsplit(url)
+        return Door(parts.scheme, parts.port or PORTS[parts.scheme])
+    except (KeyError, ValueError):
+        return None
 
 
-def ports(api: str) -> tuple[int, ...]:
-    """Return the TCP ports at which clients come in, ascending: the well-known ones, and that of the status page."""
-    return tuple(sorted({*PORTS.values(), *(door.port for door in doors(api))}))
-
-
-def redirects(answer: Answer) -> bool:
-    """Whether an answer sends its client to another door."""
-    return answer.status is not None and 300 <= answer.status < 400
+def redirected(answer: Answer) -> Door | None:
+    """Return to which other door an answer sends its client: by default the plain port does. None if it does not."""
+    return door(answer.location) if answer.status is not None and 300 <= answer.status < 400 else None
 
 
 def judge(answer: Answer) -> Seen:
@@ -65,6 +60,14 @@ def judge(answer: Answer) -> Seen:
         return Seen(REFUSED, "no connection")
     if answer.status == 503:
         return Seen(REFUSED, "503")
-    if answer.status is not None and 200 <= answer.status < 500 and not redirects(answer):
+    if answer.status is not None and (200 <= answer.status < 300 or 400 <= answer.status < 500):
         return Seen(SERVED, str(answer.status))
     return Seen(UNKNOWN, answer.error or str(answer.status))
+
+
+def together(several: Iterable[Seen]) -> Seen:
+    """Put together what clients get at several doors: they are served if any serves, and refused if all refuse."""
+    found = list(several)
+    kinds = {one.what for one in found}
+    what = SERVED if SERVED in kinds else REFUSED if kinds == {REFUSED} else UNKNOWN
+    return Seen(what, "; ".join(one.said for one in found if one.what == what or what == UNKNOWN))
