@@ -128,11 +128,11 @@ class Frontend:
         """Whether its services run the programs of before the package was installed."""
         return self.services["goiardi"].at < self.unpacked_at
 
-    def edge(self) -> Answer:
-        """What a request from outside that nobody has signed is answered with, at an organisation's URL."""
-        if self.walled or not self.runs("nginx"):
+    def edge(self, from_outside: bool = True) -> Answer:
+        """What a request that nobody has signed is answered with, at an organisation's URL."""
+        if (self.walled and from_outside) or not self.runs("nginx"):
             return Answer(closed=True, error="[Errno 111] Connection refused")
-        if self.maintenance:
+        if self.maintenance and from_outside:
             return Answer(503)
         return Answer(401 if self._works() else 502)
 
