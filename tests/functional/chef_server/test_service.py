@@ -102,6 +102,11 @@ class TestOutOfService:
         assert (done["result"], done["changes"]) == (True, {"clients": {"old": old, "new": "refused"}})
         assert recorded.changing == [[SERVER, "maintenance", "on"]] * 2
 
+    def test_another_way_out_of_service_is_refused(self, frontend, recorded):
+        done = frontend("14.6.32").state("chef_server.out_of_service", "out", api=API, how="iptables")
+        said = "how: found 'iptables', expected one of maintenance, stopped, firewall"
+        assert (done["result"], done["comment"], recorded.changing) == (False, said, [])
+
     def test_twice_is_once(self, frontend, recorded):
         recorded.say(f"{SERVER} maintenance on")
         node = frontend("14.6.32")

@@ -44,6 +44,7 @@ OTHERS = {
         "data",
         "table",
         "before",
+        "how",
     ),
     "order",
 }

@@ -140,6 +140,8 @@ def out_of_service(host: Host, name: str, api: str, how: str | None = None, time
     :param timeout: bound in seconds of each command.
     """
     with outcome.on_node(name) as ret:
+        if how not in (None, *by.ALL):
+            raise CommandExecutionError(f"how: found {how!r}, expected one of {', '.join(by.ALL)}")
         fence.obey(host)
         now = frontend.out(host)
         wanted = how or now or by.out_of_service_by(Version.from_text(frontend.version(host)))

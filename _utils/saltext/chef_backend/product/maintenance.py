@@ -6,7 +6,7 @@ The one that builds the search index again is reconfigured meanwhile, which ends
 from saltext.chef_backend.product.version import Version
 
 FIRST_WITH_MAINTENANCE = Version(14, 6, 32)
-MAINTENANCE, STOPPED, FIREWALL = "maintenance", "stopped", "firewall"
+ALL = MAINTENANCE, STOPPED, FIREWALL = "maintenance", "stopped", "firewall"
 
 
 def has_maintenance(version: Version) -> bool:
