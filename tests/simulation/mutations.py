@@ -115,7 +115,7 @@ MUTANTS = (
         "a frontend that is out of service starts with its host",
         "node.clients",
         "_keep_down",
-        "for folder in folders:",
+        "for folder in _kept_down(host, how):",
         "for folder in ():",
         ("downtime", "reindex"),
         kinds=("node without power",),

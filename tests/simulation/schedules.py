@@ -20,8 +20,8 @@ HOURS = (-7200.0, 7200.0)
 LASTS: dict[str, Sequence[float]] = {
     **dict.fromkeys(("orchestration stopped", "master cut off", "salt-master down", *OF_HOSTS), (SHORT, LONG)),
     "command hangs": (SHORT, LONG),
-    "order late": (8.0, 40.0, 200.0),
-    "order doubled": (8.0, 40.0, 200.0),
+    "order late": (8.0, 22.0, 40.0, 200.0),
+    "order doubled": (8.0, 22.0, 40.0, 200.0),
     "clock steps": HOURS,
 }
 AT_MASTERS = ("pause typed", "resume typed", "abort typed", "same command typed", "another target typed")

@@ -133,6 +133,11 @@ def abort(
     if not records.may_be_left(record):
         text = f"run {record.run} has upgraded backends and frontends out of service: resume it, it brings them back"
         return Answer(NOTHING, text, ok=False)
+    if silent and record.way == "reindex":  # what one has upgraded cannot serve the old index, and it alone knows
+        text = (
+            f"{', '.join(silent)} does not answer: nobody can tell whether run {record.run} has upgraded it. Resume it"
+        )
+        return Answer(NOTHING, text, ok=False)
     inside = sorted({*half_upgraded, *([record.turn] if record.turn and not gone else [])})
     if inside:
         way_on = "pause the run instead, or abort it when that has ended"

@@ -6,7 +6,7 @@ nginx, or all that were stopped, are kept from that by the file ``down`` in thei
 (runsv(8)); a command that starts them by name does not mind it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from salt.exceptions import CommandExecutionError
@@ -42,12 +42,12 @@ def take_out(host: Host, api: str, how: str, timeout: float = 300) -> str:
     # before it is done: what dies in between is brought back all the same, and taken out once more
     files.write(host.path(frontend.OUT_OF_SERVICE), f"{how} {BEGUN}\n")
     if how == by.STOPPED:
-        _keep_down(host, _services(host))
+        _keep_down(host, how)
         stop(host, timeout)
     elif how == by.FIREWALL:
         ports = edge.ports(host, api)
         firewall.put_up(host, ports)
-        _keep_down(host, [host.path(f"{SERVICES}/{EDGE}")])
+        _keep_down(host, how)
         if not _edge_runs(host):  # the index is built through this frontend's services
             ctl.run(host, command.SERVER_START, timeout=timeout)
             more = edge.ports(host, api)  # where its nginx sends clients, only that could say
@@ -55,7 +55,7 @@ def take_out(host: Host, api: str, how: str, timeout: float = 300) -> str:
                 firewall.put_up(host, more)
     else:
         ctl.run(host, command.maintenance("on"), timeout=timeout)
-        _keep_down(host, [host.path(f"{SERVICES}/{EDGE}")])
+        _keep_down(host, how)
     seen = edge.await_what(host, api, edges.REFUSED)
     files.write(host.path(frontend.OUT_OF_SERVICE), f"{how}\n")
     return seen.said
@@ -91,15 +91,16 @@ def bring_back(host: Host, timeout: float = 300) -> bool:
     :returns: True if it was out of service.
     :raises CommandExecutionError: the command fails; the frontend counts as out of service still.
     """
+    fence.obey(host)
     how = frontend.out(host)
     if how is None:
         return False
     if how != by.STOPPED and by.has_maintenance(Version.from_text(frontend.version(host))):
         ctl.run(host, command.maintenance("off"), timeout=timeout)
-    _keep_down_no_more(host)
     ctl.run(host, command.SERVER_START, timeout=timeout)
     if how == by.FIREWALL:
         firewall.take_away(host)
+    _keep_down_no_more(host)
     files.remove(host.path(frontend.OUT_OF_SERVICE))
     return True
 
@@ -114,10 +115,14 @@ def refuses(host: Host, api: str) -> str | None:
     return None if seen.what == edges.REFUSED else seen.said
 
 
-def _keep_down(host: Host, folders: Iterable[Path]) -> None:
-    """Have no service of these start with the next boot."""
-    for folder in folders:
-        if folder.exists() and not (folder / "down").exists():
+def _kept_down(host: Host, how: str) -> list[Path]:
+    """The folders of the services that must not start with the next boot."""
+    return [folder for folder in _services(host) if how == by.STOPPED or folder.name == EDGE]
+
+
+def _keep_down(host: Host, how: str) -> None:
+    for folder in _kept_down(host, how):
+        if not (folder / "down").exists():
             files.write(folder / "down", f"{KEPT_DOWN}\n", 0o644)
 
 
@@ -162,6 +167,8 @@ def _why_not_out(host: Host, api: str, how: str) -> str | None:
         return "served"
     if (files.read(host.path(frontend.OUT_OF_SERVICE)) or "").endswith(BEGUN):
         return "served, perhaps: its end was cut off"
+    if any(not (folder / "down").exists() for folder in _kept_down(host, how)):
+        return "refused, but it would serve after a boot"
     if how == by.STOPPED and runit.running(frontend.status(host)):
         return "its services run again"
     if how == by.FIREWALL and not _edge_runs(host):

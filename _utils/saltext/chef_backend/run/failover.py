@@ -100,7 +100,10 @@ def _by_the_first_that_can(master: Master, cluster: str, function: str, *args: A
         if answer.ok:
             return answer.value
         troubles.append(answer.error)
-        view = clusters.views(master, cluster, ["busy"])[node]
+        word = lock.held(master, cluster)
+        assert word is not None  # or nothing could have been ordered
+        # a new word: the order, should it come only now, is void
+        view = lock.say(master, cluster, ["record", "busy"], step=word.step)[node]
         at_work = view.why_not("busy") or "; ".join(view.busy)
         if at_work:
             troubles.append(f"{node} may be at it still, no other backend is asked: {at_work}")

@@ -100,7 +100,7 @@ def begin(master: Master, views: Views, resumed: Run | None, lease: int, **field
         bound = clusters.ask_bound(master, record.cluster)
         ask_all(master.bus, record.backends, "chef_backend_agent.arm", interval, timeout=bound)
     except CommandExecutionError:
-        if resumed is None:
+        if resumed is None and record.failover != "off":  # else only its own record tells that it has to come on
             _give_back(master, record)
         raise
     heartbeat.start(master, record, interval)

@@ -99,18 +99,21 @@ def _restored(master: Master, ret: Result, cluster: str) -> str:
 
 
 def _at_rest(master: Master, settings: Cluster, resumed: Run, fronts: Sequence[str]) -> Views:
-    """Wait until what the dead run left at work on the nodes has ended; return the views from then."""
+    """Wait until what the dead run left at work on the nodes has ended; return the views from then.
+
+    The backends come last: what is concluded from them must be no older than it has to be.
+    """
 
     def at_rest() -> Views:
         views = clusters.views(master, settings.name)
+        gates.everybody_answers(views)
         gates.nobody_at_work(views)
         return views
 
     bounds = settings.timeouts
-    views = look.until_holds(master, settings.name, at_rest, bounds.upgrade + bounds.rejoin)
     bound = bounds.reindex if resumed.reindex else bounds.reconfigure
     frontends.await_rest(master, settings.name, fronts, bound)
-    return views
+    return look.until_holds(master, settings.name, at_rest, bounds.upgrade + bounds.rejoin)
 
 
 def _may_begin(
