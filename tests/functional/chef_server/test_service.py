@@ -58,6 +58,27 @@ class TestOutOfService:
         assert node.call("chef_server_agent.bring_back") is True
         assert [path.exists() for path in down] == [False, False, True]
 
+    def test_i9_one_that_would_serve_after_a_boot_is_taken_out_once_more(self, frontend, recorded):
+        """Whoever brought it back was cut off half-way: it refuses now, and its services would start with its host."""
+        node = frontend("14.6.31")
+        node.write("/opt/opscode/sv/nginx/run", "")
+        recorded.say(f"{SERVER} stop", then={f"{SERVER} status": STOPPED})
+        node.state("chef_server.out_of_service", "out", api=API)
+        down = node.path("/opt/opscode/sv/nginx/down")
+        down.unlink()
+        assert node.state("chef_server.out_of_service", "out", api=API)["changes"] != {}
+        assert down.exists()
+
+    def test_what_cannot_be_started_keeps_what_holds_it_down(self, frontend, recorded):
+        node = frontend("14.6.31")
+        node.write("/opt/opscode/sv/nginx/run", "")
+        recorded.say(f"{SERVER} stop", then={f"{SERVER} status": STOPPED})
+        node.state("chef_server.out_of_service", "out", api=API)
+        recorded.say(f"{SERVER} start", status=1, stderr="runsv not running")
+        assert "runsv not running" in node.told("chef_server_agent.bring_back")
+        assert node.path("/opt/opscode/sv/nginx/down").exists()
+        assert node.call("chef_server_agent.out") == "stopped"
+
     def test_what_somebody_has_started_of_a_stopped_one_is_stopped_again(self, frontend, recorded):
         node = frontend("14.6.31")
         recorded.say(f"{SERVER} stop", then={f"{SERVER} status": STOPPED})

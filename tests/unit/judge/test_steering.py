@@ -141,3 +141,11 @@ def test_abort_twice_says_that_it_is_done_and_a_run_that_reached_its_end_is_not_
     again = steering.abort(None, None, [], run(state=records.ABORTED))
     assert (again.action, again.ok, again.text) == (steering.NOTHING, True, "run r1 is aborted already")
     assert steering.abort(None, None, [], run(state=records.DONE)).ok is False
+
+
+def test_i8_a_silent_backend_may_be_upgraded_and_a_reindex_is_not_aborted_beside_it():
+    """It alone knows whether it is: its release may not read the old index, which clients would be let in on."""
+    answer = steering.abort(run(way="reindex"), GONE, [], silent=["be2"])
+    assert (answer.action, answer.ok) == (steering.NOTHING, False)
+    assert "be2 does not answer: nobody can tell whether run r1 has upgraded it" in answer.text
+    assert steering.abort(run(), GONE, [], silent=["be2"]).ok

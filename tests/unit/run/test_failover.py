@@ -46,6 +46,14 @@ def test_i3_no_other_is_asked_while_a_command_hangs_that_would_undo_it_when_it_e
     assert fakes.backends(master).record.failover == "off", "whoever resumes it, or looks after it, orders it on"
 
 
+def test_i7_a_new_word_voids_the_order_of_the_first_should_it_come_only_now():
+    master = hub("be1 does not answer within 15 s")
+    before = fakes.backends(master).record.word
+    failover.order(master, "prod", "off")
+    assert fakes.backends(master).record.word > before
+    assert asked(master) == ["be1", "be2"]
+
+
 def test_i3_nor_where_nobody_can_tell_whether_it_is():
     master = hub("be1 does not answer", {"busy": None, "errors": {"busy": "be1 does not answer"}})
     with pytest.raises(CommandExecutionError, match="be1 may be at it still"):

@@ -3,8 +3,9 @@
 import dataclasses
 
 import pytest
+from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend.run import opening
+from saltext.chef_backend.run import lock, opening
 from tests.unit import printed
 from tests.unit.answered import everywhere, run
 from tests.unit.run import fakes
@@ -95,3 +96,43 @@ def test_i5_a_run_that_was_to_take_the_cluster_down_and_took_no_node_down_is_up(
     assert done["result"] is True, done["comment"]
     assert "be1 leads now" in done["comment"]
     assert fakes.backends(master).record.down is False
+
+
+def test_i3_a_new_run_that_cannot_arm_keeps_the_record_by_which_failover_comes_on_again():
+    """It was opened over a run that died with failover off, whose record it has replaced."""
+    master = hub(dataclasses.replace(DIED, target="2.3.15"))
+
+    def arm(node, seconds):
+        raise CommandExecutionError(f"{node} does not answer")
+
+    master.bus.does["chef_backend_agent.arm"] = arm
+    done = opens(master)
+    assert done["result"] is False and "does not answer" in done["comment"]
+    held = fakes.backends(master).record
+    assert (held.run, held.failover) == ("2", "off")
+    assert lock.held(master, "prod") is not None, "close ends it as a run that has failed"
+
+
+def test_i8_the_backends_are_looked_at_when_the_frontends_are_at_rest_and_not_before():
+    """A late order of the run that died may begin while frontends are waited for."""
+    master = hub(DIED)
+    assert opens(master)["result"] is True
+    calls = [(node, name) for node, name, *_ in master.bus.calls]
+    rest = max(number for number, (_, name) in enumerate(calls) if name == "chef_server_agent.busy")
+    accepted = next(number for number, (_, name) in enumerate(calls) if name == "chef_backend_agent.accept")
+    assert {node for node, name in calls[rest:accepted] if name == "chef_backend_agent.view"} == {"be1", "be2", "be3"}
+
+
+def test_i8_one_that_has_fallen_silent_meanwhile_is_not_taken_for_being_at_rest():
+    master = hub(DIED)
+    view = master.bus.does["chef_backend_agent.view"]
+
+    def falls_silent(node, *args, **kwargs):
+        if node == "be2" and master.bus.asked("chef_server_agent.busy"):
+            raise CommandExecutionError("be2 does not answer")
+        return view(node, *args, **kwargs)
+
+    master.bus.does["chef_backend_agent.view"] = falls_silent
+    done = opens(master)
+    assert done["result"] is False and "be2 does not answer" in done["comment"]
+    assert master.bus.asked("chef_backend_agent.accept") == []

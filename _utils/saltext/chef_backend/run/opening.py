@@ -106,14 +106,15 @@ def _at_rest(master: Master, settings: Cluster, resumed: Run, fronts: Sequence[s
 
     def at_rest() -> Views:
         views = clusters.views(master, settings.name)
-        gates.everybody_answers(views)
         gates.nobody_at_work(views)
         return views
 
     bounds = settings.timeouts
     bound = bounds.reindex if resumed.reindex else bounds.reconfigure
     frontends.await_rest(master, settings.name, fronts, bound)
-    return look.until_holds(master, settings.name, at_rest, bounds.upgrade + bounds.rejoin)
+    views = look.until_holds(master, settings.name, at_rest, bounds.upgrade + bounds.rejoin)
+    gates.everybody_answers(views)  # one that has fallen silent meanwhile may be at work
+    return views
 
 
 def _may_begin(
