@@ -257,6 +257,7 @@ for _word in ("pause", "resume", "abort"):
 @kind("same command typed")
 def _second_operator(world: World, fault: Fault, point: Point) -> None:
     hub = world.hubs[fault.where if fault.where in HUBS else "hub"]
+    world.others.append((SLS[world.scene.way], {"cluster": "prod"}))
     hub.orchestrate(SLS[world.scene.way], {"cluster": "prod"}, by="somebody")
 
 

@@ -59,6 +59,15 @@ MUTANTS = (
         ("rolling", "reindex"),
         kinds=("command hangs",),
     ),
+    Mutant(
+        "a frontend that was brought back obeys once more what took it out",
+        "run.frontends",
+        "in_service",
+        'changes = {"step": "bring the frontends back"}',
+        "changes = {}",
+        ("reindex",),
+        kinds=("order doubled",),
+    ),
     Mutant("signals are not heard", "run.signals", "Signals.hear", "if self._end is None:", "if False:"),
     Mutant(
         "clients are let in on an index that is not whole",

@@ -89,7 +89,7 @@ class World:
         self.engine = Engine()
         self.network = Network()
         self.mended_at = 0.0  # when all that fate has done so far will be over
-        self.others = list[tuple[str, Mapping[str, Any]]]()  # what others have typed, to another target
+        self.others = list[tuple[str, Mapping[str, Any]]]()  # what others have typed, to the same target or another
         self.unwell: dict[str, float] = {}  # the backends that neither lead nor follow, and since when
         self.journals: list[tuple[str, Entry]] = []  # what the nodes told
         self.history = History(lambda: self.engine.now)

@@ -192,6 +192,8 @@ class Cluster:
     def lead(self, node: Backend, how: str) -> None:
         """A node that holds the key begins to serve."""
         if self.key != node.name or not self.lives(node):
+            if node.role == "promoting":  # its promotion has come to nothing: the key's holder begins anew
+                node.role = "waiting_for_leader"
             return
         self.advance()
         if node.position < self.acknowledged - 1e-6:
