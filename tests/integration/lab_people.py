@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
@@ -92,8 +93,16 @@ def replicas(lab: Lab, leader: str) -> set[str]:
 
 
 def install(lab: Lab, host: str, version: str) -> subprocess.CompletedProcess[str]:
-    """Install a version's package, and nothing more."""
-    source = lab.package(version)
+    """Install a version's package on a backend, and nothing more."""
+    return _install(lab, host, lab.package(version))
+
+
+def install_server(lab: Lab, host: str, version: str) -> subprocess.CompletedProcess[str]:
+    """Install a version's package on a frontend, and nothing more."""
+    return _install(lab, host, lab.server_package(version))
+
+
+def _install(lab: Lab, host: str, source: Path) -> subprocess.CompletedProcess[str]:
     lab.put(host, f"/root/{source.name}", source.read_bytes())
     return lab.exec(host, "dpkg", "-i", f"/root/{source.name}")
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.integration.lab_people import install, the_leader, until
+from tests.integration.lab_people import install, install_server, the_leader, until
 from tests.lab import health
 from tests.lab.clients.tally import KEPT_OUT
 from tests.lab.index import creator
@@ -42,9 +42,7 @@ def test_a_conversation_goes_alike_with_the_model_and_the_stand_ins(lab, seed, t
 @pytest.mark.spoils
 @pytest.mark.parametrize("server", ["14.16.19", "15.10.63"])
 def test_a_frontends_clients_are_let_in_and_refused_alike(lab, server, tmp_path):
-    package = lab.server_package(server)
-    lab.put("fe1", f"/root/{package.name}", package.read_bytes())
-    lab.exec("fe1", "dpkg", "-i", f"/root/{package.name}")
+    install_server(lab, "fe1", server)
     facts = dataclasses.replace(facts_of(lab), server=server)
     model = Model(facts, tmp_path)
     try:

@@ -2,10 +2,11 @@
 
 import pytest
 
-from tests.integration.lab_people import until
+from tests.integration.lab_people import install_server, until
 from tests.lab import health
+from tests.lab.clients.tally import KEPT_OUT
 
-LET_IN, KEPT_OUT = health.LET_IN, 503
+LET_IN = health.LET_IN
 ENDS_IT = ("14.16.19", "15.10.12")  # both before 15.10.53
 LEAVES_IT = "15.10.63"
 OTHER = "/organizations/default/nodes"
@@ -36,12 +37,6 @@ def runs(lab, host):
 
 def serves_again(lab, host):
     until(lambda: gets(lab, host) == LET_IN, 60, f"{host} lets clients in")
-
-
-def install(lab, host, version):
-    source = lab.server_package(version)
-    lab.put(host, f"/root/{source.name}", source.read_bytes())
-    lab.exec(host, "dpkg", "-i", f"/root/{source.name}")
 
 
 def crash(lab, host):
@@ -164,7 +159,7 @@ def test_after_a_crash_redis_knows_what_the_last_clean_stop_has_dumped(lab, out)
 @pytest.mark.spoils
 @pytest.mark.parametrize("version", ENDS_IT)
 def test_reconfigure_up_to_15_10_52_ends_maintenance_mode(lab, out, version):
-    install(lab, out, version)
+    install_server(lab, out, version)
     assert gets(lab, out) == KEPT_OUT, "the package alone does not"
     server(lab, out, "reconfigure")
     assert gets(lab, out, "fe2") == LET_IN
@@ -173,7 +168,7 @@ def test_reconfigure_up_to_15_10_52_ends_maintenance_mode(lab, out, version):
 
 @pytest.mark.spoils
 def test_reconfigure_after_15_10_52_leaves_maintenance_mode_alone(lab, out):
-    install(lab, out, LEAVES_IT)
+    install_server(lab, out, LEAVES_IT)
     server(lab, out, "reconfigure")
     assert gets(lab, out, "fe2") == KEPT_OUT
     server(lab, out, "maintenance", "off")

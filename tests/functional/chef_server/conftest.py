@@ -1,15 +1,36 @@
-"""The status page of a frontend's own API."""
+"""A frontend, the status page of its own API, and what a client from another host gets from it."""
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from saltext.chef_backend.node import clients, edge
 from saltext.chef_backend.product.edge import Answer, Door
+from tests.functional.minion import Minion
 from tests.functional.recorded import Recorded
+
+SERVER = "chef-server-ctl"
+API = "http://127.0.0.1/_status"
+RUNS = "run: opscode-erchef: (pid 11) 5s; run: log: (pid 12) 5s\ndown: nginx: 3s, normally up\n"
+STOPPED = "down: opscode-erchef: 5s, normally up; run: log: (pid 12) 5s\n"
+# out of service the API is not looked at
+WHILE_OUT = {"name": "frontend", "backend_version": "2.3.16", "api": API, "leader_timeout": 1, "api_timeout": 0}
+
+
+@pytest.fixture(name="frontend")
+def fixture_frontend(minion: Minion, recorded: Recorded) -> Callable[[str], Minion]:
+    """Return a function that makes the minion a frontend of a version."""
+
+    def of(version: str) -> Minion:
+        minion.write("/opt/opscode/version-manifest.json", f'{{"build_version": "{version}"}}')
+        recorded.say(f"{SERVER} status", RUNS)
+        recorded.say(f"{SERVER} start")
+        return minion
+
+    return of
 
 
 class StatusPage:

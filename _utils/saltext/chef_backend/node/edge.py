@@ -25,6 +25,7 @@ def doors(host: Host, api: str) -> tuple[Door, ...]:
     At 127.0.0.1, which neither maintenance mode nor the firewall's rule keeps out.
 
     :param api: URL of this frontend's status page.
+    :raises CommandExecutionError: it is no URL.
     """
     first = edge.door(api)
     if first is None:

@@ -49,12 +49,10 @@ def rule(ports: Sequence[int]) -> str:
     )
 
 
-def take_away(host: Host) -> bool:
-    """Let connections in again; True if the rule stood. Raises CommandExecutionError: it may stand still."""
-    stood = is_up(host)
-    if stood:
+def take_away(host: Host) -> None:
+    """Let connections in again, if the rule stands. Raises CommandExecutionError: it may stand still."""
+    if is_up(host):
         _done(host, f"delete table inet {TABLE}")
-    return stood
 
 
 def _done(host: Host, text: str) -> Done:

@@ -122,8 +122,7 @@ def in_service(master: Master, name: str, cluster: str) -> Result:
     """
     with master.signals.step(name) as ret:
         # a new word: what was ordered to take a frontend out of service is void, should it come once more
-        changes = {"step": "bring the frontends back"}
-        record = None if master.test else look.look(master, cluster, changes, ["record"])[1]
+        record = look.run_of(master, cluster, {"step": "bring the frontends back"})
         nodes = of_run(master, cluster, record)
         if not nodes:
             return outcome.done(ret, "the pillar names no frontends")

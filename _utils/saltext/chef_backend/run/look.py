@@ -78,12 +78,13 @@ def glance(master: Master, cluster: str) -> tuple[Views, Run | None]:
     return {node: _merged(before[node], view) for node, view in now.items()}, run
 
 
-def run_of(master: Master, cluster: str) -> Run | None:
+def run_of(master: Master, cluster: str, changes: Mapping[str, Any] | None = None) -> Run | None:
     """Return the run, which must still be this orchestration's; None in test mode.
 
+    :param changes: fields of the record to change first, in the same round.
     :raises CommandExecutionError, InVain: as :func:`look`.
     """
-    return None if master.test else look(master, cluster, only=["record"])[1]
+    return None if master.test else look(master, cluster, changes, ["record"])[1]
 
 
 def _kept(master: Master, cluster: str) -> tuple[Views, Run | None] | None:

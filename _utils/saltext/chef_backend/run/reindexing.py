@@ -30,12 +30,21 @@ def frontends_out(master: Master, name: str, cluster: str) -> Result:
 
 def stopped(master: Master, name: str, cluster: str) -> Result:
     """Elasticsearch is stopped on every backend, where the index cannot be read, and clients are refused, as seen."""
-    return _on_all(master, name, cluster, "orch.node.elasticsearch_stopped", _clients_are_refused)
+
+    def nodes_of(views: Views) -> Sequence[str]:
+        nodes = _with_the_old_index(master, cluster, views)
+        if nodes and not master.test:
+            frontends.refuse(master, cluster, frontends.of_run(master, cluster, answers.run(views)))
+        return nodes
+
+    return _where_wanted(master, name, cluster, "orch.node.elasticsearch_stopped", nodes_of)
 
 
 def deleted(master: Master, name: str, cluster: str) -> Result:
     """The index files are deleted on every backend, where the index cannot be read."""
-    return _on_all(master, name, cluster, "orch.node.index_deleted")
+    return _where_wanted(
+        master, name, cluster, "orch.node.index_deleted", lambda views: _with_the_old_index(master, cluster, views)
+    )
 
 
 def started(master: Master, name: str, cluster: str) -> Result:
@@ -66,28 +75,12 @@ def filled(master: Master, name: str, cluster: str) -> Result:
     return _on_one(master, name, cluster, "orch.node.reindexed_all")
 
 
-def _clients_are_refused(master: Master, cluster: str) -> None:
-    frontends.refuse(master, cluster, frontends.of_run(master, cluster, look.run_of(master, cluster)))
-
-
-def _on_all(
-    master: Master, name: str, cluster: str, sls: str, before: Callable[[Master, str], None] = lambda *_: None
-) -> Result:
-    """Apply an SLS to every backend, if the index is to be built again and is not a new one yet.
+def _with_the_old_index(master: Master, cluster: str, views: Views) -> Sequence[str]:
+    """Return every backend, if the index is not a new one yet, else none.
 
     Whether it is new is asked of Elasticsearch, which tells nothing while it is stopped: then the steps go on.
-
-    :param before: what has to hold first; raises ValueError.
     """
-
-    def wanted(views: Views) -> Sequence[str]:
-        if ways.index_is_readable(master, cluster, views):
-            return []
-        if not master.test:
-            before(master, cluster)
-        return sorted(views)
-
-    return _where_wanted(master, name, cluster, sls, wanted)
+    return [] if ways.index_is_readable(master, cluster, views) else sorted(views)
 
 
 def _on_one(master: Master, name: str, cluster: str, sls: str) -> Result:

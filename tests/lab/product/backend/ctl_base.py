@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -98,15 +98,16 @@ def other_members() -> list[str]:
     try:
         members = Etcd(timeout=1).members()
     except (Unavailable, Conflict):
-        hosts = set(json.loads(MEMBERS.read_text())) if MEMBERS.exists() else _initial_members()
+        known = json.loads(MEMBERS.read_text()) if MEMBERS.exists() else None
+        hosts = set(known) if known else _hosts(json.loads(services.INITIAL.read_text()).values())
     else:
-        hosts = {url.split("//")[1].split(":")[0] for member in members for url in member["clientURLs"]}
+        hosts = _hosts(url for member in members for url in member["clientURLs"])
         node.write_atomically(MEMBERS, json.dumps(sorted(hosts)))
     return sorted(hosts - {me.ip})
 
 
-def _initial_members() -> set[str]:
-    return {url.split("//")[1].split(":")[0] for url in json.loads(services.INITIAL.read_text()).values()}
+def _hosts(urls: Iterable[str]) -> set[str]:
+    return {url.split("//")[1].split(":")[0] for url in urls}
 
 
 def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
