@@ -78,7 +78,9 @@ class SecondMaster:
         masters = {"master": [network.HUB, f"{network.HUB}:{REQUEST}"]}
         for host in self.lab.hosts:
             self.lab.put(host, "/etc/lab/salt/minion", yaml.safe_dump(salt.MINION_CONFIG | masters))
-            self.lab.exec(host, "sv", "restart", "/etc/service-links/salt-minion")
+            # a busy minion takes longer to stop than sv waits; killed or not, it is the new one that has to answer
+            restart = ("sv", "-w", "40", "force-restart", "/etc/service-links/salt-minion")
+            self.lab.exec(host, *restart, check=False, timeout=90)
         self.lab.await_minions(timeout=90)
         wait_until(self._unheard, 90)
 

@@ -38,6 +38,7 @@ def notes(of: Run) -> dict[str, dict[str, Any]]:
             inside=node in of.inside,
             finished=node in of.finished,
             down=node in of.taken_down,
+            emptied=node in of.emptied,
             wish=of.wish,
             wished=of.epoch,
             gave_up=of.epoch if of.state == ABANDONED else None,

@@ -15,6 +15,7 @@ class Note:
     inside: bool = False  # its upgrade has begun and not ended
     finished: bool = False  # this run has upgraded it
     down: bool = False  # this run has taken it down
+    emptied: bool = False  # its copy of the search index was deleted for this run
     backup: str | None = None  # name of the archive that it has taken for this run
     wish: str | None = None  # what an operator wants of the run; the same on all nodes that heard it
     wished: int | None = None  # in which epoch: the next owner is asked anew
@@ -29,7 +30,7 @@ class Note:
             and set(data) <= names
             and isinstance(data.get("run"), str)
             and RUN.fullmatch(data["run"]) is not None
-            and all(isinstance(data.get(name, False), bool) for name in ("inside", "finished", "down"))
+            and all(isinstance(data.get(name, False), bool) for name in ("inside", "finished", "down", "emptied"))
             and isinstance(data.get("backup"), (str, type(None)))
             and data.get("wish") in (None, PAUSE, ABORT)
             and all(data.get(name) is None or type(data[name]) is int for name in ("wished", "gave_up"))

@@ -195,6 +195,7 @@ class Run(Record):
     inside: tuple[str, ...] = ()  # nodes whose upgrade has begun and not ended
     finished: tuple[str, ...] = ()  # nodes that this run has upgraded
     taken_down: tuple[str, ...] = ()  # nodes that this run has taken down, until the cluster was seen whole
+    emptied: tuple[str, ...] = ()  # nodes whose copy of the search index was deleted for this run
     wish: str | None = None  # what the operator wants at the next safe point
     unheard: float | None = None  # seconds since any of them heard of its owner; None if none can tell
 
@@ -223,6 +224,7 @@ def together(told: Mapping[str, tuple[Record | None, "Note | None", float | None
         inside=tuple(node for node, note in notes.items() if note.inside),
         finished=tuple(node for node, note in notes.items() if note.finished),
         taken_down=tuple(node for node, note in notes.items() if note.down) if truth.down else (),
+        emptied=tuple(node for node, note in notes.items() if note.emptied),
         wish=next((note.wish for note in notes.values() if note.wish and note.wished == truth.epoch), None),
         unheard=min(heard, default=None),
     )

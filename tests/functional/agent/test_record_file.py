@@ -100,6 +100,22 @@ def test_i7_a_word_of_a_run_that_has_ended_here_brings_it_back_no_more(minion, r
     assert minion.record() is None
 
 
+def test_i7_the_word_of_a_run_that_could_not_be_opened_holds_no_node_when_a_later_run_has_ended(minion, record, other):
+    minion.call(ACCEPT, record)
+    minion.call("chef_backend_agent.withdraw", record["run"], 1)
+    minion.call(ACCEPT, other)
+    assert minion.call("chef_backend_agent.view", ["record"])["epoch"] == 2
+    minion.call(FINISH, {**other, "state": "done", "revision": 9})
+    assert "is late: its epoch is 1, and a run of epoch 2 was heard of here" in minion.told(ACCEPT, record)
+    assert "is late" in minion.call("chef_backend_agent.view", ["record"], record)["errors"]["record"]
+    assert minion.record() is None
+
+
+def test_an_epoch_that_cannot_be_read_is_not_none(minion, record):
+    minion.write("/var/lib/salt-chef-backend/epoch", "seven")
+    assert "move it away, if no run is under way" in minion.told(ACCEPT, record)
+
+
 def test_a_node_that_has_missed_the_end_of_a_run_gives_way_to_the_next(minion, record, other):
     minion.call(ACCEPT, record)
     assert minion.call(ACCEPT, other, [record["run"]])["taken"] is True

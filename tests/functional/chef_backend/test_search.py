@@ -105,6 +105,20 @@ class TestDeleted:
         assert (done["result"], done["changes"]) == (False, {})
         assert len(list(data.iterdir())) == 2
 
+    def test_i5_what_was_emptied_for_which_run_is_noted_and_no_more_once_files_are_there_again(
+        self, backend, recorded, data, record
+    ):
+        stops(recorded)
+        backend.call("chef_backend_agent.accept", record)
+        backend.state("chef_backend_index.stopped", "index")
+        for _ in range(2):  # the second finds no files
+            assert backend.state("chef_backend_index.deleted", "index")["result"] is True
+            assert backend.note() == {"run": record["run"], "emptied": True}
+        recorded.say(SIMPLE, RUNS)
+        (data / "nodes").mkdir()
+        assert backend.state("chef_backend_index.deleted", "index")["result"] is False
+        assert backend.note() == {"run": record["run"]}
+
     def test_links_are_removed_and_not_followed(self, backend, recorded, data, tmp_path):
         recorded.say(SIMPLE, STOPPED)
         outside = tmp_path / "outside"

@@ -191,8 +191,24 @@ def test_a_frontend_knows_a_run_for_its_orders_and_forgets_it_at_its_end(node):
     assert known["at"][0] == node.host().clock.boot()[0]
     late = node.call("chef_server_agent.accept", changed(revision=4).to_dict())
     assert (late["taken"], late["record"]["revision"]) == (False, 5)
-    assert node.call("chef_server_agent.accept", changed(run="r2", epoch=1).to_dict())["taken"] is True
-    assert node.call("chef_server_agent.finish", changed(run="r2", epoch=1, revision=9).to_dict()) is True
-    late = node.call("chef_server_agent.accept", changed(run="r2", epoch=1).to_dict())
+    assert node.call("chef_server_agent.accept", changed(run="r2", epoch=3).to_dict())["taken"] is True
+    assert node.call("chef_server_agent.finish", changed(run="r2", epoch=3, revision=9).to_dict()) is True
+    late = node.call("chef_server_agent.accept", changed(run="r2", epoch=3).to_dict())
     assert (late["taken"], late["record"]["revision"]) == (False, 9), "a word that comes late brings back no run"
     assert "no run is open here" in node.told("chef_server_agent.drain", order=order(node))
+
+
+def test_i7_a_frontend_that_never_heard_how_a_run_ended_takes_a_later_runs_word_and_no_earlier_one_after_it(node):
+    later = changed(run="r2", epoch=3).to_dict()
+    for ended in (False, True):
+        node.call("chef_server_agent.accept", WORD.to_dict())
+        node.call("chef_server_agent.accept", later)
+        if ended:
+            node.call("chef_server_agent.finish", changed(run="r2", epoch=3, revision=9).to_dict())
+        for late in (WORD, changed(run="r0", epoch=1)):
+            said = node.told("chef_server_agent.accept", late.to_dict())
+            assert f"this word of run {late.run} is late: its epoch is {late.epoch}, and a run of epoch 3 was" in said
+        assert node.record() == (None if ended else later)
+        node.path("/var/lib/salt-chef-backend/epoch").unlink()  # as it says: the host of another cluster
+        if not ended:
+            node.path("/var/lib/salt-chef-backend/run.json").unlink()

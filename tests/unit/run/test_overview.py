@@ -20,11 +20,11 @@ def test_a_frontend_of_an_odd_version_is_planned_without_how_it_leaves():
     assert ["fe1", "chef-server-ctl reconfigure"] in shown["commands"]
 
 
-def test_an_index_of_an_odd_version_is_one_message_and_is_not_readable():
+def test_an_index_of_an_odd_version_is_one_message_and_nobody_tells_that_it_can_be_read():
     master = fakes.master(
         does=INDEX, version="3.1.1", package={"source": "salt://chef-backend_3.1.1-1_amd64.deb", "sha256": "a" * 64}
     )
     views = clusters.views(master, "prod")
     with pytest.raises(CommandExecutionError, match="the way depends on who created the index: be1: "):
         ways.index_created(master, "prod", views)
-    assert ways.index_is_readable(master, "prod", views) is False
+    assert ways.readers(master, "prod", views) == {"be1": None, "be2": None, "be3": None}

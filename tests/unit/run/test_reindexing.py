@@ -5,21 +5,30 @@ import dataclasses
 import pytest
 
 from saltext.chef_backend.run import reindexing, ways
+from saltext.chef_backend.run.bus import Answer
 from tests.unit import printed
-from tests.unit.answered import RECORD
+from tests.unit.answered import RECORD, run
 from tests.unit.run import fakes
 
-REINDEX = dataclasses.replace(RECORD, way="reindex", target="3.1.1", reindex=True)
+REINDEX = run(way="reindex", target="3.1.1", reindex=True)
 NEW = {"source": "salt://chef-backend_3.1.1-1_amd64.deb", "sha256": "a" * 64}
 
 
-def hub(record, index="2.3.1", clients=None, **more):
+def told(version, silent=()):
+    """What each backend's Elasticsearch answers when it is asked who created the index; some answer nothing."""
+    return lambda node: Answer(False, error="connection refused") if node in silent else version
+
+
+OLD = told("2.3.1")
+
+
+def hub(record, index=OLD, clients=None, **more):
     def apply(node, sls, pillar, queue, test):
         return {"s": {"__id__": sls, "result": True, "comment": "", "changes": {}}}
 
     does = {
         "state.sls": apply,
-        ways.ASK_INDEX: lambda node: index,
+        ways.ASK_INDEX: index,
         "chef_server_agent.refuses": lambda node, api: clients,
     }
     return fakes.master(record=record, jid=RECORD.owner.jid, does=does, version="3.1.1", package=NEW, **more)
@@ -49,14 +58,38 @@ def test_a_step_is_of_all_backends_or_of_one_frontend_and_only_where_the_index_i
 
 
 @pytest.mark.parametrize("step", [reindexing.stopped, reindexing.deleted])
-def test_an_index_that_is_new_already_is_not_deleted_once_more(step):
-    master = hub(REINDEX, index="6.8.23")
-    assert (step(master, "a step", "prod")["comment"], ordered(master)) == ("the index can be read", [])
+@pytest.mark.parametrize(
+    ("silent", "emptied"),
+    [
+        ((), ()),  # each tells of a new index
+        (("be1",), ("be1",)),  # it is just starting
+        (printed.NODES, printed.NODES),  # no frontend has made a new index yet
+    ],
+)
+def test_an_index_that_is_new_already_is_not_deleted_once_more(step, silent, emptied):
+    master = hub(dataclasses.replace(REINDEX, emptied=emptied), index=told("6.8.23", silent))
+    assert (step(master, "a step", "prod")["comment"], ordered(master)) == ("no old index is left", [])
 
 
-def test_i5_elasticsearch_is_started_on_all_although_the_leaders_new_index_can_be_read():
-    """Another one's may not have come up before the run died."""
-    master = hub(REINDEX, index="6.8.23")
+@pytest.mark.parametrize("step", [reindexing.stopped, reindexing.deleted])
+@pytest.mark.parametrize(
+    ("index", "emptied"),
+    [
+        (told("6.8.23", ("be1",)), ("be2", "be3")),  # its own old files keep be1's from starting
+        (told("6.8.23", ("be1",)), ()),
+        (told("2.3.1", ("be1", "be2")), printed.NODES),  # the one that was not stopped has given its own away again
+        (told("2.3.1", printed.NODES), ()),
+    ],
+)
+def test_i5_an_old_index_on_one_backend_is_deleted_on_all_although_the_leaders_can_be_read(step, index, emptied):
+    master = hub(dataclasses.replace(REINDEX, emptied=emptied), index=index)
+    step(master, "a step", "prod")
+    assert ordered(master) == list(printed.NODES)
+
+
+def test_i5_elasticsearch_is_started_on_all_although_no_old_index_is_left():
+    """One of them may not have come up before the run died."""
+    master = hub(REINDEX, index=told("6.8.23"))
     nodes = list(printed.NODES)
     assert (reindexing.started(master, "start", "prod")["comment"], ordered(master)) == (
         f"on {', '.join(nodes)}",

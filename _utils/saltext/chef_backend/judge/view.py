@@ -25,6 +25,7 @@ class View:
     note: Note | None = None  # what it knows of itself in a run
     unheard: float | None = None  # seconds since it heard of the run's owner, by its own clock
     ended: str | None = None  # id of the run that ended here last
+    epoch: int = 0  # the highest of all runs that it has heard of
     busy: tuple[str, ...] = ()  # commands that change the node now
     table: bool = True  # whether it was asked for cluster-status at all
     cluster: ClusterStatus | None = None
@@ -57,6 +58,7 @@ class View:
             note=read("note", Note.from_dict),
             unheard=answer.get("unheard"),
             ended=answer.get("ended"),
+            epoch=answer.get("epoch") or 0,
             busy=tuple(answer.get("busy") or ()),
             table="cluster_status" in answer,
             cluster=read("cluster_status", ClusterStatus.from_table),

@@ -21,6 +21,7 @@ RUN_FILE = "run.json"
 NOTE_FILE = "note.json"
 HEARD_FILE = "heard.json"
 LAST_FILE = "last-run.json"
+EPOCH_FILE = "epoch"
 ENDED = "ended"  # folder of the runs that ended, the newest
 KEPT = 20
 Known = TypeVar("Known")
@@ -75,6 +76,7 @@ def accept(host: Host, wanted: Record, over: Collection[str] = ()) -> tuple[bool
     :param wanted: the record.
     :param over: the runs that it is opened over or gone on with over, which nobody drives any more.
     :returns: whether it stands here now, and the record that does; or the run's last, if it has ended here.
+    :raises CommandExecutionError: a later run was heard of here.
     """
     with _guard(host):
         found = read(host)
@@ -83,6 +85,7 @@ def accept(host: Host, wanted: Record, over: Collection[str] = ()) -> tuple[bool
             return False, ended
         if found is not None and found != wanted and not _yields(host, found, wanted, over):
             return False, found
+        _see_it_is_not_late(host, found, wanted)
         _hear(host)  # first: whoever looks after failover here must not take a new owner for silent
         if found != wanted:
             _write(host, RUN_FILE, wanted)
@@ -104,9 +107,10 @@ def brought_up(host: Host, wanted: Record) -> tuple[Record | None, int | None]:
 
 
 def heed(host: Host, wanted: Record) -> tuple[bool, Record]:
-    """Keep a run's record on a frontend, where it is no lock but tells late orders: of one run the highest.
+    """Keep a run's record on a frontend, where it is no lock but tells late orders: of all runs the highest.
 
     :returns: whether it stands here now, and the record that does; or the run's last, if it has ended here.
+    :raises CommandExecutionError: a later run was heard of here.
     """
     with _guard(host):
         found, ended = read(host), _ended(host, wanted.run)
@@ -114,9 +118,18 @@ def heed(host: Host, wanted: Record) -> tuple[bool, Record]:
             return False, ended
         if found and found.run == wanted.run and found.word > wanted.word:
             return False, found
+        _see_it_is_not_late(host, found, wanted)
         _write(host, RUN_FILE, wanted)
         _hear(host)
     return True, wanted
+
+
+def epoch(host: Host) -> int:
+    """Return the highest epoch of all runs that this node has heard of; 0 if it has heard of none.
+
+    :raises CommandExecutionError: the file is there and holds no number: unknown is not "none".
+    """
+    return _known(host, EPOCH_FILE, int, "move it away, if no run is under way") or 0
 
 
 def unheard(host: Host) -> float | None:
@@ -221,6 +234,11 @@ def finished_here(host: Host) -> None:
     _noted_here(host, begins=False, inside=False, finished=True)
 
 
+def emptied_here(host: Host, emptied: bool = True) -> None:
+    """Note that this node's copy of the search index is deleted, so that what lies there now is a new one's, or not."""
+    _noted_here(host, begins=False, emptied=emptied)
+
+
 def backed_up_here(host: Host, archive: str) -> None:
     """Note which archive this node has taken for this run: whoever resumes it needs no other."""
     _noted_here(host, begins=False, backup=archive)
@@ -264,6 +282,22 @@ def _yields(host: Host, found: Record, wanted: Record, over: Collection[str]) ->
         # of a run that was given up only a new owner, with the next epoch, is heard again
         return wanted.word > found.word and not _gave_up(host, wanted.run, wanted.epoch)
     return found.run in over and wanted.epoch > found.epoch
+
+
+def _see_it_is_not_late(host: Host, found: Record | None, wanted: Record) -> None:
+    """See that a word of another run than the one that stands here is no older run's, and note its epoch.
+
+    It may have been on its way for so long that its run has ended, and this node has never heard of that.
+    """
+    highest = epoch(host)
+    if wanted.epoch < highest and (found is None or found.run != wanted.run):
+        raise CommandExecutionError(
+            f"{host.name}: this word of run {wanted.run} is late: its epoch is {wanted.epoch}, and a run of epoch "
+            f"{highest} was heard of here. If this host belonged to another cluster before, move "
+            f"{host.path(f'{OWN}/{EPOCH_FILE}')} away"
+        )
+    if wanted.epoch > highest:
+        files.write(host.path(f"{OWN}/{EPOCH_FILE}"), f"{wanted.epoch}\n")
 
 
 def _guard(host: Host) -> contextlib.AbstractContextManager[None]:

@@ -13,7 +13,7 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import outcome, waiting
 from saltext.chef_backend.errors import NotYet
-from saltext.chef_backend.node import backend, ctl, fence, journal
+from saltext.chef_backend.node import backend, ctl, fence, journal, record_file
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product import command
@@ -63,11 +63,14 @@ def deleted(host: Host, name: str) -> Result:
         fence.obey(host)
         found = size(host)
         if not found["entries"]:
+            if not host.test:
+                record_file.emptied_here(host)
             return outcome.done(ret, "no index files are left")
         told = f"{found['bytes']} bytes of index files"
         if host.test:
             return outcome.would(ret, f"would delete {told}", "index files", f"{found['bytes']} bytes", None)
         with journal.told(host, "delete index"):
+            record_file.emptied_here(host, False)  # of an earlier try: another node's old index may have come since
             try:
                 _delete(host)
             finally:
@@ -75,6 +78,7 @@ def deleted(host: Host, name: str) -> Result:
                 if left != found:
                     new = f"{left['bytes']} bytes" if left["entries"] else None
                     ret["changes"]["index files"] = {"old": f"{found['bytes']} bytes", "new": new}
+            record_file.emptied_here(host)
         return outcome.done(ret, f"deleted {told}")
     return ret
 

@@ -18,7 +18,7 @@ from saltext.chef_backend.product.reading import ParseError
 from saltext.chef_backend.product.status import Service, Status
 from saltext.chef_backend.record import Record
 
-OF_THE_RUN = ("note", "unheard", "ended")  # they come with the record
+OF_THE_RUN = ("note", "unheard", "ended", "epoch")  # they come with the record
 SLOW = ("cluster_status", "status")  # each starts a Ruby program: side by side
 LATER = ("half_upgraded", "up", "replication")  # they look at what the others found
 UNSYNCED = "/var/opt/chef-backend/leaderl/data/unsynced"  # left by a sync that failed; cluster-status does not show it
@@ -36,10 +36,10 @@ def view(
     :param word: the record as its owner has it now, kept before anything is asked; a heartbeat as well.
     :param table: minion id of the one node that is to ask for cluster-status, the table of the whole cluster; every
         one of them if not given.
-    :returns: ``{"node", "at", "record", "note", "unheard", "ended", "version", "busy", "cluster_status", "status",
-        "half_upgraded", "up", "leads", "earlier", "unsynced", "replication", "errors"}``; what failed stands under
-        ``errors``. ``at``: this node's boot, and the seconds since. ``earlier``: seconds that each node took in the
-        run before. ``up``: seconds for which each service that runs has been running.
+    :returns: ``{"node", "at", "record", "note", "unheard", "ended", "epoch", "version", "busy", "cluster_status",
+        "status", "half_upgraded", "up", "leads", "earlier", "unsynced", "replication", "errors"}``; what failed stands
+        under ``errors``. ``at``: this node's boot, and the seconds since. ``earlier``: seconds that each node took in
+        the run before. ``up``: seconds for which each service that runs has been running.
     """
     answer: dict[str, Any] = {"node": host.name, "at": list(host.clock.boot()), "errors": {}}
     asked: dict[str, Callable[[], Any]] = {
@@ -47,6 +47,7 @@ def view(
         "note": lambda: _note(host),
         "unheard": lambda: record_file.unheard(host),
         "ended": lambda: _ended(host),
+        "epoch": lambda: record_file.epoch(host),
         "version": lambda: backend.version(host),
         "busy": lambda: busy(host),
         "cluster_status": lambda: backend.cluster_status(host),

@@ -288,7 +288,8 @@ def _there(views: Views) -> list[Record]:
 
 
 def _next_epoch(views: Views) -> int:
-    return max((copy.epoch for copy in _there(views)), default=0) + 1
+    """One more than any backend has heard of, so that no word of an earlier run is taken for a new one's."""
+    return max([0, *(view.epoch for view in views.values()), *(copy.epoch for copy in _there(views))]) + 1
 
 
 def _take(master: Master, wanted: Record, views: Views, resumes: bool) -> None:

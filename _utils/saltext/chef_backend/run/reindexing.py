@@ -29,10 +29,10 @@ def frontends_out(master: Master, name: str, cluster: str) -> Result:
 
 
 def stopped(master: Master, name: str, cluster: str) -> Result:
-    """Elasticsearch is stopped on every backend, where the index cannot be read, and clients are refused, as seen."""
+    """Elasticsearch is stopped on every backend, where an old index is left, and clients are refused, as seen."""
 
     def nodes_of(views: Views) -> Sequence[str]:
-        nodes = _with_the_old_index(master, cluster, views)
+        nodes = _with_an_old_index(master, cluster, views)
         if nodes and not master.test:
             frontends.refuse(master, cluster, frontends.of_run(master, cluster, answers.run(views)))
         return nodes
@@ -41,16 +41,16 @@ def stopped(master: Master, name: str, cluster: str) -> Result:
 
 
 def deleted(master: Master, name: str, cluster: str) -> Result:
-    """The index files are deleted on every backend, where the index cannot be read."""
+    """The index files are deleted on every backend, where an old index is left."""
     return _where_wanted(
-        master, name, cluster, "orch.node.index_deleted", lambda views: _with_the_old_index(master, cluster, views)
+        master, name, cluster, "orch.node.index_deleted", lambda views: _with_an_old_index(master, cluster, views)
     )
 
 
 def started(master: Master, name: str, cluster: str) -> Result:
     """Elasticsearch runs on every backend, green.
 
-    Also where the leader's new index can be read already: another one's may not have come up before the run died.
+    Also where no old index is left: one of them may not have come up before the run died.
     """
     return _where_wanted(master, name, cluster, "orch.node.elasticsearch_started", sorted)
 
@@ -75,12 +75,16 @@ def filled(master: Master, name: str, cluster: str) -> Result:
     return _on_one(master, name, cluster, "orch.node.reindexed_all")
 
 
-def _with_the_old_index(master: Master, cluster: str, views: Views) -> Sequence[str]:
-    """Return every backend, if the index is not a new one yet, else none.
+def _with_an_old_index(master: Master, cluster: str, views: Views) -> Sequence[str]:
+    """Return every backend, if an old index is left on any of them, else none.
 
-    Whether it is new is asked of Elasticsearch, which tells nothing while it is stopped: then the steps go on.
+    An old one keeps its backend's Elasticsearch from starting: it tells nothing, as one does that is just starting. So
+    what each node has noted of this run counts, and a filled index is not deleted because one of them is silent.
     """
-    return [] if ways.index_is_readable(master, cluster, views) else sorted(views)
+    tells, run = ways.readers(master, cluster, views), answers.run(views)
+    emptied = run.emptied if run else ()
+    old = [node for node, reads in tells.items() if reads is False or (reads is None and node not in emptied)]
+    return sorted(views) if old else []
 
 
 def _on_one(master: Master, name: str, cluster: str, sls: str) -> Result:
@@ -94,7 +98,7 @@ def _where_wanted(
 ) -> Result:
     """Apply an SLS, if the index is to be built again.
 
-    :param nodes_of: to which nodes, asked only then; to none if the index can be read already.
+    :param nodes_of: to which nodes, asked only then; to none if no old index is left.
     """
     with master.signals.step(name) as ret:
         views, record = look.look(master, cluster)
@@ -102,7 +106,7 @@ def _where_wanted(
         nodes = nodes_of(views) if wanted else []
         if not nodes:
             look.keep(master, cluster, views, record)
-            return outcome.done(ret, "the index can be read" if wanted else "nothing is due")
+            return outcome.done(ret, "no old index is left" if wanted else "nothing is due")
         if orders.apply(master, ret, cluster, record, nodes, sls):
             return outcome.done(ret, f"on {', '.join(nodes)}")
     return ret

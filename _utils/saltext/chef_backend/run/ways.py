@@ -1,5 +1,7 @@
 """Which way a cluster's upgrade goes, and whether it may begin now: asked on the master."""
 
+from collections.abc import Iterable
+
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend.judge import answers, window
@@ -9,6 +11,7 @@ from saltext.chef_backend.judge.way import Hop
 from saltext.chef_backend.product.version import Version, reads_index
 from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import cluster as clusters
+from saltext.chef_backend.run.bus import Answer
 from saltext.chef_backend.run.master import Master
 
 ASK_INDEX = "chef_backend.index_created"
@@ -32,14 +35,21 @@ def index_created(master: Master, cluster: str, seen: Views) -> Version | None:
         raise CommandExecutionError(f"the way depends on who created the index: {node}: {err}") from err
 
 
-def index_is_readable(master: Master, cluster: str, seen: Views) -> bool:
-    """Whether the leader's Elasticsearch tells that the target can read the index; if it tells nothing, no."""
-    settings, node = clusters.settings(master, cluster), _leader(seen)
-    answer = master.bus.ask([node], ASK_INDEX, timeout=settings.timeouts.ask)[node]
+def readers(master: Master, cluster: str, nodes: Iterable[str]) -> dict[str, bool | None]:
+    """Return whether the target can read the index, as each backend's Elasticsearch tells; None where it tells nothing.
+
+    It tells nothing where it is stopped, has no index yet, or cannot start on the files of an old one.
+    """
+    settings = clusters.settings(master, cluster)
+    told = master.bus.ask(list(nodes), ASK_INDEX, timeout=settings.timeouts.ask)
+    return {node: _reads(settings.version, answer) for node, answer in told.items()}
+
+
+def _reads(target: Version, answer: Answer) -> bool | None:
     try:
-        return answer.ok and reads_index(settings.version, Version.from_text(answer.value))
+        return reads_index(target, Version.from_text(answer.value)) if answer.ok else None
     except ValueError:
-        return False
+        return None
 
 
 def hops(master: Master, cluster: str, seen: Views) -> tuple[Hop, ...]:
