@@ -16,14 +16,17 @@ class Crowd:
     """Writers that are started, watched and stopped together; use it in a `with`, which stops them in any case.
 
     :param lab: a running lab. :param name: part of the writers' names: no two crowds of a lab may share it.
+    :param pace: of the writers' usual rates; at their own pace they take most of a small machine.
     """
 
-    def __init__(self, lab: Lab, name: str = "crowd"):
+    def __init__(self, lab: Lab, name: str = "crowd", pace: float = 1):
         password = json.loads((lab.root(lab.backends[0]) / SECRETS).read_text())["postgresql"]["db_superuser_password"]
         key = (lab.root(lab.frontends[0]) / API_KEY).read_text()
         first = lab.frontends[0]
         self.sql = [SqlWriter(f"{name}-sql-{first}", lab.address(first), SQL_USER, password)]
         self.api = [ApiWriter(f"{name}-api-{host}", lab.address(host), API_USER, key) for host in lab.frontends]
+        for writer in self.writers:
+            writer.rate *= pace
 
     @property
     def writers(self) -> list[Writer]:
