@@ -264,10 +264,14 @@ def _second_operator(world: World, fault: Fault, point: Point) -> None:
 @kind("another target typed")
 def _another_target(world: World, fault: Fault, point: Point) -> None:
     hub = world.hubs[fault.where if fault.where in HUBS else "hub"]
-    other = dataclasses.replace(world.scene, target=OTHERS[world.scene.target])
+    scene, server = world.scene, world.scene.server_target
+    if server:
+        other = dataclasses.replace(scene, server_target=OTHERS[server])
+    else:
+        other = dataclasses.replace(scene, target=OTHERS[scene.target])
     theirs = {"cluster": "prod", **world.pillar(other)}
     world.others.append((SLS[world.scene.way], theirs))
     hub.orchestrate(SLS[world.scene.way], theirs, by="somebody")
 
 
-OTHERS = {"2.3.16": "2.3.17", "3.1.1": "3.2.0"}
+OTHERS = {"2.3.16": "2.3.17", "3.1.1": "3.2.0", "15.10.12": "15.10.52"}

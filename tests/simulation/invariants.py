@@ -45,6 +45,7 @@ def i2(world: World) -> Iterator[str]:
         at_once = went is not None and any(0 <= went.time - moment < 0.2 for moment in moved)  # nobody can look faster
         if went is not None and went.data["leads"] not in (went.where, None) and not at_once:
             yield f"I2: {went.where} goes down first at {went.time:.0f} s, and {went.data['leads']} leads"
+        yield from _came_up_too_early(world)
     if world.scene.way not in ROLLING:
         return
     for event in world.history.of(happened.BEGUN):
@@ -58,22 +59,34 @@ def i2(world: World) -> Iterator[str]:
             yield f"I2: {event.where} leads, and is upgraded before {', '.join(late)} at {event.time:.0f} s"
 
 
+def _came_up_too_early(world: World) -> Iterator[str]:
+    led = ""
+    for event in world.history.of(happened.LEADS, happened.BEGUN):
+        if event.what == happened.LEADS:
+            led = event.where
+        elif _is(event, "upgrade") and event.where == led and event.data["leads"] is None:
+            ran, wanted = event.data["ran"], event.data["installed"][led]
+            late = [name for name in ran if name != led and ran[name] != wanted]
+            if late:
+                yield f"I2: {led} led, and comes up before {', '.join(late)} at {event.time:.0f} s"
+
+
 def i3(world: World) -> Iterator[str]:
     """Failover is off while a follower is upgraded."""
     if world.scene.way not in ROLLING:
         return
-    meddled = [event.time for event in world.history.of(happened.FAULT) if "failover typed" in event.about]
+    meddled = -GATE
     at_work: dict[int, Event] = {}
     for event in world.history.of(happened.BEGUN, happened.DONE, happened.FREED):
         if event.what == happened.DONE:
             at_work.pop(event.data["number"], None)
+        elif event.what == happened.FREED and event.where == "somebody":
+            meddled = event.time  # what a gate has not seen yet, nor the upgrade at hand can know
         elif event.what == happened.FREED:
-            if any(abs(event.time - moment) < 0.1 for moment in meddled):
-                return  # somebody else has switched it: that is theirs
             for other in at_work.values():
                 yield f"I3: failover comes on at {event.time:.0f} s while {other.where} is in its upgrade"
         elif _is(event, "upgrade") and "--failover" not in event.data["argv"]:
-            if not event.data["blocked"]:
+            if not event.data["blocked"] and event.time - meddled > GATE:
                 yield f"I3: {event.where} begins its upgrade at {event.time:.0f} s with failover on"
             at_work[event.data["number"]] = event
 

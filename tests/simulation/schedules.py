@@ -36,11 +36,6 @@ def places(kind: str) -> Sequence[str]:
     return ("here", "leader", "fe1") if kind in OF_HOSTS else ("here",)
 
 
-def of_way(way: str) -> list[str]:
-    """The kinds of fault that can do anything to a way; a cluster's failover is not switched in all of them."""
-    return [kind for kind in KINDS if kind != "another target typed" or way in ("rolling", "reindex")]
-
-
 DISTINCT = ("order", "ask", "order answered", "ask answered", "command", "step", "state")
 
 
@@ -57,7 +52,7 @@ def spots(way: str) -> list[Spot]:
 def every(way: str) -> Iterator[Schedule]:
     """Every single fault at every point of a way."""
     there = spots(way)
-    for kind in of_way(way):
+    for kind in KINDS:
         for number, spot in enumerate(there):
             if kind in OF_COMMANDS and spot.kind != "command":
                 continue
@@ -84,8 +79,8 @@ GROUPS = (
 )  # fmt: skip
 
 
-def faults(way: str, points: strategies.SearchStrategy[int]) -> strategies.SearchStrategy[Fault]:
-    """Draw a fault of a way; each group of kinds as often as another.
+def faults(points: strategies.SearchStrategy[int]) -> strategies.SearchStrategy[Fault]:
+    """Draw a fault; each group of kinds as often as another.
 
     :param points: after how many points.
     """
@@ -99,11 +94,7 @@ def faults(way: str, points: strategies.SearchStrategy[int]) -> strategies.Searc
             strategies.sampled_from(LASTS.get(kind, (0.0,))),
         )
 
-    known = of_way(way)
-    kinds = strategies.sampled_from(GROUPS).flatmap(
-        lambda group: strategies.sampled_from([kind for kind in group if kind in known])
-    )
-    return kinds.flatmap(of)
+    return strategies.sampled_from(GROUPS).flatmap(strategies.sampled_from).flatmap(of)
 
 
 SOON = 40  # points
@@ -114,9 +105,9 @@ def several(way: str | None = None) -> strategies.SearchStrategy[Schedule]:
     """Draw a schedule of one to four faults."""
 
     def of(chosen: str) -> strategies.SearchStrategy[Schedule]:
-        first = faults(chosen, strategies.integers(1, POINTS[chosen]))
+        first = faults(strategies.integers(1, POINTS[chosen]))
         soon = strategies.integers(1, SOON)  # what comes together hurts most
-        later = faults(chosen, soon | strategies.integers(1, POINTS[chosen] // 2))
+        later = faults(soon | strategies.integers(1, POINTS[chosen] // 2))
         return strategies.builds(
             lambda one, more, idle: Schedule(chosen, (one, *more), idle),
             first,
