@@ -157,7 +157,7 @@ def _served_while_down(world: World) -> Iterator[str]:
     down, shown = False, dict.fromkeys(world.frontends, happened.SERVES)
     for event in world.history.events:
         if event.what == happened.BEGUN and "down-for-upgrade" in event.about:
-            down = True
+            down = down or event.data["leads"] in (None, event.where)  # else another one leads on
         elif event.what == happened.LEADS:
             down = False
         elif event.where in shown and event.what in (frontend.FAILS, *frontend.KINDS):

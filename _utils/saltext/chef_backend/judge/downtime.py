@@ -71,8 +71,11 @@ def leader_is_known(views: Views, leader: str) -> None:
 
 
 def may_go_next(views: Views, record: Run, node: str) -> None:
-    """The leader of record is down already: now its followers may go, and it has the newest data. Raises ValueError."""
-    if node != record.leader and not is_down(views[record.leader]):
+    """The leader of record is down already: now its followers may go, and it has the newest data. Raises ValueError.
+
+    Or this run has upgraded it: the lead has moved to it since, from one that came up by itself.
+    """
+    if node != record.leader and not _finished(record.leader, record) and not is_down(views[record.leader]):
         raise ValueError(f"{record.leader} led and is not down ({_shown(views[record.leader])}): it goes down first")
 
 
@@ -108,10 +111,10 @@ def advice(views: Views, record: Run | None) -> str:
     try:
         answers.leader(views)
     except ValueError as err:
-        name = answers.node_name(record.leader)
+        name, called = answers.node_name(record.leader), answers.product_name(views, record.leader)
         return (
             f"all backends were brought up again, and {err}. {name} led and holds the newest data. The documented way "
-            f"out is 'chef-backend-ctl promote {name}', and if that fails for want of a leader, 'chef-backend-ctl "
+            f"out is 'chef-backend-ctl promote {called}', and if that fails for want of a leader, 'chef-backend-ctl "
             f"force-leader' on {name}; neither was run. Then the same command goes on"
         )
     return f"run {record.run} is not verified yet: the same command goes on from there"
