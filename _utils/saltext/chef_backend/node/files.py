@@ -18,16 +18,15 @@ def read(path: Path) -> str | None:
         return None
 
 
-def write(path: Path, text: str, mode: int = 0o600, folder_mode: int = 0o700) -> None:
+def write(path: Path, text: str, mode: int = 0o600) -> None:
     """Replace a file at once: a node that dies here holds the old one or the new one.
 
     The new one is made under a name that nobody can have prepared, and never through a link.
 
     :param mode: permission bits of the file, if the umask allows them.
-    :param folder_mode: permission bits of its folder, if that is not there yet.
     :raises OSError: it cannot be written; then nothing is left of it.
     """
-    path.parent.mkdir(mode=folder_mode, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:

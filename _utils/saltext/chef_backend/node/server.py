@@ -6,7 +6,19 @@ from typing import Any
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import outcome
-from saltext.chef_backend.node import age, clients, ctl, durable, fence, files, frontend, installer, journal, package
+from saltext.chef_backend.node import (
+    age,
+    clients,
+    ctl,
+    durable,
+    fence,
+    files,
+    foreign,
+    frontend,
+    installer,
+    journal,
+    package,
+)
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product import command, runit
@@ -60,7 +72,7 @@ def level(host: Host) -> dict[str, str]:
     """
     path = host.path(LEVEL)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = foreign.read(path)  # of user opscode: root's name for it may be a link to what only root reads
     except (OSError, ValueError) as err:
         raise CommandExecutionError(f"{host.name}: {path}: {err}") from err
     return {"text": text, "sha256": _sha256(text)}
@@ -84,7 +96,7 @@ def has_level(host: Host, name: str, text: str, sha256: str) -> Result:
             return outcome.would(ret, "would copy migration-level", "migration-level", before, sha256)
         if _sha256(text) != sha256:
             raise CommandExecutionError(f"{host.name}: the migration-level that came has not the checksum {sha256}")
-        files.write(host.path(LEVEL), text, 0o644, folder_mode=0o755)  # the product's own file and folder
+        foreign.write(host.path(LEVEL), text)
         if level(host)["sha256"] != sha256:
             raise CommandExecutionError(f"{host.name}: {host.path(LEVEL)} was written and reads differently")
         ret["changes"]["migration-level"] = {"old": before, "new": sha256}
