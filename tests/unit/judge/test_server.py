@@ -88,5 +88,28 @@ def test_refused_in_words(seen, wanted, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("version", "target", "over"),
+    [
+        ((11, 1, 6), (12, 3, 0), None),
+        ((11, 1, 6), (12, 17, 15), (12, 3, 0)),
+        ((11, 1, 6), (15, 10, 12), (12, 3, 0)),
+        ((12, 0, 1), (12, 17, 15), None),
+        ((12, 17, 5), (12, 17, 15), None),
+        ((12, 17, 5), (13, 0, 0), (12, 17, 15)),
+        ((12, 3, 0), (15, 10, 12), (12, 17, 15)),
+        ((12, 17, 15), (15, 10, 12), None),
+        ((14, 16, 19), (15, 10, 12), None),
+    ],
+)
+def test_the_steps_that_the_documents_name(version, target, over):
+    assert server.step(Version(*version), Version(*target)) == (Version(*over) if over else None)
+
+
+def test_a_target_that_is_a_step_too_far_is_refused_and_the_step_named():
+    with pytest.raises(ValueError, match=r"fe1 runs 12\.17\.5: to 15\.10\.12 it has to go over 12\.17\.15: name that"):
+        server.refuse(frontends(fe1=Version(12, 17, 5)), SERVER)
+
+
 def test_before_13_no_licence_is_asked_for():
     server.refuse(frontends(fe1=Version(12, 3, 0)), pillars.Server(Version(12, 17, 5), SERVER.package))

@@ -10,6 +10,11 @@ from saltext.chef_backend.product.version import Version
 from saltext.chef_backend.settings import Server
 
 LICENSED = Version(13, 0, 0)
+# (from below, to beyond, over): the steps that the product's upgrade page names
+STEPS = (
+    (Version(12, 0, 0), Version(12, 3, 0), Version(12, 3, 0)),
+    (Version(12, 17, 15), Version(12, 17, 15), Version(12, 17, 15)),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +61,11 @@ def source(frontends: Sequence[Frontend], target: Version) -> str | None:
     return next((one.node for one in sorted(frontends, key=lambda one: one.node) if one.runs(target)), None)
 
 
+def step(version: Version, target: Version) -> Version | None:
+    """Return the version to go to first, where the documents know no direct way; None if they do."""
+    return next((over for below, beyond, over in STEPS if version < below and target > beyond), None)
+
+
 def refuse(frontends: Sequence[Frontend], settings: Server) -> None:
     """Raise ValueError if the frontends cannot go to the target, in words that say what to do.
 
@@ -70,6 +80,13 @@ def refuse(frontends: Sequence[Frontend], settings: Server) -> None:
     if len(old) > 1:
         shown = ", ".join(f"{one.node} {one.version}" for one in sorted(frontends, key=lambda one: one.node))
         raise ValueError(f"the frontends run different versions ({shown}): bring them to one of these by hand")
+    for one in sorted(frontends, key=lambda one: one.node):
+        over = step(one.version, target)
+        if over:
+            raise ValueError(
+                f"{one.node} runs {one.version}: to {target} it has to go over {over}: name that version in the pillar "
+                "first, with its package"
+            )
     if target >= LICENSED and not settings.accept_license:
         raise ValueError(
             f"chef-server-core {target} asks for its licence to be accepted: read it, and say so in the pillar with "
