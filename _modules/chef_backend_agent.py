@@ -148,6 +148,14 @@ def look_after_failover() -> dict[str, str]:
     return {"action": decision.action, "reason": decision.reason}
 
 
+def connected() -> list[str]:
+    """Return the addresses from which somebody is connected to this node's PostgreSQL now, sorted.
+
+    :raises CommandExecutionError: it does not tell.
+    """
+    return backend.connected(salt.host())
+
+
 def remove_node(node: str, order: Mapping[str, Any] | None = None, timeout: float = 300) -> bool:
     """Have the cluster forget a node that is down for good. Fails while the node is alive.
 

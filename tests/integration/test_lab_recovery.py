@@ -18,10 +18,68 @@ def test_quorum_loss_recovery_makes_a_cluster_of_the_survivor_and_the_others_joi
     assert set(nodes(lab, follower)) <= {follower}
     assert sql(lab, follower, "select count(*) from before_the_loss") == [(0,)]
     lab.power_on(other)
-    join = ("join-cluster", lab.address(follower), "--recovery", "-y", "--accept-license")
-    joined = ctl(lab, other, *join)
+    joined = joins(lab, other, follower, "--recovery")
     assert joined.returncode == 0, joined.stderr
     assert replicas(lab, follower) == {other}
+
+
+def joins(lab, host, peer, *options):
+    return ctl(lab, host, "join-cluster", lab.address(peer), *options, "-y", "--accept-license")
+
+
+@pytest.mark.spoils
+def test_cleanse_deletes_data_settings_and_logs_and_saves_the_settings_below_root(lab, roles):
+    leader, follower, _ = roles
+    root = lab.root(follower)
+    settings = {path.name: path.read_bytes() for path in (root / "etc/chef-backend").iterdir()}
+    assert {"chef-backend.rb", "chef-backend-secrets.json"} <= set(settings)
+    assert ctl(lab, follower, "stop").returncode == 0
+    assert ctl(lab, leader, "remove-node", follower, "-y").returncode == 0
+    assert ctl(lab, follower, "cleanse", "--yes").returncode == 0
+    assert not (root / "etc/chef-backend").exists()
+    assert not (root / "var/opt/chef-backend").exists()
+    (saved,) = root.glob("root/chef-backend-cleanse*")
+    assert {path.name: path.read_bytes() for path in saved.iterdir()} == settings
+
+
+@pytest.mark.spoils
+def test_join_recovery_is_an_error_without_the_settings_of_before_and_a_new_node_joins_without_it(lab, roles):
+    leader, follower, _ = roles
+    copy = "root/secrets.json"
+    lab.put(follower, f"/{copy}", (lab.root(leader) / "etc/chef-backend/chef-backend-secrets.json").read_text(), 0o600)
+    assert ctl(lab, follower, "stop").returncode == 0
+    assert ctl(lab, leader, "remove-node", follower, "-y").returncode == 0
+    assert ctl(lab, follower, "cleanse", "--yes").returncode == 0
+    refused = joins(lab, follower, leader, "-s", f"/{copy}", "--recovery")
+    assert refused.returncode != 0
+    assert "No existing installation was found" in refused.stdout + refused.stderr
+    joined = joins(lab, follower, leader, "-s", f"/{copy}")
+    assert joined.returncode == 0, joined.stderr
+    assert follower in replicas(lab, leader)
+
+
+@pytest.mark.spoils
+def test_a_node_cannot_join_a_cluster_that_was_installed_with_3_0_0(lab, roles):
+    leader, follower, _ = roles
+    key = "http://127.0.0.1:2379/v2/keys/cb/installed"
+    assert ctl(lab, follower, "stop").returncode == 0
+    assert ctl(lab, leader, "remove-node", follower, "-y").returncode == 0
+    lab.exec(leader, "curl", "-sf", "-X", "PUT", key, "-d", "value=3.0.0")
+    refused = joins(lab, follower, leader, "--recovery")
+    assert refused.returncode != 0
+    assert "cannot join a cluster that was installed with 3.0.0" in refused.stdout + refused.stderr
+
+
+@pytest.mark.spoils
+def test_a_node_that_was_cleansed_returns_with_its_saved_settings_and_recovery(lab, roles):
+    leader, follower, _ = roles
+    assert ctl(lab, follower, "stop").returncode == 0
+    assert ctl(lab, leader, "remove-node", follower, "-y").returncode == 0
+    assert ctl(lab, follower, "cleanse", "--yes").returncode == 0
+    lab.exec(follower, "sh", "-c", "mkdir /etc/chef-backend && cp /root/chef-backend-cleanse*/* /etc/chef-backend/")
+    joined = joins(lab, follower, leader, "--recovery")
+    assert joined.returncode == 0, joined.stderr
+    assert follower in replicas(lab, leader)
 
 
 def test_stop_and_start_on_all_three_brings_a_leader_back(lab, roles):

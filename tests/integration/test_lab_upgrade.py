@@ -108,7 +108,7 @@ def test_upgrade_on_the_leader_with_failover_on_but_not_ordered_is_a_crash(lab, 
     found = events(lab, "leads", since)
     assert [event["how"] for event in found] == ["crash"]
     assert found[0]["host"] != leader
-    postgresql = (lab.root(leader) / "var/log/chef-backend/postgresql/current").read_text()
+    postgresql = (lab.root(leader) / "var/log/chef-backend/postgresql/9.5/current").read_text()
     assert "received immediate shutdown request" in postgresql
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from tests.simulation import history as happened
 from tests.simulation.history import History
 from tests.simulation.minion import STATES, Minion
+from tests.simulation.place import BACKENDS, FRONTENDS
 from tests.simulation.processes import QUERY, package
 from tests.simulation.product import backend_ctl
 from tests.simulation.product.backend import Backend, began
@@ -121,6 +122,8 @@ class OfBackend:
             return "f" if node.role == "leader" else "t"
         if question == "show server_version_num":
             return "90507"
+        if "pg_stat_activity" in question:
+            return "\n".join((*BACKENDS.values(), *FRONTENDS.values()))
         if node.role != "leader":
             return ""
         self._cluster.advance()

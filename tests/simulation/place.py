@@ -10,6 +10,7 @@ from tests.simulation.disk import Disk
 from tests.simulation.engine import Engine, Process
 
 BACKENDS = {"be1": "203.0.113.11", "be2": "203.0.113.12", "be3": "203.0.113.13"}  # and their addresses
+FRONTENDS = {"fe1": "203.0.113.21", "fe2": "203.0.113.22"}
 EPOCH = 1_795_348_800.0  # what the clocks show when the night begins: 2026-11-22 12:00 UTC
 
 

@@ -24,7 +24,7 @@ from tests.simulation.functions import Functions, OfBackend, OfFrontend
 from tests.simulation.history import History
 from tests.simulation.master import Hub, SaltRun
 from tests.simulation.minion import Job, Minion
-from tests.simulation.place import BACKENDS, Network, Place
+from tests.simulation.place import BACKENDS, FRONTENDS, Network, Place
 from tests.simulation.processes import QUERY, HostProcesses
 from tests.simulation.product.backend import Backend
 from tests.simulation.product.cluster import Cluster
@@ -32,7 +32,6 @@ from tests.simulation.product.ctl import Calls
 from tests.simulation.product.frontend import Frontend
 from tests.simulation.product.search import DOCUMENTS
 
-FRONTENDS = {"fe1": "203.0.113.21", "fe2": "203.0.113.22"}
 HUBS = ("hub", "hub2")
 GRAINS = {"os_family": "Debian", "osarch": "amd64"}
 SHM = Path("/dev/shm")

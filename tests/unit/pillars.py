@@ -24,6 +24,7 @@ FULL: dict[str, Any] = LEAST | {
     "reindex_organisation": "acme",
     "hops": [{"version": "2.2.0", "package": dict(PACKAGE)}],
     "backup": False,
+    "known_clients": ["192.0.2.1", "2001:db8::/32"],
     "frontend_batch": "50%",
     "frontend_api": "https://127.0.0.1/_status",
     "window": {"days": ["sat", "sun"], "start": "02:00", "end": "05:00", "timezone": "Europe/Berlin"},

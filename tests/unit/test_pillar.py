@@ -38,6 +38,7 @@ def test_every_key_is_read():
     assert cluster.server == pillars.Server(Version(15, 10, 12), pillars.Package(**PACKAGE), True, *HOOKS)
     assert (cluster.frontend_least_version, cluster.reindex_organisation) == (Version(12, 17, 5), "acme")
     assert cluster.backup is False
+    assert cluster.known_clients == ("192.0.2.1", "2001:db8::/32")
     assert cluster.frontend_batch == "50%"
     assert cluster.frontend_api == "https://127.0.0.1/_status"
     assert cluster.window == (pillars.Window(("sat", "sun"), "02:00", "05:00", "Europe/Berlin"),)

@@ -4,6 +4,7 @@ A key that is unknown, missing or of the wrong type is refused: a misspelt bound
 """
 
 import dataclasses
+import ipaddress
 import itertools
 import math
 import re
@@ -102,6 +103,9 @@ def cluster_from_pillar(pillar: Any, name: object) -> Cluster:
         "backup": reader.value("backup", True, lambda v: isinstance(v, bool), "true or false"),
         "frontend_batch": reader.value("frontend_batch", 1, _is_batch, "a number of frontends or a percentage"),
         "frontend_api": reader.value("frontend_api", Cluster.frontend_api, _fits(API), "a URL such as its default"),
+        "known_clients": tuple(
+            reader.value("known_clients", [], _are_networks, "a list of addresses, or networks such as 192.0.2.0/24")
+        ),
         "frontend_least_version": reader.version("frontend_least_version", required=False),
         "reindex_organisation": reader.value(
             "reindex_organisation", None, _or_none(_fits(ORGANISATION)), "an organisation's short name"
@@ -201,6 +205,18 @@ def _is_batch(value: object) -> bool:
     if isinstance(value, str):
         return bool(PERCENT.fullmatch(value))
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _are_networks(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) and _is_network(item) for item in value)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _or_none(fits: Fits) -> Fits:

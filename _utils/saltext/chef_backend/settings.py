@@ -102,6 +102,7 @@ class Cluster:
     frontends: tuple[str, ...] | str | None = None
     frontend_batch: int | str = 1
     frontend_api: str = "http://127.0.0.1/_status"
+    known_clients: tuple[str, ...] = ()  # addresses, or networks, that use PostgreSQL and are no frontends
     frontend_least_version: Version | None = None  # where the site wants a later one than the documents do
     server: Server | None = None
     reindex_organisation: str | None = None  # the first to be re-indexed, and searched, before all are

@@ -104,7 +104,22 @@ def test_replication_asks_in_the_words_of_its_postgresql_as_its_user(backend, re
     assert recorded.calls[-1]["by"] == os.path.realpath(sys.executable)
 
 
+def test_who_is_connected_is_asked_of_postgresql(backend, recorded):
+    recorded.say("psql", "203.0.113.9\n192.0.2.1\n2001:db8::1\n")
+    assert backend.call("chef_backend_agent.connected") == ["192.0.2.1", "2001:db8::1", "203.0.113.9"]
+    assert "pg_stat_activity" in recorded.words[-1][-1]
+    recorded.say("psql", "", status=2, stderr="could not connect\n")
+    assert "could not connect" in backend.told("chef_backend_agent.connected")
+
+
 def test_tail_gives_the_last_lines(minion):
     minion.write("/var/log/chef-backend/leaderl/current", "".join(f"{number}\n" for number in range(99)))
     assert minion.call("chef_backend.tail", "leaderl", lines=2) == "97\n98"
     assert "etcd/current: " in minion.told("chef_backend.tail", "etcd")
+
+
+def test_p14_postgresqls_log_lies_in_a_folder_of_its_version(minion):
+    for number, version in enumerate(("9.6", "9.5")):
+        minion.write(f"/var/log/chef-backend/postgresql/{version}/current", version)
+        os.utime(minion.path(f"/var/log/chef-backend/postgresql/{version}/current"), (number, number))
+    assert minion.call("chef_backend.tail", "postgresql") == "9.5"

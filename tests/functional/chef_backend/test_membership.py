@@ -55,14 +55,76 @@ class TestEmptied:
         assert (done["result"], done["changes"]) == (False, {})
         assert done["comment"] == f"be1: {CLEANSE} ended with status 1:\n  no"
 
+    @pytest.fixture(name="saving")
+    def fixture_saving(self, minion, recorded, data):
+        """This node has settings; cleanse deletes all, and saves them where it has saved others before."""
+        minion.write("/etc/chef-backend/chef-backend.rb", "fqdn 'be1'")
+        minion.write("/etc/chef-backend/chef-backend-secrets.json", "{}")
+        minion.write("/root/chef-backend-cleanse-2025/chef-backend.rb", "fqdn 'of before'")
+        etc, saved = minion.path("/etc/chef-backend"), minion.path("/root/chef-backend-cleanse-2026")
+        copies = {etc / name: saved / name for name in ("chef-backend.rb", "chef-backend-secrets.json")}
+        return {"copies": copies, "deletes": [etc, data]}
+
+    def test_p3_the_settings_that_cleanse_has_saved_are_back(self, minion, recorded, saving):
+        recorded.say(CLEANSE, **saving)
+        done = minion.state("chef_backend_cluster.emptied", "data")
+        assert (done["result"], done["comment"]) == (True, "all data of be1 is deleted, its settings are back")
+        assert done["changes"]["settings"] == {"old": None, "new": ["chef-backend-secrets.json", "chef-backend.rb"]}
+        assert minion.path("/etc/chef-backend/chef-backend.rb").read_text() == "fqdn 'be1'"
+        assert minion.path("/etc/chef-backend/chef-backend-secrets.json").read_text() == "{}"
+        assert minion.state("chef_backend_cluster.emptied", "data")["comment"] == "be1 holds no data"
+        assert recorded.words == [CLEANSE.split()]
+
+    def test_p3_whoever_died_after_cleanse_copies_the_settings_back_the_next_time(self, minion, recorded, saving):
+        recorded.say(CLEANSE, status=1, **saving)
+        assert minion.state("chef_backend_cluster.emptied", "data")["result"] is False
+        would = minion.state("chef_backend_cluster.emptied", "data", test=True)
+        assert (would["result"], would["comment"]) == (None, "would copy the settings of be1 back")
+        done = minion.state("chef_backend_cluster.emptied", "data")
+        assert (done["result"], set(done["changes"])) == (True, {"settings"})
+        assert minion.path("/etc/chef-backend/chef-backend.rb").read_text() == "fqdn 'be1'"
+        assert recorded.words == [CLEANSE.split()]
+
+    def test_p3_settings_that_cleanse_has_not_saved_are_asked_for(self, minion, recorded, saving):
+        recorded.say(CLEANSE, deletes=saving["deletes"])
+        for _ in range(2):
+            done = minion.state("chef_backend_cluster.emptied", "data")
+            assert done["result"] is False
+            assert (
+                "cleanse has saved no chef-backend.rb below /root/chef-backend-cleanse*: copy this" in done["comment"]
+            )
+        minion.write("/etc/chef-backend/chef-backend.rb", "fqdn 'be1'")
+        assert minion.state("chef_backend_cluster.emptied", "data")["result"] is True
+
+    def test_what_cleanse_leaves_of_the_product_is_named(self, minion, recorded, data):
+        minion.write("/var/opt/chef-backend/leaderl/data/unsynced", "x")
+        recorded.say(CLEANSE, deletes=[data])
+        for _ in range(2):
+            done = minion.state("chef_backend_cluster.emptied", "data")
+            assert done["comment"] == "cleanse ended with status 0, but /var/opt/chef-backend still holds files"
+
 
 class TestJoined:
     def join(self, minion, secrets, **more):
         return minion.state("chef_backend_cluster.joined", "member", peer=PEER, secrets=str(secrets), **more)
 
     def line(self, secrets, licence=False):
-        words = f"{CTL} join-cluster {PEER} -s {secrets} --recovery"
+        words = f"{CTL} join-cluster {PEER} -s {secrets}"
         return f"{words} --accept-license -y" if licence else f"{words} -y"
+
+    def test_p3_a_former_member_comes_back_with_recovery_and_its_own_secrets(self, minion, recorded, secrets):
+        line = f"{CTL} join-cluster {PEER} --recovery -y"
+        recorded.say(line)
+        minion.write("/etc/chef-backend/chef-backend.rb", "fqdn 'be1'")
+        minion.write("/etc/chef-backend/chef-backend-secrets.json", "{}")
+        assert self.join(minion, secrets)["result"] is True
+        assert recorded.words == [line.split()]
+
+    def test_one_that_has_no_secrets_of_before_is_a_new_one(self, minion, recorded, secrets):
+        recorded.say(self.line(secrets))
+        minion.write("/etc/chef-backend/chef-backend.rb", "fqdn 'be1'")
+        assert self.join(minion, secrets)["result"] is True
+        assert recorded.words == [self.line(secrets).split()]
 
     def test_test_mode(self, minion, recorded, secrets):
         done = self.join(minion, secrets, test=True)

@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from saltext.chef_backend.judge import advice
+from saltext.chef_backend.judge import advice, answers
 from tests.unit import printed
-from tests.unit.answered import RECORD, REPLICATION, everywhere, silent, views
+from tests.unit.answered import RECORD, REPLICATION, everywhere, replicated, silent, views
 
 NOBODY_LEADS = printed.cluster_status(
     tuple(printed.Member(name, role="waiting_for_leader", pg="down", following="-") for name in printed.NODES)
@@ -44,21 +44,85 @@ def test_nobody_leads_and_a_run_knows_who_did():
     assert "'chef-backend-ctl promote be2'" in said and "be2 led when run r1 was opened" in said
 
 
+def deposed(name):
+    """Nobody leads, and this node's PostgreSQL does not start."""
+    members = (
+        printed.Member(
+            node,
+            role="deposed_leader" if node == name else "waiting_for_leader",
+            following="-",
+            pg="down" if node == name else "follower",
+            eligible="not_eligible",
+        )
+        for node in printed.NODES
+    )
+    return everywhere({"cluster_status": printed.cluster_status(tuple(members)), "replication": ""})
+
+
+@pytest.mark.parametrize("record", [None, dataclasses.replace(RECORD, leader="be2")])
+def test_p5_nobody_leads_and_the_leader_of_before_is_deposed(record):
+    (said,) = advise(views(**deposed("be1")), record, record and "gone")
+    assert said.startswith("nobody leads, and be1, which led before, is deposed: its PostgreSQL does not start while ")
+    assert in_order(
+        said,
+        "nobody has led since be1",
+        "copy the file systems of all nodes first",
+        "/var/log/chef-backend/leaderl/current on be1",
+        "on be1 'rm /var/opt/chef-backend/leaderl/data/no-start-pgsql'",
+        "'chef-backend-ctl restart postgresql'",
+        "'chef-backend-ctl promote be1'",
+    )
+
+
+def in_order(said, *words):
+    """Whether these words follow one another."""
+    at = [said.find(word) for word in words]
+    return -1 not in at and at == sorted(at)
+
+
 def test_one_node_is_down():
     (said,) = advise(silenced("be2"))
     assert said.startswith("be2 does not answer: look at its host")
-    assert "'chef-backend-ctl remove-node be2' on be1" in said
-    assert "'chef-backend-ctl join-cluster 10.0.0.1 --recovery -s SECRETS'" in said
-    assert "SECRETS is a copy of be1's /etc/chef-backend/chef-backend-secrets.json" in said
+    assert in_order(
+        said,
+        "'chef-backend-ctl remove-node be2' on be1",
+        "'chef-backend-ctl join-cluster 10.0.0.1 -s SECRETS', without --recovery",
+        "SECRETS is a copy of be1's /etc/chef-backend/chef-backend-secrets.json",
+        "'chef-backend-ctl cleanse'",
+        "see that /var/opt/chef-backend is gone",
+        "copy back into it what cleanse has saved below /root/chef-backend-cleanse*",
+        "'chef-backend-ctl join-cluster 10.0.0.1 --recovery'",
+    )
 
 
-def test_two_nodes_are_down():
+@pytest.mark.parametrize("etcd", ["health: red; healthy nodes: 1/3", "error: could not reach etcd (timed out)"])
+def test_p6_two_nodes_are_down_and_new_ones_join_without_recovery(etcd):
+    (said,) = advise(silenced("be2", "be3", be1={"status": printed.status(printed.cells(etcd=etcd))}))
+    assert said.startswith("be2 and be3 are down, as etcd on be1 sees it, too: there is no quorum")
+    assert in_order(
+        said,
+        "Only if both are lost for good, and be1 has the newest data",
+        "copy the file systems of all nodes first",
+        "'chef-backend-ctl create-cluster --quorum-loss-recovery' on be1",
+        "'chef-backend-ctl join-cluster 10.0.0.1 -s SECRETS' on a new node, without --recovery",
+        "SECRETS is a copy of be1's /etc/chef-backend/chef-backend-secrets.json",
+    )
+
+
+def test_s2_two_silent_minions_are_not_two_nodes_that_are_down():
     (said,) = advise(silenced("be2", "be3"))
-    assert said.startswith("be2 and be3 do not answer: if they are down, etcd has no quorum")
-    assert "'chef-backend-ctl create-cluster --quorum-loss-recovery' on be1" in said
-    assert "Only if both are lost for good" in said
-    assert "'chef-backend-ctl join-cluster 10.0.0.1 --recovery -s SECRETS'" in said
-    assert "SECRETS is a copy of be1's /etc/chef-backend/chef-backend-secrets.json" in said
+    assert said == (
+        "be2 and be3 do not answer, but etcd on be1 has a quorum: the cluster is at work, and their minions are "
+        "silent. Look at the minions, not at the cluster"
+    )
+
+
+@pytest.mark.parametrize(
+    "status", ["broken", printed.status(printed.cells(etcd=None)), printed.status(printed.cells(etcd="a: b"))]
+)
+def test_s2_what_the_third_node_does_not_tell_is_no_reason_to_recover(status):
+    (said,) = advise(silenced("be2", "be3", be1={"status": status}))
+    assert "be1 does not tell whether etcd has a quorum" in said and "create-cluster" not in said
 
 
 def test_nobody_answers():
@@ -82,14 +146,25 @@ def test_a_sync_that_failed():
         *(f"{row}  {'true' if row.startswith('be3') else 'false'}" for row in rows[1:]),
     ]
     (said,) = advise(views(**everywhere({"cluster_status": "\n".join(rows)})))
-    assert said.startswith("the sync of be3 failed and left leaderl/data/unsynced there.")
-    assert "on be3 'chef-backend-ctl stop leaderl'" in said
-    assert "'PSQL_INTERNAL_OK=true chef-backend-ctl pgsql-follow --force-basebackup 10.0.0.1'" in said
+    assert_it_is_the_sync(said)
 
 
-def test_a_sync_that_failed_as_the_node_itself_tells():
+def assert_it_is_the_sync(said):
+    assert said.startswith("the sync of be3 failed and left /var/opt/chef-backend/leaderl/data/unsynced there.")
+    assert in_order(
+        said,
+        "on be3 'chef-backend-ctl stop leaderl'",
+        "'PSQL_INTERNAL_OK=true chef-backend-ctl pgsql-follow 10.0.0.1 --verbose'",
+        "Once that works, 'rm -f /var/opt/chef-backend/leaderl/data/unsynced'",
+        "'chef-backend-ctl start leaderl'",
+        "WAL segment has already been removed",
+        "--force-basebackup --verbose 10.0.0.1'",
+    )
+
+
+def test_p4_a_sync_that_failed_as_the_node_itself_tells():
     (said,) = advise(views(be3={"unsynced": True}))
-    assert said.startswith("the sync of be3 failed and left leaderl/data/unsynced there.")
+    assert_it_is_the_sync(said)
     only_be2 = REPLICATION.splitlines()[0]
     assert advise(views(be1={"replication": only_be2}, be3={"unsynced": True})) == [said], "said once"
 
@@ -98,7 +173,30 @@ def test_a_follower_whose_wal_is_gone():
     only_be2 = REPLICATION.splitlines()[0]
     (said,) = advise(views(be1={"replication": only_be2}))
     assert said.startswith("be3 does not replicate from be1. If /var/log/chef-backend/postgresql/*/current there says")
-    assert "requested WAL segment ... has already been removed" in said and "--force-basebackup 10.0.0.1" in said
+    assert (
+        "requested WAL segment ... has already been removed" in said and "--force-basebackup --verbose 10.0.0.1" in said
+    )
+
+
+def test_p9_who_is_who_is_not_sure_and_nothing_is_advised():
+    strange = printed.cluster_status(
+        tuple(dataclasses.replace(one, name=f"node{one.name[-1]}") for one in printed.MEMBERS)
+    )
+    assert advise(silenced("be2", **everywhere({"cluster_status": strange}))) == []
+
+
+def test_p9_the_products_commands_call_a_node_as_the_product_does():
+    upper = printed.cluster_status(tuple(dataclasses.replace(one, name=one.name.upper()) for one in printed.MEMBERS))
+    seen = answers.in_our_words(silenced("be2", **everywhere({"cluster_status": upper})))
+    (said,) = advise(seen)
+    assert "'chef-backend-ctl remove-node BE2' on be1" in said
+
+
+def test_p8_followers_that_replicate_by_addresses_nobody_knows_are_left_alone():
+    rows = [replicated("walreceiver", address=f"172.16.0.{number}") for number in (2, 3)]
+    assert advise(views(be1={"replication": "\n".join(rows)})) == []
+    (said, other) = advise(views(be1={"replication": rows[0]}))
+    assert "be2 does not replicate" in said and "be3 does not replicate" in other
 
 
 @pytest.mark.parametrize("record", [None, dataclasses.replace(RECORD, state="failed")])

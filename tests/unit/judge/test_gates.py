@@ -192,6 +192,18 @@ def test_a_frontend_that_does_not_know_the_targets_elasticsearch_is_refused_what
     refused(gates.frontends_new_enough, {"fe1": "12.15.8"}, lax, said=said)
 
 
+@pytest.mark.parametrize("strange", ["192.0.2.9", "2001:db8::9", "fe80::9"])
+def test_whoever_is_connected_is_named_or_known(strange):
+    settings = pillars.Cluster("prod", ("be1", "be2", "be3"), NEW, pillars.Package("/x.deb", "0"))
+    named = ["127.0.0.1", "::1", "10.0.0.1", "2001:db8:0:0::1"]
+    gates.nobody_unnamed(settings, "be1", ["10.0.0.1", "2001:db8::1"], named)
+    with pytest.raises(ValueError, match=f"be1: {strange} is connected to PostgreSQL, and neither a backend"):
+        gates.nobody_unnamed(settings, "be1", ["10.0.0.1", strange], named)
+    for known in (strange, "0.0.0.0/0" if "." in strange else "::/0"):
+        knows = dataclasses.replace(settings, known_clients=(known,))
+        gates.nobody_unnamed(knows, "be1", ["10.0.0.1", strange], named)
+
+
 def test_i2_a_leader_comes_last_and_nobody_is_taken_for_what_it_is_not():
     refused(gates.turn_of, views(), "2.3.16", "be1", "follower", said="be1 is not the follower: be1 leads now")
     lead_moved = views(**everywhere({"cluster_status": moved("be2")}))

@@ -85,7 +85,9 @@ def test_the_broken_cluster_of_issue_1405(sample):
     seen = ClusterStatus.from_table(sample("s1-cluster-status-healthy.txt"))
     verdict = health.judge(seen, Status.from_text(sample("s7-status-broken.txt")), "backend-2")
     told = said(verdict)
-    assert "backend-2 has postgresql down (expected running): look at /var/log/chef-backend/postgresql/current" in told
+    assert (
+        "backend-2 has postgresql down (expected running): look at /var/log/chef-backend/postgresql/*/current" in told
+    )
     assert "backend-2 has postgresql error: could not reach pgsql leader for replication stats" in told
     assert "backend-2 has leaderl with leader: 0 (expected 1)" in told
     assert "backend-2 has leaderl with waiting: 3 (expected 0)" in told

@@ -132,6 +132,15 @@ def test_the_same_package_is_installed():
         replacing.same_package(seen(be3={"version": None, "errors": errors}), "be3")
 
 
+def test_nobody_joins_a_cluster_that_was_installed_with_3_0_0():
+    replacing.may_be_joined(seen(be3={"version": "3.0.0"}), "be3")
+    closed = {node: {"version": "3.0.0"} for node in ("be1", "be2", "be3")}
+    with pytest.raises(
+        ValueError, match=r"be1 runs chef-backend 3\.0\.0: a node cannot join a cluster that was installed"
+    ):
+        replacing.may_be_joined(seen(**closed), "be3")
+
+
 def test_it_joins_by_the_leaders_address():
     assert replacing.address_of_leader(removed(), "be3") == "10.0.0.1"
     assert replacing.address_of_leader(removed(be3={"cluster_status": printed.cluster_status()}), "be3") == "10.0.0.1"

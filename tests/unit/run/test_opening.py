@@ -136,3 +136,27 @@ def test_i8_one_that_has_fallen_silent_meanwhile_is_not_taken_for_being_at_rest(
     done = opens(master)
     assert done["result"] is False and "be2 does not answer" in done["comment"]
     assert master.bus.asked("chef_backend_agent.accept") == []
+
+
+def test_an_address_that_nobody_named_is_connected_and_nothing_is_opened():
+    """A frontend that is not in the pillar would not be reconfigured, and would serve while the backends are down."""
+    master = fakes.master(jid="2", does={"chef_server.version": lambda node: "14.16.19"})
+    master.bus.does["chef_backend_agent.connected"] = lambda node: [*fakes.CLIENTS, "198.51.100.9"]
+    done = opens(master)
+    assert (done["result"], master.bus.asked("chef_backend_agent.accept")) == (False, [])
+    assert done["comment"].startswith("be1: 198.51.100.9 is connected to PostgreSQL, and neither a backend nor")
+    assert master.bus.asked("chef_backend_agent.connected") == [("be1",)], "the leader alone"
+
+
+def test_a_run_that_is_gone_on_with_waits_for_no_address_to_be_named():
+    master = hub(DIED)
+    master.bus.does["chef_backend_agent.connected"] = lambda node: ["198.51.100.9"]
+    assert opens(master)["result"] is True
+
+
+def test_an_address_that_the_pillar_knows_is_no_reason():
+    master = fakes.master(
+        jid="2", does={"chef_server.version": lambda node: "14.16.19"}, known_clients=["198.51.100.0/24"]
+    )
+    master.bus.does["chef_backend_agent.connected"] = lambda node: [*fakes.CLIENTS, "198.51.100.9"]
+    assert opens(master)["result"] is True

@@ -4,11 +4,19 @@ Nothing here is done by this extension. The situations are those of the product'
 (backend_failure_recovery.md), and those that a run which died may leave.
 """
 
+import re
+
 from saltext.chef_backend.judge import answers
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.product.cluster_status import ClusterStatus, Node
 from saltext.chef_backend.record import Run
+
+DEPOSED = "deposed_leader"  # its role: another was to lead, and it has not followed yet
+LEADERL_DATA = "/var/opt/chef-backend/leaderl/data"
+NO_START, SENTINEL = f"{LEADERL_DATA}/no-start-pgsql", f"{LEADERL_DATA}/unsynced"
+FOLLOW = "PSQL_INTERNAL_OK=true chef-backend-ctl pgsql-follow"
+COPY_FIRST = "copy the file systems of all nodes first"  # the vendor's advice before each of these
 
 
 def advise(views: Views, record: Run | None, gone: str | None) -> list[str]:
@@ -20,6 +28,8 @@ def advise(views: Views, record: Run | None, gone: str | None) -> list[str]:
     """
     if record is not None and (record.down or gone is None):
         return []  # a run is at it, or its own advice says how it goes on
+    if answers.strangers(views):
+        return []  # who is who is not sure
     silent = sorted(node for node, view in views.items() if view.silent)
     if len(views) - len(silent) < answers.MAJORITY:  # of etcd, too: with fewer nodes nobody can lead
         return [*_without_quorum(views, silent), *_half_upgraded(views, record)]
@@ -37,28 +47,56 @@ def advise(views: Views, record: Run | None, gone: str | None) -> list[str]:
 def _without_quorum(views: Views, silent: list[str]) -> list[str]:
     alive = sorted(set(views) - set(silent))
     gone = " and ".join(map(answers.node_name, silent))
-    said = f"{gone} do not answer: if they are down, etcd has no quorum and nobody leads. Bring one of them back"
     if len(alive) != 1:
-        return [f"{said}, or find out why their minions are silent"]
+        return [
+            f"{gone} do not answer: if they are down, etcd has no quorum and nobody leads. Bring one of them back, or "
+            "find out why their minions are silent"
+        ]
     survivor = answers.node_name(alive[0])
+    quorum = _quorum(views[alive[0]])
+    if quorum is None:
+        return [
+            f"{gone} do not answer, and {survivor} does not tell whether etcd has a quorum: look at their hosts, and "
+            f"at 'chef-backend-ctl status' on {survivor}"
+        ]
+    if quorum:
+        return [
+            f"{gone} do not answer, but etcd on {survivor} has a quorum: the cluster is at work, and their minions are "
+            "silent. Look at the minions, not at the cluster"
+        ]
     return [
-        f"{said}. Only if both are lost for good, and you accept that what they had and {survivor} has not is lost: "
-        f"'chef-backend-ctl create-cluster --quorum-loss-recovery' on {survivor}, then, one after another, "
-        f"'chef-backend-ctl join-cluster {_address(views, survivor)} --recovery -s SECRETS' on a new node. "
-        f"{_secrets(survivor)}"
+        f"{gone} are down, as etcd on {survivor} sees it, too: there is no quorum, and nobody leads. Bring one of them "
+        f"back. Only if both are lost for good, and {survivor} has the newest data or you accept that what they had "
+        f"and {survivor} has not is lost (else restore a backup first): {COPY_FIRST}; then 'chef-backend-ctl "
+        f"create-cluster --quorum-loss-recovery' on {survivor}, then, one after another, 'chef-backend-ctl "
+        f"join-cluster {_address(views, survivor)} -s SECRETS' on a new node, without --recovery. {_secrets(survivor)}"
     ]
 
 
+def _quorum(view: View) -> bool | None:
+    """Whether etcd has a quorum, as a node's ``status`` shows: it cannot be reached without. None: it does not tell."""
+    try:
+        row = answers.status_of(view).service("etcd")
+    except (ValueError, KeyError):
+        return None
+    healthy = re.fullmatch(r"([0-9]{1,3})/[0-9]{1,3}", row.value("healthy nodes") or "")
+    if healthy:
+        return int(healthy[1]) >= answers.MAJORITY
+    return None if row.error is None else False
+
+
 def _one_is_silent(views: Views, node: str) -> str:
-    name, leads = answers.node_name(node), _leader(views)
+    name, called, leads = answers.node_name(node), answers.product_name(views, node), _leader(views)
     said = f"{name} does not answer: look at its host and its minion"
     if leads is None or leads.name == name:
         return said
     return (
-        f"{said}. If it is down for good: 'chef-backend-ctl remove-node {name}' on {leads.name}, then "
-        f"'chef-backend-ctl cleanse' and 'chef-backend-ctl join-cluster {leads.ip} --recovery -s SECRETS' on the node "
-        f"that replaces it. {_secrets(leads.name)}. If its minion answers again, orch.chef_backend_replace_node does "
-        "that (docs/how-to/replace-a-backend.md)"
+        f"{said}. If it is down for good: 'chef-backend-ctl remove-node {called}' on {leads.name}. Then either a new "
+        f"node joins: 'chef-backend-ctl join-cluster {leads.ip} -s SECRETS', without --recovery. {_secrets(leads.name)}"
+        f". Or this one returns: on it 'chef-backend-ctl cleanse', see that /var/opt/chef-backend is gone, make "
+        "/etc/chef-backend and copy back into it what cleanse has saved below /root/chef-backend-cleanse*, then "
+        f"'chef-backend-ctl join-cluster {leads.ip} --recovery'. If its minion answers again, "
+        "orch.chef_backend_replace_node does that (docs/how-to/replace-a-backend.md)"
     )
 
 
@@ -83,22 +121,38 @@ def _without_leader(views: Views, record: Run | None, silent: list[str]) -> list
     seen = _seen(views)
     if not seen or any(cluster.leaders for cluster in seen):
         return []
+    deposed = sorted({node.name for cluster in seen for node in cluster.nodes if node.role == DEPOSED})
+    if len(deposed) == 1:
+        (name,) = deposed
+        return [
+            f"nobody leads, and {name}, which led before, is deposed: its PostgreSQL does not start while {NO_START} "
+            f"is there. Wait a minute for an election. If none comes, and nobody has led since {name}: {COPY_FIRST}, "
+            f"look at /var/log/chef-backend/leaderl/current on {name}, see that cluster-status stays as it is, and ask "
+            f"the vendor's support. Then on {name} 'rm {NO_START}', 'chef-backend-ctl restart postgresql', "
+            f"'chef-backend-ctl promote {answers.product_name(views, name)}'"
+        ]
     led = [answers.node_name(record.leader)] if record and record.leader not in silent else []
     if record and led:
         best = f"{led[0]} led when run {record.run} was opened"
     else:
         fit = sorted({node.name for cluster in seen for node in cluster.nodes if node.eligible})
         best = f"eligible: {', '.join(fit)}" if fit else "no node is shown as eligible"
-    name = led[0] if led else "NODE"
+    name = answers.product_name(views, led[0]) if led else "NODE"
     return [
-        f"nobody leads. Wait a minute for an election; if none comes: 'chef-backend-ctl promote {name}', with the node "
-        f"that has the newest data ({best}); if that fails for want of a leader, 'chef-backend-ctl force-leader' on it"
+        f"nobody leads. Wait a minute for an election; if none comes: {COPY_FIRST}, then 'chef-backend-ctl promote "
+        f"{name}', with the node that has the newest data ({best}); if that fails for want of a leader, "
+        "'chef-backend-ctl force-leader' on it"
     ]
 
 
 def _unsynced(views: Views) -> list[str]:
+    leads = _leader(views)
+    follow = f"{FOLLOW} {leads.ip if leads else 'LEADER_IP'} --verbose"
     return [
-        f"the sync of {name} failed and left leaderl/data/unsynced there. {_base_backup(views, name)}"
+        f"the sync of {name} failed and left {SENTINEL} there. Find out why: on {name} 'chef-backend-ctl stop "
+        f"leaderl', then '{follow}'. Once that works, 'rm -f {SENTINEL}', "
+        f"then 'chef-backend-ctl start leaderl'. If it says that a WAL segment has already been removed: "
+        f"{_base_backup(views, name)}"
         for name in sorted(_partially_synced(views))
     ]
 
@@ -112,11 +166,11 @@ def _not_replicating(views: Views) -> list[str]:
     lags = {follower for view in views.values() for follower in view.lag}
     silent = {answers.node_name(node) for node, view in views.items() if view.silent}
     told_otherwise = {leads.name, *silent, *_partially_synced(views)}
-    late = [
-        node
-        for node in _newest(views).nodes
-        if node.name not in told_otherwise and not {node.name, node.guid, node.ip} & lags
-    ]
+    nodes = _newest(views).nodes
+    late = [node for node in nodes if node.name not in told_otherwise and not {node.name, node.guid, node.ip} & lags]
+    strangers = lags - {known for node in nodes for known in (node.name, node.guid, node.ip)}
+    if len(late) <= len(strangers):
+        return []  # each may be one of those, by another address
     return [
         f"{node.name} does not replicate from {leads.name}. If /var/log/chef-backend/postgresql/*/current there says "
         f"'requested WAL segment ... has already been removed': {_base_backup(views, node.name)}"
@@ -150,11 +204,10 @@ def _failover(views: Views, record: Run | None) -> list[str]:
 
 def _base_backup(views: Views, name: str) -> str:
     leads = _leader(views)
-    address = leads.ip if leads else "LEADER_IP"
     return (
-        f"A full copy from the leader is the way back: on {name} 'chef-backend-ctl stop leaderl', then "
-        f"'PSQL_INTERNAL_OK=true chef-backend-ctl pgsql-follow --force-basebackup {address}', then 'chef-backend-ctl "
-        "start leaderl'"
+        f"a full copy from the leader is the way back, one follower at a time: on {name} 'chef-backend-ctl stop "
+        f"leaderl', then '{FOLLOW} --force-basebackup --verbose {leads.ip if leads else 'LEADER_IP'}', then "
+        "'chef-backend-ctl start leaderl'"
     )
 
 
@@ -180,5 +233,9 @@ def _secrets(name: str) -> str:
 
 
 def _address(views: Views, name: str) -> str:
+    """A node's address, as the cluster shows it or its own host knows it."""
     shown = {node.name: node.ip for cluster in _seen(views) for node in cluster.nodes}
-    return shown.get(name, f"{name}'s address")
+    own = [
+        address for minion, view in views.items() if answers.node_name(minion) == name for address in view.own.addresses
+    ]
+    return shown.get(name) or next(iter(own), f"IP_OF_{name}")

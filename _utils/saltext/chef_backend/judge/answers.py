@@ -1,12 +1,14 @@
 """What the views of all backends say together: who leads, what is due, who holds the run.
 
-A minion's id is the node's name in cluster-status, or that name with a domain.
+Nodes are called as their minions are, without a domain; what the product calls them is told apart.
 """
 
+import dataclasses
 from collections.abc import Mapping
 
 from saltext.chef_backend import record as records
-from saltext.chef_backend.judge import health
+from saltext.chef_backend.judge import health, identity
+from saltext.chef_backend.judge.identity import Own
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.product.cluster_status import UNKNOWN, ClusterStatus, Node
 from saltext.chef_backend.product.status import Status
@@ -28,6 +30,45 @@ def node_of(cluster: ClusterStatus, minion: str) -> Node:
         if node.name in (minion, node_name(minion)):
             return node
     raise KeyError(minion)
+
+
+def in_our_words(views: Views) -> dict[str, View]:
+    """Return the views with each node called as its minion is: the product calls them by its own settings.
+
+    Who cannot be told for sure keeps the product's name, and is then a reason of its own.
+    """
+    tables = [view.cluster for view in views.values() if view.cluster is not None]
+    owns = {minion: view.own if view.own.names else Own((minion,)) for minion, view in views.items()}
+    ours = {name: node_name(minion) for name, minion in identity.matched(tables, owns).items()}
+    addresses = [address for own in owns.values() for address in own.addresses]
+    ours |= {
+        address: node_name(minion)
+        for minion, own in owns.items()
+        for address in own.addresses
+        if addresses.count(address) == 1
+    }
+
+    def of(view: View) -> View:
+        lag = {ours.get(name, name): behind for name, behind in view.lag.items()}
+        return dataclasses.replace(view, cluster=view.cluster and identity.renamed(view.cluster, ours), lag=lag)
+
+    return {minion: of(view) for minion, view in views.items()}
+
+
+def product_name(views: Views, minion: str) -> str:
+    """Return what the product's commands call a minion's node, as any of them shows it; else its own short name."""
+    shown = (node for view in views.values() if view.cluster for node in view.cluster.nodes)
+    ours = (minion, node_name(minion))
+    return next((node.product_name for node in shown if node.name in ours), node_name(minion))
+
+
+def strangers(views: Views) -> list[str]:
+    """Return the minions that are not in their own cluster-status, as far as can be told for sure; sorted."""
+    return sorted(
+        minion
+        for minion, view in views.items()
+        if view.cluster and not any(node.name in (minion, node_name(minion)) for node in view.cluster.nodes)
+    )
 
 
 def cluster_of(view: View) -> ClusterStatus:

@@ -4,7 +4,8 @@ Each function raises ValueError if its gate does not hold: which node, which val
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
 
 from saltext.chef_backend import record as records
 from saltext.chef_backend.errors import InVain, NotYet
@@ -158,6 +159,25 @@ def frontends_new_enough(installed: Mapping[str, str], settings: Cluster) -> Non
         raise ValueError(
             f"{shown}, and {settings.version} needs {least} on the frontends: upgrade them first, with "
             "orch.chef_server_upgrade"
+        )
+
+
+def nobody_unnamed(settings: Cluster, leader: str, connected: Iterable[str], named: Iterable[str]) -> None:
+    """Whoever uses the leader's PostgreSQL is a backend, a frontend of the pillar, or known to the pillar.
+
+    :param leader: minion id.
+    :param connected: addresses from which somebody is connected to it.
+    :param named: addresses of the backends and the frontends.
+    """
+    ours = {ipaddress.ip_address(text) for text in named}
+    known = [ipaddress.ip_network(text) for text in settings.known_clients]
+    found = [ipaddress.ip_address(text) for text in connected]
+    strange = sorted(str(one) for one in found if one not in ours and not any(one in network for network in known))
+    if strange:
+        path = f"chef_backend:clusters:{settings.name}"
+        raise ValueError(
+            f"{leader}: {', '.join(strange)} is connected to PostgreSQL, and neither a backend nor a frontend that the "
+            f"pillar names: name it in {path}:frontends, or its address in {path}:known_clients if it is no frontend"
         )
 
 

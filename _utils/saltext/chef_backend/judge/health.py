@@ -124,10 +124,13 @@ def _judge_views(views: Mapping[str, View], bounds: Bounds, absent: str | None) 
         reasons.append(Reason(CLUSTER, "is seen with different leaders", advice="wait until the nodes agree"))
     if len({frozenset((n.name, n.guid) for n in c.nodes if not _is(n, absent)) for c in known}) > 1:
         reasons.append(Reason(CLUSTER, "is seen with different nodes", advice="find out which node is of another one"))
+    strangers = []
     for node, view in heard.items():
         if view.cluster is not None and not any(_is(other, node) for other in view.cluster.nodes):
             advice = "correct the backends in the pillar, or the minion's id"
-            reasons.append(Reason(node, "is not in its own cluster-status", advice=advice))
+            strangers.append(Reason(node, "is not in its own cluster-status", advice=advice))
+    if strangers:
+        return reasons + strangers  # who replicates from whom would only follow from it
     followers = MEMBERS - 2 if absent and not absent_leads else MEMBERS - 1
     return reasons + _judge_lag(views, known, bounds, absent, 0 if reasons else followers)
 
@@ -215,7 +218,9 @@ def _judge_services(
         "postgresql": {"leader": (1, 1), "offline": (0, gone), "syncing": (0, gone), "synced": followers},
     }
     for service in status.services:
-        log = f"look at /var/log/chef-backend/{service.name}/current there"
+        # PostgreSQL's lies in a folder of its version
+        folder = f"{service.name}/*" if service.name == "postgresql" else service.name
+        log = f"look at /var/log/chef-backend/{folder}/current there"
         if service.state != "running" or not service.pid:
             shown = f"has {service.name}"
             reasons.append(Reason(node, shown, service.state, "expected running", log, service.name))

@@ -11,8 +11,10 @@ from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import answers, health
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.view import View
+from saltext.chef_backend.product.version import Version
 from saltext.chef_backend.record import Run
 
+CLOSED = Version(3, 0, 0)
 MEMBER = "a member that is down"
 REMOVED = "no member"
 BACK = "a healthy member"
@@ -112,6 +114,16 @@ def same_package(views: Views, node: str) -> None:
             f"{node} has chef-backend {found[node]} installed, the others run {', '.join(sorted(others))}: install "
             "theirs there first"
         )
+
+
+def may_be_joined(views: Views, node: str) -> None:
+    """The version of the others admits a new member: documented, and mended in 3.1.1. Raises ValueError."""
+    for other, version in sorted(answers.installed(views).items()):
+        if other != node and version == CLOSED:
+            raise ValueError(
+                f"{other} runs chef-backend {version}: a node cannot join a cluster that was installed with it (mended "
+                "in 3.1.1). Nothing was done: ask the vendor how this one comes to 3.1.1 with two nodes"
+            )
 
 
 def leader_of_others(views: Views, node: str) -> str:

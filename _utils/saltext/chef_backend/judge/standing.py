@@ -37,6 +37,7 @@ class Standing:
     known: bool  # whether any backend told of its record: else whether a run is open is unknown
     advice: str  # what to do about a run that is not under way any more; empty if nothing
     reasons: tuple[str, ...]  # what is not well
+    called: tuple[str, ...] = ()  # what the product calls nodes, where that is another name than ours
     at_work: tuple[str, ...] = ()  # commands that change a node now: ``node: command``
 
     @property
@@ -89,8 +90,15 @@ def of_cluster(cluster: str, target: str, views: Views, max_lag_bytes: int) -> S
         known,
         advice,
         tuple(reasons),
+        _called(views),
         tuple(answers.busy(views)),
     )
+
+
+def _called(views: Views) -> tuple[str, ...]:
+    names = {minion: answers.product_name(views, minion) for minion in sorted(views)}
+    ours = {minion: (minion, answers.node_name(minion)) for minion in views}
+    return tuple(f"{minion} is {name}" for minion, name in names.items() if name not in ours[minion])
 
 
 def _of_failover(failover: str, record: Run | None) -> list[str]:

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from saltext.chef_backend.judge.identity import NOBODY, Own
 from saltext.chef_backend.note import Note
 from saltext.chef_backend.order import Moment
 from saltext.chef_backend.product.cluster_status import ClusterStatus
@@ -22,6 +23,7 @@ class View:
     at: Moment | None = None  # when it answered: its boot, and the seconds since
     version: str | None = None  # of the installed package
     record: Record | None = None  # this node's copy
+    own: Own = NOBODY  # what its host is called, and its addresses
     note: Note | None = None  # what it knows of itself in a run
     unheard: float | None = None  # seconds since it heard of the run's owner, by its own clock
     ended: str | None = None  # id of the run that ended here last
@@ -55,6 +57,7 @@ class View:
             at=(str(answer["at"][0]), float(answer["at"][1])) if answer.get("at") else None,
             version=answer.get("version"),
             record=read("record", Record.from_dict),
+            own=Own(tuple(answer["own"]["names"]), tuple(answer["own"]["addresses"])) if answer.get("own") else NOBODY,
             note=read("note", Note.from_dict),
             unheard=answer.get("unheard"),
             ended=answer.get("ended"),

@@ -6,6 +6,8 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import waiting
 from saltext.chef_backend.errors import NotYet
+from saltext.chef_backend.judge import identity
+from saltext.chef_backend.judge.identity import Own
 from saltext.chef_backend.node import ctl, web
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.product import command, runit
@@ -61,12 +63,24 @@ def cluster(host: Host, timeout: float = 60, within: float = 0) -> ClusterStatus
         raise CommandExecutionError(f"{host.name}: chef-backend-ctl cluster-status: {err}") from err
 
 
+def own_name(host: Host, seen: ClusterStatus) -> str:
+    """Return this node's name in cluster-status. Raises CommandExecutionError: none of the names is surely its own."""
+    row = identity.row_of(seen.nodes, Own.of_grains(host.name, host.grains))
+    if row is None:
+        shown = ", ".join(f"{node.name} ({node.ip})" for node in seen.nodes)
+        raise CommandExecutionError(f"{host.name}: cluster-status shows {shown}: none of them is surely this host")
+    return row.name
+
+
 def leader(host: Host, timeout: float = 60) -> str:
     """Return the name of the node that leads, by Role and by PostgreSQL.
 
     :raises CommandExecutionError: not exactly one node does: no leader is not a node's name.
     """
-    seen = cluster(host, timeout)
+    return _leader(host, cluster(host, timeout))
+
+
+def _leader(host: Host, seen: ClusterStatus) -> str:
     if len(seen.leaders) != 1 or not seen.leaders[0].leads:
         roles = ", ".join(f"{node.name}: {node.role}/{node.pg}" for node in seen.nodes)
         raise CommandExecutionError(f"{host.name} sees no single leader (role/PG: {roles})")
@@ -75,7 +89,8 @@ def leader(host: Host, timeout: float = 60) -> str:
 
 def is_leader(host: Host) -> bool:
     """Tell whether this node leads, by its own name in ``cluster-status``. Raises CommandExecutionError."""
-    return leader(host) in (host.name, host.name.partition(".")[0])
+    seen = cluster(host)
+    return _leader(host, seen) == own_name(host, seen)
 
 
 def takes_writes(host: Host, timeout: float = 30) -> bool:
@@ -96,8 +111,9 @@ def new_leader(host: Host, timeout: float) -> str:
     """
 
     def look() -> str:
-        leads = leader(host)
-        if leads in (host.name, host.name.partition(".")[0]):
+        seen = cluster(host)
+        leads = _leader(host, seen)
+        if leads == own_name(host, seen):
             raise NotYet(f"{host.name} leads")
         return leads
 
@@ -174,6 +190,17 @@ def replication(host: Host, timeout: float = 30) -> str:
     )
 
 
+def connected(host: Host, timeout: float = 30) -> list[str]:
+    """Return the addresses from which somebody is connected to this node's PostgreSQL now, sorted.
+
+    Source: PostgreSQL's ``pg_stat_activity``; what comes over a socket has no address.
+
+    :raises CommandExecutionError: it does not tell.
+    """
+    said = _psql(host, "select distinct host(client_addr) from pg_stat_activity where client_addr is not null", timeout)
+    return sorted(said.split())
+
+
 def index_created(host: Host) -> str:
     """Return the version of the Elasticsearch that created the search index, such as ``5.6.16``.
 
@@ -213,8 +240,13 @@ def is_stopped(host: Host, service: str, timeout: float = 60) -> bool:
 
 
 def tail(host: Host, service: str, lines: int) -> str:
-    """Return the last lines of a service's log; ctl's own ``tail`` never ends."""
-    path = host.path(f"/var/log/chef-backend/{known_service(service)}/current")
+    """Return the last lines of a service's log; ctl's own ``tail`` never ends.
+
+    PostgreSQL's lies in a folder of its version: of several the one that was written to last.
+    """
+    folder = host.path(f"/var/log/chef-backend/{known_service(service)}")
+    versions = sorted(folder.glob("*/current"), key=lambda log: log.stat().st_mtime)
+    path = next(reversed(versions), folder / "current")
     done = ctl.run_all(host, ["tail", "-n", str(int(lines)), str(path)], 30)
     if done.status != 0:
         raise CommandExecutionError(f"{path}: {done.stderr}")

@@ -1,7 +1,9 @@
 """A backend as a member of its cluster: it holds no data, it joins; and what a person may order of membership."""
 
+import json
 import os
 import re
+import shutil
 import stat
 
 from salt.exceptions import CommandExecutionError
@@ -14,37 +16,89 @@ from saltext.chef_backend.product import command
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
 ADDRESS = re.compile(r"[0-9A-Za-z:][0-9A-Za-z:.-]{0,252}")
-CLEANSED = ("/etc/chef-backend", "/var/opt/chef-backend")  # what belongs to the product
-DATA = tuple(f"/var/opt/chef-backend/{service}" for service in ("etcd", "postgresql", "elasticsearch"))
+SETTINGS, PRODUCT = "/etc/chef-backend", "/var/opt/chef-backend"
+CLEANSED = (SETTINGS, PRODUCT)
+# what a former member has, and a new node has not
+INSTALLED = tuple(f"{SETTINGS}/{name}" for name in ("chef-backend.rb", "chef-backend-secrets.json"))
+SAVED = "/root", "chef-backend-cleanse*"  # where cleanse saves the settings before it deletes them
+NOTE = f"{OWN}/cleansed"  # what had been saved there before this node was cleansed: what has come since is its own
+DATA = tuple(f"{PRODUCT}/{service}" for service in ("etcd", "postgresql", "elasticsearch"))
 SERVER_CONFIG = f"{OWN}/server-config"
 
 
 def emptied(host: Host, name: str, timeout: float = 600) -> Result:
-    """This node holds no data of a cluster any more.
+    """This node holds no data of a cluster any more, and the settings that it had.
 
-    Whoever applies this has seen that the cluster does not miss it.
+    Whoever applies this has seen that the cluster does not miss it. Source: the product's recovery page, where the
+    settings that ``cleanse`` has saved are copied back before the node joins.
     """
     with outcome.on_node(name) as ret:
         fence.obey(host)
-        before = data_here(host)
-        if not before:
+        before, note = data_here(host), host.path(NOTE)
+        if not before and not note.exists():
             return outcome.done(ret, f"{host.name} holds no data")
-        if host.test:
+        if host.test and before:
             return outcome.would(ret, f"would delete all data of {host.name}", "data", before, [])
+        if host.test:
+            return outcome.would(ret, f"would copy the settings of {host.name} back", "settings", None, SETTINGS)
         with journal.told(host, "cleanse"):
-            ctl.run(host, command.CLEANSE, timeout=timeout)
-            after = data_here(host)
-            ret["changes"]["data"] = {"old": before, "new": after}
-            if after:
-                raise CommandExecutionError(f"cleanse ended with status 0, but {', '.join(after)} still holds files")
-        return outcome.done(ret, f"all data of {host.name} is deleted")
+            if not note.exists():
+                files.write(note, json.dumps({"saved": _saved(host), "settings": host.path(INSTALLED[0]).exists()}))
+            if before:
+                ctl.run(host, command.CLEANSE, timeout=timeout)
+                ret["changes"]["data"] = {"old": before, "new": data_here(host)}
+            if _holds_files(host, PRODUCT):  # a disk of its own stays, as an empty folder
+                left = ", ".join(data_here(host)) or PRODUCT
+                raise CommandExecutionError(f"cleanse ended with status 0, but {left} still holds files")
+            back = _restore(host)
+            if back:
+                ret["changes"]["settings"] = {"old": None, "new": back}
+            files.remove(note)
+        return outcome.done(ret, f"all data of {host.name} is deleted" + (", its settings are back" if back else ""))
     return ret
+
+
+def _saved(host: Host) -> list[str]:
+    """Return the names of the folders in which settings were saved, the newest last."""
+    folder, pattern = SAVED
+    there = [path for path in host.path(folder).glob(pattern) if path.is_dir()]
+    return [path.name for path in sorted(there, key=lambda path: path.stat().st_mtime)]
+
+
+def _restore(host: Host) -> list[str]:
+    """Copy back what ``cleanse`` has saved of this node's settings; return the names of the files.
+
+    A node that had none is a new one; what is there is not written over.
+
+    :raises CommandExecutionError: it had some, and they are not to be found.
+    """
+    noted = json.loads(files.read(host.path(NOTE)) or "{}")
+    if not noted.get("settings") or host.path(INSTALLED[0]).exists():
+        return []
+    wanted = host.path(INSTALLED[0]).name
+    fresh = [name for name in _saved(host) if name not in noted["saved"]]
+    found = [path for name in reversed(fresh) for path in sorted(host.path(f"{SAVED[0]}/{name}").rglob(wanted))]
+    if not found:
+        raise CommandExecutionError(
+            f"{host.name}: cleanse has saved no {wanted} below {'/'.join(SAVED)}: copy this node's own, and the "
+            f"cluster's secrets, to {SETTINGS}, then run the same command again"
+        )
+    target, source = host.path(SETTINGS), found[0].parent
+    target.mkdir(mode=0o750, exist_ok=True)
+    names = sorted(path.name for path in source.iterdir() if path.is_file() and not path.is_symlink())
+    for name in sorted(names, key=wanted.__eq__):  # what tells that they are back comes last
+        shutil.copy2(source / name, target / f".{name}.new")
+        os.replace(target / f".{name}.new", target / name)
+    return names
 
 
 def joined(
     host: Host, name: str, peer: str, secrets: str, accept_license: bool = False, timeout: float = 3600
 ) -> Result:
     """This node, which holds no data, is a member of the cluster that a peer belongs to.
+
+    One that has the settings and secrets of a former member comes back with ``--recovery``, which a new one, without
+    them, may not say (the product's recovery page).
 
     :param peer: IP address of a member.
     :param secrets: path of the cluster's secrets on this node.
@@ -54,10 +108,12 @@ def joined(
         secrets_ready(host, secrets)
         if host.test:
             return outcome.would(ret, f"would join the cluster of {peer}", "member of", None, peer)
-        options = ["--recovery", *(["--accept-license"] if accept_license else []), "-y"]
-        words = command.join_cluster(known_address(peer), secrets, *options)
-        held = data_here(host)
-        if held and not durable.pending(host, peer, words):
+        options = [*(["--accept-license"] if accept_license else []), "-y"]
+        returns = command.join_cluster(known_address(peer), None, "--recovery", *options)
+        is_new = command.join_cluster(peer, secrets, *options)
+        held, pending = data_here(host), durable.pending(host, peer, returns, is_new)
+        words = pending or (returns if all(host.path(path).exists() for path in INSTALLED) else is_new)
+        if held and not pending:
             raise CommandExecutionError(f"{host.name} holds data in {', '.join(held)}: nothing was done")
         with journal.told(host, "join"):
             ctl.run(host, words, timeout=timeout, about=peer)
@@ -68,7 +124,11 @@ def joined(
 
 def data_here(host: Host) -> list[str]:
     """Return the folders of a member's data that hold a file on this node; none after ``cleanse``."""
-    return [path for path in DATA if any(found for _, _, found in os.walk(host.path(path)))]
+    return [path for path in DATA if _holds_files(host, path)]
+
+
+def _holds_files(host: Host, path: str) -> bool:
+    return any(found for _, _, found in os.walk(host.path(path)))
 
 
 def secrets_ready(host: Host, path: object) -> None:

@@ -4,12 +4,14 @@ One answer holds all that judging the node needs, so that a run asks each node o
 """
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend.judge import answers
+from saltext.chef_backend.judge import identity
+from saltext.chef_backend.judge.identity import Own
 from saltext.chef_backend.node import age, backend, record_file, side_by_side
 from saltext.chef_backend.node.busy import busy
 from saltext.chef_backend.node.host import Host
@@ -36,10 +38,11 @@ def view(
     :param word: the record as its owner has it now, kept before anything is asked; a heartbeat as well.
     :param table: minion id of the one node that is to ask for cluster-status, the table of the whole cluster; every
         one of them if not given.
-    :returns: ``{"node", "at", "record", "note", "unheard", "ended", "epoch", "version", "busy", "cluster_status",
-        "status", "half_upgraded", "up", "leads", "earlier", "unsynced", "replication", "errors"}``; what failed stands
-        under ``errors``. ``at``: this node's boot, and the seconds since. ``earlier``: seconds that each node took in
-        the run before. ``up``: seconds for which each service that runs has been running.
+    :returns: ``{"node", "at", "record", "note", "unheard", "ended", "epoch", "own", "version", "busy",
+        "cluster_status", "status", "half_upgraded", "up", "leads", "earlier", "unsynced", "replication", "errors"}``;
+        what failed stands under ``errors``. ``own``: the host's names and addresses. ``at``: this node's boot, and the
+        seconds since. ``earlier``: seconds that each node took in the run before. ``up``: seconds for which each
+        service that runs has been running.
     """
     answer: dict[str, Any] = {"node": host.name, "at": list(host.clock.boot()), "errors": {}}
     asked: dict[str, Callable[[], Any]] = {
@@ -48,6 +51,7 @@ def view(
         "unheard": lambda: record_file.unheard(host),
         "ended": lambda: _ended(host),
         "epoch": lambda: record_file.epoch(host),
+        "own": lambda: dataclasses.asdict(Own.of_grains(host.name, host.grains)),
         "version": lambda: backend.version(host),
         "busy": lambda: busy(host),
         "cluster_status": lambda: backend.cluster_status(host),
@@ -148,8 +152,7 @@ def _took_before(host: Host) -> dict[str, float]:
 def _pg_leads(host: Host, text: str | None) -> bool:
     """Tell whether this node's PostgreSQL leads: by cluster-status, or where that cannot be read, by its own word."""
     try:
-        return answers.node_of(ClusterStatus.from_table(text or ""), host.name).pg == "leader"
+        row = identity.row_of(ClusterStatus.from_table(text or "").nodes, Own.of_grains(host.name, host.grains))
     except ParseError:
         return backend.takes_writes(host)
-    except KeyError:
-        return False
+    return row is not None and row.pg == "leader"

@@ -26,6 +26,12 @@ class Node:
     eligible: bool | None = None
     partially_synced: bool | None = None
     extra: tuple[tuple[str, str], ...] = ()  # header and value of columns that are not known
+    called: str = ""  # its name to the product, where another one is used for it here
+
+    @property
+    def product_name(self) -> str:
+        """What the product's commands call it."""
+        return self.called or self.name
 
     @property
     def leads(self) -> bool:

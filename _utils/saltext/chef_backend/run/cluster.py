@@ -92,7 +92,7 @@ def views(
     """
     bound = ask_bound(master, name)
     said = word.to_dict() if word else None
-    return _read(master.bus.ask(backends(master, name), VIEW, only, said, table, timeout=bound))
+    return answers.in_our_words(_read(master.bus.ask(backends(master, name), VIEW, only, said, table, timeout=bound)))
 
 
 def views_of(master: Master, wanted: Sequence[str], only: Sequence[str] | None = None) -> dict[str, dict[str, View]]:
@@ -105,7 +105,7 @@ def views_of(master: Master, wanted: Sequence[str], only: Sequence[str] | None =
     bound = max((ask_bound(master, name) for name in wanted), default=0)
     everybody = [node for several in nodes.values() for node in several]
     seen = _read(master.bus.ask(everybody, VIEW, only, timeout=bound))
-    return {name: {node: seen[node] for node in several} for name, several in nodes.items()}
+    return {name: answers.in_our_words({node: seen[node] for node in several}) for name, several in nodes.items()}
 
 
 def records_of(said: Mapping[str, Any]) -> list[Record]:

@@ -78,8 +78,8 @@ def removed(master: Master, name: str, cluster: str, node: str) -> Result:
             return ret
         leads = replacing.leader_of_others(views, node)
         progress.tell(master, record, "remove", journal.BEGIN, node=node)
-        forget, short = "chef_backend_agent.remove_node", answers.node_name(node)
-        done = orders.do(master, cluster, [leads], forget, short)[leads]
+        forget, called = "chef_backend_agent.remove_node", answers.product_name(views, node)
+        done = orders.do(master, cluster, [leads], forget, called)[leads]
         progress.tell(master, record, "remove", journal.END if done.ok else journal.FAILED, node=node)
         if not done.ok:
             raise CommandExecutionError(done.error)
@@ -162,4 +162,5 @@ def _stage(settings: Cluster, views: Views, node: str) -> str:
         replacing.not_at_work(views, node)
         replacing.others_are_well(views, node, settings.gates.max_lag_bytes)
         replacing.same_package(views, node)
+        replacing.may_be_joined(views, node)
     return stage

@@ -30,6 +30,7 @@ class Shown:
             "advice": standing.advice,
             "healthy": standing.healthy,
             "reasons": list(standing.reasons),
+            "called": list(standing.called),
             "at_work": list(standing.at_work),
             "to_do": list(self.to_do),
             "window": self.window,
@@ -84,6 +85,7 @@ def status_text(shown: Shown) -> str:
         f"cluster {one.cluster}: {'healthy' if one.healthy else 'NOT HEALTHY'}; failover {one.failover}",
         f"run: {run.run} to {run.target}, {run.state}, at {run.step!r}" if run else f"run: {_no_run(one)}",
     ]
+    lines += [f"in cluster-status {', '.join(one.called)}"] if one.called else []
     lines += [f"at work: {command}" for command in one.at_work]
     lines += [f"window: {shown.window}"] if shown.window else []
     lines += [f"  {one.advice}"] if one.advice else []

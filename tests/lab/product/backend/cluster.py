@@ -15,10 +15,12 @@ are synthetic.
     control/restored          which restored backup all data must go back to
     control/upgrade/NAME      the node is in `upgrade` now; expires
     control/overlap/NAME      who else was in `upgrade` while NAME was
+    installed                 the version that the cluster was made with
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from dataclasses import asdict, dataclass, field
@@ -122,6 +124,15 @@ class Cluster:
             except Conflict:
                 time.sleep(0.02)
         raise Conflict("control/blocked_leaders: others kept changing it")
+
+    def installed_with(self) -> str | None:
+        """The version that the cluster was made with."""
+        return self.etcd.get("installed")
+
+    def note_installed_with(self, version: str) -> None:
+        """Keep the version that the cluster is made with, if none is kept."""
+        with contextlib.suppress(Conflict):
+            self.etcd.put("installed", version, prevExist=False)
 
     def restored(self) -> str:
         """Which restored backup the nodes' data must go back to; '' when none was ever restored."""

@@ -6,8 +6,9 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
-from . import node, paths, postgres, printing, runit, services
+from . import faults, node, paths, postgres, printing, runit, services
 from .cluster import Cluster, Post
 from .ctl_base import Command, CommandFailed, Options, cluster, option
 from .etcd import Conflict, Etcd, Unavailable
@@ -16,8 +17,11 @@ from .system import ask_elasticsearch, disks
 
 def cluster_status(options: Options) -> int:
     """Every node that posted its status lately, as it posted it: up to one posting interval old."""
-    here = cluster()
-    posts = sorted(here.posts().values(), key=lambda post: post.name)
+    here, called = cluster(), faults.read().get("called", {})
+    posts = [
+        replace(post, name=called.get(name, name), following=called.get(post.following, post.following))
+        for name, post in sorted(here.posts().items())
+    ]
     block = here.block()
     if options.json:
         print(json.dumps({"nodes": [_as_json(post, block.holds(post.guid)) for post in posts]}, indent=2))

@@ -6,11 +6,14 @@ import shutil
 import time
 from pathlib import Path
 
-from . import node, paths, postgres, services
+from . import node, paths, postgres, runit, services
 from .cluster import Cluster
 from .ctl_base import Command, CommandFailed, Options, cluster, confirm, option, progress, wait_until
 from .etcd import Conflict, Etcd, Unavailable
 from .machine import this_machine
+
+NOBODY_JOINS, MENDED = "3.0.0", (3, 1, 1)
+"""Documented: a node cannot join a cluster that was installed with the one; mended in the other."""
 
 PATIENCE = 600
 """Seconds (of the product) that a node gets to join. synthetic: the product's limit is unknown."""
@@ -55,6 +58,7 @@ def _lead_alone(me: node.Identity) -> None:
     services.wait_for_etcd()
     here = cluster()
     here.add(me)
+    here.note_installed_with(node.installed_version())
     wait_until(
         lambda: here.serving() == me.name and here.leader() == me.name,
         this_machine().scaled(PATIENCE, 30),
@@ -64,18 +68,19 @@ def _lead_alone(me: node.Identity) -> None:
 
 def join_cluster(options: Options) -> None:
     """Become a member of the cluster that PEER_IP belongs to; with --recovery, once more."""
+    if not options.recovery:
+        _refuse_member()
+    elif not paths.SETTINGS.exists():
+        raise CommandFailed(f"No existing installation was found: {paths.SETTINGS} is not there.")  # synthetic
+    source = Path(options.secrets or paths.SECRETS)
+    if not source.exists():
+        raise CommandFailed(f"No secrets: {source} is not there. Copy it from a node of the cluster.")  # synthetic
+    peer = Etcd((options.peer,), 3)
+    if Cluster(peer).installed_with() == NOBODY_JOINS and node.version_numbers(node.installed_version()) < MENDED:
+        raise CommandFailed(f"A node cannot join a cluster that was installed with {NOBODY_JOINS}.")  # synthetic
     if options.recovery:
         _leave_for_recovery(options.peer)
-    else:
-        _refuse_member()
-    if options.secrets:
-        source = Path(options.secrets)
-        if not source.exists():
-            raise CommandFailed(f"No such secrets file: {source}")  # synthetic
-        node.install_secrets(source.read_text())
-    if not paths.SECRETS.exists():
-        raise CommandFailed(f"No secrets: copy {paths.SECRETS} from a node of the cluster, or pass -s.")  # synthetic
-    peer = Etcd((options.peer,), 3)
+    node.install_secrets(source.read_text())
     leader = Cluster(peer).members().get(Cluster(peer).serving() or "")
     if leader is None:
         raise CommandFailed(f"The cluster of {options.peer} has no leader: nobody can join it now.")  # synthetic
@@ -146,12 +151,19 @@ def remove_node(options: Options) -> None:
 
 
 def cleanse(options: Options) -> None:
-    """Remove all data and configuration of this node."""
+    """Remove all data, settings and logs of this node; the settings are saved below root's home."""
     confirm(options, "This removes all Chef Backend data from this node.")
     if services.is_configured():
         services.stop_all()
-    _wipe()
-    paths.SECRETS.unlink(missing_ok=True)
+    settings = paths.SETTINGS.parent
+    if settings.exists():
+        # synthetic: what follows in the name, and that the files lie directly in it
+        shutil.copytree(settings, Path(time.strftime(f"{paths.CLEANSED}-%Y-%m-%dT%H-%M-%S")))
+    for folder in (settings, paths.DATA, paths.LOGS):
+        shutil.rmtree(folder, ignore_errors=True)
+    for service in services.NAMES:  # else it would write into what is deleted
+        if services.folder(service).exists():
+            runit.sv("term", services.folder(service) / "log", wait=None)
 
 
 def _wipe() -> None:

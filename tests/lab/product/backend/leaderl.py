@@ -130,7 +130,8 @@ class Leaderl:
     def may_lead(self, last: str | None) -> bool:
         """Whether this node may stand at all; `last`: who served last, None in a new cluster."""
         here = self.here
-        if faults.read().get("never_leads") or not postgres.exists() or paths.UNSYNCED.exists():
+        promoted = here.cluster.etcd.get("control/force") == here.me.name
+        if (faults.read().get("never_leads") and not promoted) or not postgres.exists() or paths.UNSYNCED.exists():
             return False
         if time.monotonic() < self.leading.stands_again:
             return False
@@ -141,7 +142,7 @@ class Leaderl:
             return True
         if paths.NO_START.exists() or not postgres.is_standby():
             return False  # a primary that did not serve last holds data that nobody else has
-        if here.cluster.etcd.get("control/force") == here.me.name:
+        if promoted:
             return True
         if here.cluster.down() or here.cluster.block().holds(here.me.guid):
             return False

@@ -133,7 +133,8 @@ def install_secrets(text: str) -> None:
             raise ValueError("the password is empty")
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"not the secrets of a cluster: {error!r}") from error
-    paths.SECRETS.parent.mkdir(parents=True, exist_ok=True)
+    paths.SECRETS.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    shutil.chown(paths.SECRETS.parent, "root", paths.PG_USER)
     write_atomically(paths.SECRETS, text, 0o640)
     shutil.chown(paths.SECRETS, "root", paths.PG_USER)
 

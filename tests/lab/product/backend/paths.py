@@ -26,6 +26,7 @@ POSTGRESQL = DATA / "postgresql"
 PGDATA = POSTGRESQL / "data"
 ELASTICSEARCH = DATA / "elasticsearch" / "data"
 LOGS = Path("/var/log/chef-backend")
+CLEANSED = Path("/root/chef-backend-cleanse")  # how the folders begin into which cleanse saves the settings
 BACKUPS = Path("/var/opt/chef-backup")
 
 SOCKETS = Path("/run/postgresql")

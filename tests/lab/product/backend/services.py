@@ -51,10 +51,11 @@ def configure(initial: dict[str, str] | None = None, *, supervise: bool = True) 
     wanted = names(node.installed_version())
     for service in wanted:
         is_postgresql = service == "postgresql"
+        log = paths.LOGS / service / "9.5" if is_postgresql else paths.LOGS / service  # documented
         runit.define(
             folder(service),
             scripts[service],
-            str(paths.LOGS / service),
+            str(log),
             normally_down=is_postgresql,
             on_term=postgres.stop_script() if is_postgresql else None,
         )

@@ -2,7 +2,7 @@
 
     {"upgrade": {"exit": 1, "output": "disk full", "times": 1, "hang": 3},
      "no_rejoin": true, "never_leads": true, "upgrade_seconds": 20, "ctl_seconds": 1.2,
-     "posts": {"every": 10, "phase": 0.5}}
+     "posts": {"every": 10, "phase": 0.5}, "called": {"be1": "DB1.EXAMPLE.COM"}}
 
 A key that is a subcommand: the command waits `hang` seconds; with `exit` or `output` it then prints the
 output and ends with that status (0 when only output is given), without `exit` and `output` it goes on.
@@ -12,6 +12,8 @@ output and ends with that status (0 when only output is given), without `exit` a
 
 `posts`: the node's leaderl posts what cluster-status shows every so many seconds, at that phase of the interval (from 0
 to below 1) by the wall clock. On a real cluster the phase is chance: it differs from node to node, from start to start.
+
+`called`: what cluster-status calls nodes, whose name is a setting, and need not be the host's.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def stop(*folders: Path, seconds: float = 60, mortal: tuple[Path, ...] = ()) -> 
     began = time.monotonic()
     for folder in folders:
         killed = False
-        while is_running(folder):
+        while is_running(folder) or not _is_wanted_down(folder):
             waited = time.monotonic() - began
             if waited > seconds:
                 raise TimeoutError(f"{folder.name} did not stop in {seconds:.0f} s")
@@ -121,6 +121,17 @@ def stop(*folders: Path, seconds: float = 60, mortal: tuple[Path, ...] = ()) -> 
                 sv("kill", folder, wait=None)
                 killed = True
             time.sleep(0.02)
+
+
+def _is_wanted_down(folder: Path) -> bool:
+    """Whether runsv has heard that it is to stop the service: one that dies again and again keeps it asleep meanwhile.
+
+    Until then sv takes the service for one that is wanted up, and says nothing to start it.
+    """
+    if not _is_supervised(folder):
+        return True
+    want = (folder / "supervise" / "status").read_bytes()[17:18]  # as sv(8) reads it
+    return want == b"d"
 
 
 def start(folder: Path) -> None:

@@ -1,0 +1,93 @@
+"""Which node of cluster-status is which minion: by its host's names and addresses, and for sure only."""
+
+import dataclasses
+
+import pytest
+
+from saltext.chef_backend.judge import answers, identity, standing
+from saltext.chef_backend.judge.identity import Own
+from saltext.chef_backend.product.cluster_status import ClusterStatus
+from tests.unit import printed
+from tests.unit.answered import replicated, views
+
+GRAINS = {
+    "fqdn": "db1.example.com",
+    "nodename": "db1",
+    "ipv4": ["127.0.0.1", "10.0.0.1"],
+    "ipv6": ["::1"],
+}
+
+
+def table(**names):
+    """A healthy cluster in which nodes are called so."""
+    members = (dataclasses.replace(one, name=names.get(one.name, one.name)) for one in printed.MEMBERS)
+    return printed.cluster_status(tuple(members))
+
+
+def minions(text, **owns):
+    """Who is who in a table, by what each host knows of itself."""
+    return identity.matched([ClusterStatus.from_table(text)], owns)
+
+
+def test_a_host_knows_its_names_and_its_addresses_but_loopback():
+    own = Own.of_grains("be1", GRAINS)
+    assert own == Own(("be1", "db1.example.com", "db1"), ("10.0.0.1",))
+    assert Own.of_grains("be1", {}) == Own(("be1",))
+
+
+@pytest.mark.parametrize(
+    ("minion", "name"),
+    [
+        ("infdev0207", "INFDEV0207"),
+        ("be1", "be1.example.com"),
+        ("be1.example.com", "be1"),
+        ("be1.example.com", "BE1.EXAMPLE.COM"),
+    ],
+)
+def test_p9_letter_case_and_a_domain_tell_no_host_from_itself(minion, name):
+    assert minions(table(be1=name), **{minion: Own((minion,))}) == {name: minion}
+
+
+def test_p9_a_name_that_is_nothing_like_the_minions_id_is_known_by_the_hosts_own_name_or_address():
+    text = table(be1="db1", be2="node2")
+    owns = {"be1": Own.of_grains("be1", GRAINS), "be2": Own(("be2",), ("10.0.0.2",)), "be3": Own(("be3",))}
+    assert minions(text, **owns) == {"db1": "be1", "node2": "be2", "be3": "be3"}
+
+
+@pytest.mark.parametrize(
+    "owns",
+    [
+        {"x": Own(("x",), ("10.0.0.9",))},
+        {"x": Own(("x", "be1", "be2"))},  # of two rows
+        {"x": Own(("x", "be1"), ("10.0.0.2",))},  # its name stands at another's address
+        {"x": Own(("x", "be1")), "y": Own(("y", "be1"))},  # two hosts that are called alike
+    ],
+)
+def test_p9_who_cannot_be_told_for_sure_is_nobody(owns):
+    assert minions(table(), **owns) == {}
+
+
+def test_p9_all_is_judged_by_our_names_and_told_once():
+    upper = table(be1="BE1", be2="BE2", be3="BE3").replace(" be1 ", " BE1 ")
+    rows = "\n".join([replicated("walreceiver", address=f"172.16.0.{number}") for number in (2, 3)])
+    told = {name: {"cluster_status": upper} for name in printed.NODES}
+    told["be1"]["replication"] = rows
+    for name in ("be2", "be3"):
+        told[name]["own"] = {"names": [name], "addresses": [f"10.0.0.{name[-1]}", f"172.16.0.{name[-1]}"]}
+    seen = answers.in_our_words(views(**told))
+    assert [node.name for node in seen["be2"].cluster.nodes] == ["be1", "be2", "be3"]
+    assert {node.following for node in seen["be2"].cluster.nodes} == {"be1", None}
+    assert set(seen["be1"].lag) == {"be2", "be3"}
+    assert answers.leader(seen) == "be1"
+    stands = standing.of_cluster("prod", "2.2.0", seen, 1000)
+    assert (stands.reasons, stands.called) == ((), ("be1 is BE1", "be2 is BE2", "be3 is BE3"))
+    assert answers.strangers(seen) == []
+
+
+def test_p9_a_cluster_whose_names_are_nobodys_says_that_and_nothing_that_follows_from_it():
+    strange = {"cluster_status": table(be1="n1", be2="n2", be3="n3")}
+    seen = answers.in_our_words(views(be1=strange, be2=strange, be3=strange))
+    assert answers.strangers(seen) == ["be1", "be2", "be3"]
+    reasons = standing.of_cluster("prod", "2.2.0", seen, 1000).reasons
+    assert len(reasons) == 3
+    assert all("is not in its own cluster-status" in reason for reason in reasons)
