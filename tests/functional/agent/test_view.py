@@ -76,6 +76,7 @@ class TestView:
         view = backend.call("chef_backend_agent.view", ["record", "version"], word)
         assert 0 <= view.pop("unheard") < 60
         assert view.pop("at")[0] == backend.host().clock.boot()[0]
+        assert view.pop("own")["names"] == ("be1",)
         own = {"note": None, "ended": None, "epoch": 1}
         assert view == {"node": "be1", "errors": {}, "record": word, "version": "2.3.16", **own}
         assert recorded.calls == []

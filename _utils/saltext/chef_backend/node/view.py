@@ -44,14 +44,14 @@ def view(
         seconds since. ``earlier``: seconds that each node took in the run before. ``up``: seconds for which each
         service that runs has been running.
     """
-    answer: dict[str, Any] = {"node": host.name, "at": list(host.clock.boot()), "errors": {}}
+    own = dataclasses.asdict(Own.of_grains(host.name, host.grains))  # without it no table can be read
+    answer: dict[str, Any] = {"node": host.name, "at": list(host.clock.boot()), "own": own, "errors": {}}
     asked: dict[str, Callable[[], Any]] = {
         "record": lambda: _record(host, word),
         "note": lambda: _note(host),
         "unheard": lambda: record_file.unheard(host),
         "ended": lambda: _ended(host),
         "epoch": lambda: record_file.epoch(host),
-        "own": lambda: dataclasses.asdict(Own.of_grains(host.name, host.grains)),
         "version": lambda: backend.version(host),
         "busy": lambda: busy(host),
         "cluster_status": lambda: backend.cluster_status(host),
