@@ -64,6 +64,11 @@ def accept(record: Mapping[str, Any]) -> dict[str, Any]:
     return {"taken": taken, "record": stands.to_dict(), "at": list(host.clock.boot())}
 
 
+def epoch() -> int:
+    """Return the highest epoch of all runs that this frontend has heard of; 0 if it has heard of none."""
+    return record_file.epoch(salt.host())
+
+
 def finish(record: Mapping[str, Any]) -> bool:
     """Know that a run has ended: no order of it is obeyed any more. Returns True if no run is known here then."""
     return record_file.finish(salt.host(), Record.from_dict(record))

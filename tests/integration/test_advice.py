@@ -102,7 +102,7 @@ def test_p4_a_sync_that_cannot_go_on_ends_with_a_full_copy(operator):
 def test_p6_two_nodes_are_down_and_new_ones_join_the_survivor(operator):
     for node in ("be2", "be3"):
         operator.lab.power_off(node)
-    (advice,) = says(operator, "be2 and be3 are down, as etcd on be1 sees it, too: there is no quorum")
+    (advice,) = says(operator, "be2 and be3 do not answer, and etcd on be1 has no quorum")
     recover, _, _ = advice.partition("then, one after another")
     follows(operator, recover)
     _, _, join = advice.partition("then, one after another")

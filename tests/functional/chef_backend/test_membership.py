@@ -69,7 +69,7 @@ class TestEmptied:
         recorded.say(CLEANSE, **saving)
         done = minion.state("chef_backend_cluster.emptied", "data")
         assert (done["result"], done["comment"]) == (True, "all data of be1 is deleted, its settings are back")
-        assert done["changes"]["settings"] == {"old": None, "new": ["chef-backend-secrets.json", "chef-backend.rb"]}
+        assert done["changes"]["settings"] == {"old": None, "new": ["chef-backend.rb", "chef-backend-secrets.json"]}
         assert minion.path("/etc/chef-backend/chef-backend.rb").read_text() == "fqdn 'be1'"
         assert minion.path("/etc/chef-backend/chef-backend-secrets.json").read_text() == "{}"
         assert minion.state("chef_backend_cluster.emptied", "data")["comment"] == "be1 holds no data"
@@ -99,9 +99,24 @@ class TestEmptied:
     def test_what_cleanse_leaves_of_the_product_is_named(self, minion, recorded, data):
         minion.write("/var/opt/chef-backend/leaderl/data/unsynced", "x")
         recorded.say(CLEANSE, deletes=[data])
-        for _ in range(2):
+        for number in range(1, 3):  # whoever comes next tries once more
             done = minion.state("chef_backend_cluster.emptied", "data")
             assert done["comment"] == "cleanse ended with status 0, but /var/opt/chef-backend still holds files"
+            assert recorded.words == [CLEANSE.split()] * number
+            recorded.say(CLEANSE)
+        recorded.say(CLEANSE, deletes=[minion.path("/var/opt/chef-backend")])
+        assert minion.state("chef_backend_cluster.emptied", "data")["result"] is True
+
+    def test_the_settings_themselves_are_restored_and_no_old_copy_that_lies_below_them(self, minion, recorded, saving):
+        saved = next(iter(saving["copies"].values())).parent
+        for name, text in (("before/chef-backend.rb", "fqdn 'old'"), ("trusted_certs/ca.pem", "pem")):
+            minion.write(f"/etc/chef-backend/{name}", text)
+            saving["copies"][minion.path(f"/etc/chef-backend/{name}")] = saved / name
+        recorded.say(CLEANSE, **saving)
+        done = minion.state("chef_backend_cluster.emptied", "data")
+        assert done["result"] is True, done["comment"]
+        assert minion.path("/etc/chef-backend/chef-backend.rb").read_text() == "fqdn 'be1'"
+        assert minion.path("/etc/chef-backend/trusted_certs/ca.pem").read_text() == "pem"
 
 
 class TestJoined:
@@ -119,6 +134,13 @@ class TestJoined:
         minion.write("/etc/chef-backend/chef-backend-secrets.json", "{}")
         assert self.join(minion, secrets)["result"] is True
         assert recorded.words == [line.split()]
+
+    def test_a_host_whose_own_secrets_are_not_the_clusters_is_of_another_cluster(self, minion, recorded, secrets):
+        minion.write("/etc/chef-backend/chef-backend.rb", "fqdn 'be1'")
+        minion.write("/etc/chef-backend/chef-backend-secrets.json", '{"of": "another"}')
+        done = self.join(minion, secrets)
+        assert (done["result"], recorded.words) == (False, [])
+        assert "differ: is this host of another cluster" in done["comment"]
 
     def test_one_that_has_no_secrets_of_before_is_a_new_one(self, minion, recorded, secrets):
         recorded.say(self.line(secrets))

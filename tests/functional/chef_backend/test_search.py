@@ -119,6 +119,18 @@ class TestDeleted:
         assert backend.state("chef_backend_index.deleted", "index")["result"] is False
         assert backend.note() == {"run": record["run"]}
 
+    def test_i5_what_ran_once_more_is_not_emptied_any_more(self, backend, recorded, data, record):
+        """Another node's old index may have come to it since."""
+        stops(recorded)
+        backend.call("chef_backend_agent.accept", record)
+        backend.state("chef_backend_index.stopped", "index")
+        backend.state("chef_backend_index.deleted", "index")
+        backend.state("chef_backend_index.stopped", "index")
+        assert backend.note() == {"run": record["run"], "emptied": True}, "it has not run since"
+        stops(recorded)
+        backend.state("chef_backend_index.stopped", "index")
+        assert backend.note() == {"run": record["run"]}
+
     def test_links_are_removed_and_not_followed(self, backend, recorded, data, tmp_path):
         recorded.say(SIMPLE, STOPPED)
         outside = tmp_path / "outside"

@@ -80,8 +80,11 @@ def in_order(said, *words):
     return -1 not in at and at == sorted(at)
 
 
+WITHOUT_BE2 = printed.cluster_status(tuple(one for one in printed.MEMBERS if one.name != "be2"))
+
+
 def test_one_node_is_down():
-    (said,) = advise(silenced("be2"))
+    (said,) = advise(silenced("be2", **everywhere({"cluster_status": WITHOUT_BE2})))
     assert said.startswith("be2 does not answer: look at its host")
     assert in_order(
         said,
@@ -95,10 +98,25 @@ def test_one_node_is_down():
     )
 
 
+def test_s1_a_silent_minion_is_no_node_that_is_down_while_the_others_show_it_at_work():
+    (said,) = advise(silenced("be2"))
+    assert said == (
+        "be2 does not answer: look at its host and its minion; the others show it at work, so nothing is to be removed"
+    )
+    assert advise(silenced("be1")) == ["be1 does not answer: look at its host and its minion"], (
+        "it leads: no base backup"
+    )
+
+
+def test_nobody_is_told_to_join_a_cluster_of_3_0_0():
+    (said,) = advise(silenced("be2", **everywhere({"cluster_status": WITHOUT_BE2, "version": "3.0.0"})))
+    assert said.endswith("ask the vendor: nobody joins a cluster that was installed with 3.0.0")
+
+
 @pytest.mark.parametrize("etcd", ["health: red; healthy nodes: 1/3", "error: could not reach etcd (timed out)"])
 def test_p6_two_nodes_are_down_and_new_ones_join_without_recovery(etcd):
     (said,) = advise(silenced("be2", "be3", be1={"status": printed.status(printed.cells(etcd=etcd))}))
-    assert said.startswith("be2 and be3 are down, as etcd on be1 sees it, too: there is no quorum")
+    assert said.startswith("be2 and be3 do not answer, and etcd on be1 has no quorum: they are down, or be1 is cut off")
     assert in_order(
         said,
         "Only if both are lost for good, and be1 has the newest data",
@@ -112,8 +130,8 @@ def test_p6_two_nodes_are_down_and_new_ones_join_without_recovery(etcd):
 def test_s2_two_silent_minions_are_not_two_nodes_that_are_down():
     (said,) = advise(silenced("be2", "be3"))
     assert said == (
-        "be2 and be3 do not answer, but etcd on be1 has a quorum: the cluster is at work, and their minions are "
-        "silent. Look at the minions, not at the cluster"
+        "be2 and be3 do not answer, but etcd on be1 has a quorum: one of them at least is at work, and its minion is "
+        "silent. Look at their minions and hosts; nothing is to be recovered"
     )
 
 
@@ -186,7 +204,13 @@ def test_p9_who_is_who_is_not_sure_and_nothing_is_advised():
 
 
 def test_p9_the_products_commands_call_a_node_as_the_product_does():
-    upper = printed.cluster_status(tuple(dataclasses.replace(one, name=one.name.upper()) for one in printed.MEMBERS))
+    members = (
+        dataclasses.replace(one, name=one.name.upper(), role="waiting_for_leader", pg="down")
+        if one.name == "be2"
+        else dataclasses.replace(one, name=one.name.upper())
+        for one in printed.MEMBERS
+    )
+    upper = printed.cluster_status(tuple(members))
     seen = answers.in_our_words(silenced("be2", **everywhere({"cluster_status": upper})))
     (said,) = advise(seen)
     assert "'chef-backend-ctl remove-node BE2' on be1" in said

@@ -93,9 +93,11 @@ class TestGates:
     def test_i5_a_leader_that_this_run_has_upgraded_need_not_go_down_again(self):
         """One that was down came up by itself, led, and handed the lead over to it."""
         record = at(taken_down=("be2", "be1", "be3"), finished=("be1",), leader="be1")
-        here = seen(be2=NEW, be1=NEW, be3=DOWN)
+        here = seen(be2={**NEW, "leads": False}, be1=NEW, be3=DOWN)
         assert downtime.to_take_down(here, record, "be1") == ["be2"]
         downtime.may_go_next(here, record, "be2")
+        with pytest.raises(ValueError, match="be2 does not tell whether it leads"):
+            downtime.may_go_next(seen(be2=NEW, be1=NEW, be3=DOWN), record, "be2")
         downtime.may_come_up(seen(be2=DOWN, be1=NEW, be3=DOWN), record, "2.3.16", "be2")
         assert downtime.to_upgrade(here, record, "be1") == ["be2", "be3"]
 

@@ -60,11 +60,35 @@ def test_p9_a_name_that_is_nothing_like_the_minions_id_is_known_by_the_hosts_own
         {"x": Own(("x",), ("10.0.0.9",))},
         {"x": Own(("x", "be1", "be2"))},  # of two rows
         {"x": Own(("x", "be1"), ("10.0.0.2",))},  # its name stands at another's address
+        {"be1": Own(("be1",), ("10.0.0.2",)), "be2": Own(("be2",), ("10.0.0.1",))},  # ids that were swapped
         {"x": Own(("x", "be1")), "y": Own(("y", "be1"))},  # two hosts that are called alike
     ],
 )
 def test_p9_who_cannot_be_told_for_sure_is_nobody(owns):
     assert minions(table(), **owns) == {}
+
+
+def test_p9_the_minions_id_goes_before_a_hosts_name_that_was_cloned_with_its_disk():
+    own = Own(("be2", "be1"), ("10.0.0.2",))
+    assert identity.row_of(ClusterStatus.from_table(table()).nodes, own).name == "be2"
+    assert identity.row_of(ClusterStatus.from_table(table()).nodes, Own(("be2", "be1"))).name == "be2"
+
+
+def test_p9_the_last_row_is_the_silent_minions_where_all_others_are_told():
+    text = table(be1="db1")
+    others = {name: Own((name,), (f"10.0.0.{name[-1]}",)) for name in ("be2", "be3")}
+    assert minions(text, be1=Own(("be1",)), **others) == {"db1": "be1", "be2": "be2", "be3": "be3"}
+    assert minions(text, be1=Own(("be1",), ("10.0.0.9",)), **others) == {"be2": "be2", "be3": "be3"}, "it is another"
+
+
+def test_p9_a_row_that_is_called_as_a_minion_and_is_not_its_own_is_not_taken_for_it():
+    told = {name: {"own": {"names": [name], "addresses": [address]}} for name, address in
+            (("be1", "10.0.0.2"), ("be2", "10.0.0.1"), ("be3", "10.0.0.3"))}  # fmt: skip
+    seen = answers.in_our_words(views(**told))
+    assert answers.strangers(seen) == ["be1", "be2"]
+    reasons = standing.of_cluster("prod", "2.2.0", seen, 1000).reasons
+    assert sum("is not in its own cluster-status" in reason for reason in reasons) == 2
+    assert not any("replica" in reason for reason in reasons)
 
 
 def test_p9_all_is_judged_by_our_names_and_told_once():

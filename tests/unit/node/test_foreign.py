@@ -33,11 +33,22 @@ def test_a_folder_that_is_not_there_is_made(tmp_path):
 @pytest.mark.parametrize("link", [os.symlink, os.link])
 def test_a_file_that_is_a_link_is_not_read_and_what_it_leads_to_is_not_written(folder, link):
     link(folder.parent / "shadow", folder / "level")
-    with pytest.raises(OSError, match=r"Too many levels|expected a file of one name"):
+    with pytest.raises(OSError, match=r"Too many levels|expected a file of the folder's owner"):
         foreign.read(folder / "level")
     foreign.write(folder / "level", "two")
     assert (folder.parent / "shadow").read_text(encoding="utf-8") == "secret"
     assert foreign.read(folder / "level") == "two"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_what_only_root_reads_is_not_read_where_its_user_has_moved_it_to(folder):
+    os.chown(folder, 65534, 65534)
+    os.rename(folder.parent / "shadow", folder / "level")
+    (folder / "level").chmod(0o600)
+    with pytest.raises(OSError, match="expected a file of the folder's owner"):
+        foreign.read(folder / "level")
+    (folder / "level").chmod(0o644)  # as root has copied it by hand
+    assert foreign.read(folder / "level") == "secret"
 
 
 def test_a_folder_that_is_a_link_is_refused(folder):
@@ -50,7 +61,7 @@ def test_a_folder_that_is_a_link_is_refused(folder):
 
 def test_a_pipe_does_not_hold_up_its_reader_and_what_is_endless_is_not_read(folder):
     os.mkfifo(folder / "level")
-    with pytest.raises(OSError, match="expected a file of one name"):
+    with pytest.raises(OSError, match="expected a file of the folder's owner"):
         foreign.read(folder / "level")
     (folder / "large").write_bytes(b"x" * (foreign.LARGEST + 1))
     with pytest.raises(OSError, match="less than 1 MiB"):

@@ -207,6 +207,7 @@ def master(
         "grains.item": lambda node, *names: {"ipv4": [ADDRESSES[node]], "ipv6": []},
         "chef_server_agent.accept": lambda node, record: {"taken": True, "record": record, "at": ["b1", 0.0]},
         "chef_server_agent.finish": lambda node, record: True,
+        "chef_server_agent.epoch": lambda node: 0,
     }
     fields = {field.name for field in dataclasses.fields(Master)}
     given: dict[str, Any] = {

@@ -160,3 +160,10 @@ def test_an_address_that_the_pillar_knows_is_no_reason():
     )
     master.bus.does["chef_backend_agent.connected"] = lambda node: [*fakes.CLIENTS, "198.51.100.9"]
     assert opens(master)["result"] is True
+
+
+def test_i7_a_run_is_above_what_a_frontend_has_heard_of_although_the_backends_were_put_back():
+    master = fakes.master(jid="2", does={"chef_server.version": lambda node: "14.16.19"})
+    master.bus.does["chef_server_agent.epoch"] = lambda node: 6 if node == "fe2" else 0
+    assert opens(master)["result"] is True
+    assert fakes.backends(master).record.epoch == 7

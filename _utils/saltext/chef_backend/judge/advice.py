@@ -16,6 +16,7 @@ DEPOSED = "deposed_leader"  # its role: another was to lead, and it has not foll
 LEADERL_DATA = "/var/opt/chef-backend/leaderl/data"
 NO_START, SENTINEL = f"{LEADERL_DATA}/no-start-pgsql", f"{LEADERL_DATA}/unsynced"
 FOLLOW = "PSQL_INTERNAL_OK=true chef-backend-ctl pgsql-follow"
+CLOSED = "3.0.0"  # nobody joins a cluster that was installed with it
 COPY_FIRST = "copy the file systems of all nodes first"  # the vendor's advice before each of these
 
 
@@ -61,20 +62,24 @@ def _without_quorum(views: Views, silent: list[str]) -> list[str]:
         ]
     if quorum:
         return [
-            f"{gone} do not answer, but etcd on {survivor} has a quorum: the cluster is at work, and their minions are "
-            "silent. Look at the minions, not at the cluster"
+            f"{gone} do not answer, but etcd on {survivor} has a quorum: one of them at least is at work, and its "
+            "minion is silent. Look at their minions and hosts; nothing is to be recovered"
         ]
     return [
-        f"{gone} are down, as etcd on {survivor} sees it, too: there is no quorum, and nobody leads. Bring one of them "
-        f"back. Only if both are lost for good, and {survivor} has the newest data or you accept that what they had "
-        f"and {survivor} has not is lost (else restore a backup first): {COPY_FIRST}; then 'chef-backend-ctl "
+        f"{gone} do not answer, and etcd on {survivor} has no quorum: they are down, or {survivor} is cut off from "
+        f"them. Look at their hosts, and bring one of them back. Only if both are lost for good, and {survivor} has "
+        f"the newest data or you accept that what they had and {survivor} has not is lost (else restore a backup "
+        f"first): {COPY_FIRST}; then 'chef-backend-ctl "
         f"create-cluster --quorum-loss-recovery' on {survivor}, then, one after another, 'chef-backend-ctl "
         f"join-cluster {_address(views, survivor)} -s SECRETS' on a new node, without --recovery. {_secrets(survivor)}"
     ]
 
 
 def _quorum(view: View) -> bool | None:
-    """Whether etcd has a quorum, as a node's ``status`` shows: it cannot be reached without. None: it does not tell."""
+    """Whether etcd has a quorum, as a node's ``status`` shows: where it runs, it cannot be reached without.
+
+    None: it does not tell; an etcd that is down itself tells nothing of the others.
+    """
     try:
         row = answers.status_of(view).service("etcd")
     except (ValueError, KeyError):
@@ -82,7 +87,7 @@ def _quorum(view: View) -> bool | None:
     healthy = re.fullmatch(r"([0-9]{1,3})/[0-9]{1,3}", row.value("healthy nodes") or "")
     if healthy:
         return int(healthy[1]) >= answers.MAJORITY
-    return None if row.error is None else False
+    return False if row.state == "running" and row.error is not None else None
 
 
 def _one_is_silent(views: Views, node: str) -> str:
@@ -90,6 +95,12 @@ def _one_is_silent(views: Views, node: str) -> str:
     said = f"{name} does not answer: look at its host and its minion"
     if leads is None or leads.name == name:
         return said
+    if _is_shown_at_work(views, name):
+        return f"{said}; the others show it at work, so nothing is to be removed"
+    if any(view.version == CLOSED for view in views.values()):
+        return (
+            f"{said}. If it is down for good, ask the vendor: nobody joins a cluster that was installed with {CLOSED}"
+        )
     return (
         f"{said}. If it is down for good: 'chef-backend-ctl remove-node {called}' on {leads.name}. Then either a new "
         f"node joins: 'chef-backend-ctl join-cluster {leads.ip} -s SECRETS', without --recovery. {_secrets(leads.name)}"
@@ -98,6 +109,12 @@ def _one_is_silent(views: Views, node: str) -> str:
         f"'chef-backend-ctl join-cluster {leads.ip} --recovery'. If its minion answers again, "
         "orch.chef_backend_replace_node does that (docs/how-to/replace-a-backend.md)"
     )
+
+
+def _is_shown_at_work(views: Views, name: str) -> bool:
+    """Whether another node shows one as leader or follower."""
+    shown = (node for cluster in _seen(views) for node in cluster.nodes if node.name == name)
+    return any({node.role, node.pg} & {"leader", "follower"} for node in shown)
 
 
 def _without_leaderl(views: Views) -> list[str]:
@@ -153,7 +170,7 @@ def _unsynced(views: Views) -> list[str]:
         f"leaderl', then '{follow}'. Once that works, 'rm -f {SENTINEL}', "
         f"then 'chef-backend-ctl start leaderl'. If it says that a WAL segment has already been removed: "
         f"{_base_backup(views, name)}"
-        for name in sorted(_partially_synced(views))
+        for name in sorted(_partially_synced(views) - {leads.name if leads else ""})  # who leads follows nobody
     ]
 
 
@@ -163,6 +180,8 @@ def _not_replicating(views: Views) -> list[str]:
         return []
     if any("replication" in view.errors for view in views.values()):
         return []  # the verdict says what cannot be read
+    if any(view.silent and answers.node_name(node) == leads.name for node, view in views.items()):
+        return []  # who replicates from it, it alone can tell
     lags = {follower for view in views.values() for follower in view.lag}
     silent = {answers.node_name(node) for node, view in views.items() if view.silent}
     told_otherwise = {leads.name, *silent, *_partially_synced(views)}

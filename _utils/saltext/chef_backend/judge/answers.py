@@ -35,11 +35,14 @@ def node_of(cluster: ClusterStatus, minion: str) -> Node:
 def in_our_words(views: Views) -> dict[str, View]:
     """Return the views with each node called as its minion is: the product calls them by its own settings.
 
-    Who cannot be told for sure keeps the product's name, and is then a reason of its own.
+    Who cannot be told for sure is called as nobody, and is then a reason of its own.
     """
     tables = [view.cluster for view in views.values() if view.cluster is not None]
     owns = {minion: view.own if view.own.names else Own((minion,)) for minion, view in views.items()}
     ours = {name: node_name(minion) for name, minion in identity.matched(tables, owns).items()}
+    called = {node.name for table in tables for node in table.nodes}
+    # a row that is called as a minion and is not surely its own must not be taken for it
+    ours |= {name: f"{name}?" for name in called - set(ours) if node_name(name) in map(node_name, views)}
     addresses = [address for own in owns.values() for address in own.addresses]
     ours |= {
         address: node_name(minion)

@@ -75,7 +75,10 @@ def may_go_next(views: Views, record: Run, node: str) -> None:
 
     Or this run has upgraded it: the lead has moved to it since, from one that came up by itself.
     """
-    if node != record.leader and not _finished(record.leader, record) and not is_down(views[record.leader]):
+    led = record.leader
+    if _finished(led, record) and views[node].leads is None and "postgresql" in running(views[node]):
+        raise ValueError(f"{node} does not tell whether it leads: {views[node].why_not('leads') or 'look there'}")
+    if node != led and not _finished(led, record) and not is_down(views[led]):
         raise ValueError(f"{record.leader} led and is not down ({_shown(views[record.leader])}): it goes down first")
 
 

@@ -169,16 +169,25 @@ def nobody_unnamed(settings: Cluster, leader: str, connected: Iterable[str], nam
     :param connected: addresses from which somebody is connected to it.
     :param named: addresses of the backends and the frontends.
     """
-    ours = {ipaddress.ip_address(text) for text in named}
-    known = [ipaddress.ip_network(text) for text in settings.known_clients]
-    found = [ipaddress.ip_address(text) for text in connected]
+    ours, known = {_address(text) for text in named}, [ipaddress.ip_network(text) for text in settings.known_clients]
+    found = [one for one in map(_address, connected) if one is not None and not one.is_loopback]
     strange = sorted(str(one) for one in found if one not in ours and not any(one in network for network in known))
     if strange:
         path = f"chef_backend:clusters:{settings.name}"
         raise ValueError(
             f"{leader}: {', '.join(strange)} is connected to PostgreSQL, and neither a backend nor a frontend that the "
-            f"pillar names: name it in {path}:frontends, or its address in {path}:known_clients if it is no frontend"
+            f"pillar names: name it in {path}:frontends, or its address in {path}:known_clients if it is no frontend. "
+            "If it is named, its grains may be old: saltutil.refresh_grains there"
         )
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Read an address as whoever else writes it: without its zone, IPv4 as such; None if it is none."""
+    try:
+        found = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
 
 
 def failover_found(views: Views, before: Run | None) -> str:

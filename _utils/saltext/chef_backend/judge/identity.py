@@ -31,22 +31,37 @@ NOBODY = Own()
 
 
 def row_of(nodes: Iterable[Node], own: Own) -> Node | None:
-    """Return the one row that is a host's; None if none is, several are, or its name stands at another's address."""
+    """Return the one row that is a host's; None if none is, several are, or its name stands at another's address.
+
+    The minion's id goes before what else the host is called, a whole name before one that lacks its domain.
+    """
     several = list(nodes)
-    by_name = [node for node in several if _bears(node.name, own.names)]
-    by_address = [node for node in several if node.ip in own.addresses]
-    found = by_name or by_address
-    if len(found) != 1 or (by_address and found[0] not in by_address):
-        return None
-    return found[0]
+    there = [node for node in several if node.ip in own.addresses]
+    for bears in (_is_called, _bears):
+        for names in (own.names[:1], own.names):
+            found = [node for node in several if bears(node.name, names)]
+            if found and there:
+                found = [node for node in found if node in there]
+                if not found:
+                    return None
+            if found:
+                return found[0] if len(found) == 1 else None
+    return there[0] if len(there) == 1 else None
 
 
 def matched(tables: Iterable[ClusterStatus], owns: Mapping[str, Own]) -> dict[str, str]:
-    """Return ``{name in cluster-status: minion id}`` of the nodes that are sure: one minion's, and no other's."""
+    """Return ``{name in cluster-status: minion id}`` of the nodes that are sure: one minion's, and no other's.
+
+    Where all others are told, the last row is that of the last minion, if it has not said that it is another.
+    """
     nodes = {node.name: node for table in tables for node in table.nodes}
     found = {minion: row_of(nodes.values(), own) for minion, own in owns.items()}
     names = [row.name for row in found.values() if row]
-    return {row.name: minion for minion, row in found.items() if row and names.count(row.name) == 1}
+    sure = {row.name: minion for minion, row in found.items() if row and names.count(row.name) == 1}
+    left, rest = sorted(set(nodes) - set(sure)), sorted(set(owns) - set(sure.values()))
+    if len(left) == len(rest) == 1 and found[rest[0]] is None and not owns[rest[0]].addresses:
+        sure[left[0]] = rest[0]
+    return sure
 
 
 def renamed(table: ClusterStatus, ours: Mapping[str, str]) -> ClusterStatus:
@@ -62,7 +77,12 @@ def renamed(table: ClusterStatus, ours: Mapping[str, str]) -> ClusterStatus:
     return dataclasses.replace(table, nodes=tuple(of(node) for node in table.nodes))
 
 
+def _is_called(name: str, names: Collection[str]) -> bool:
+    """Whether a name is one of a host's; letter case tells nobody apart."""
+    return name.lower() in {one.lower() for one in names}
+
+
 def _bears(name: str, names: Collection[str]) -> bool:
-    """Whether a name is one of a host's: letter case, and a domain that one of the two lacks, tell nobody apart."""
+    """Whether a name is one of a host's, but for a domain that one of the two lacks."""
     wanted, full = name.lower(), {one.lower() for one in names}
-    return wanted in full or wanted in {one.partition(".")[0] for one in full} or wanted.partition(".")[0] in full
+    return wanted in {one.partition(".")[0] for one in full} or wanted.partition(".")[0] in full

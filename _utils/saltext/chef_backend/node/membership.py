@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import stat
+from pathlib import Path
 
 from salt.exceptions import CommandExecutionError
 
@@ -42,9 +43,9 @@ def emptied(host: Host, name: str, timeout: float = 600) -> Result:
         if host.test:
             return outcome.would(ret, f"would copy the settings of {host.name} back", "settings", None, SETTINGS)
         with journal.told(host, "cleanse"):
-            if not note.exists():
+            if not note.exists() or host.path(INSTALLED[0]).exists():  # else an earlier try has deleted the settings
                 files.write(note, json.dumps({"saved": _saved(host), "settings": host.path(INSTALLED[0]).exists()}))
-            if before:
+            if before or _holds_files(host, PRODUCT):  # one that died half-way has left something
                 ctl.run(host, command.CLEANSE, timeout=timeout)
                 ret["changes"]["data"] = {"old": before, "new": data_here(host)}
             if _holds_files(host, PRODUCT):  # a disk of its own stays, as an empty folder
@@ -76,8 +77,8 @@ def _restore(host: Host) -> list[str]:
     if not noted.get("settings") or host.path(INSTALLED[0]).exists():
         return []
     wanted = host.path(INSTALLED[0]).name
-    fresh = [name for name in _saved(host) if name not in noted["saved"]]
-    found = [path for name in reversed(fresh) for path in sorted(host.path(f"{SAVED[0]}/{name}").rglob(wanted))]
+    fresh = [host.path(f"{SAVED[0]}/{name}") for name in reversed(_saved(host)) if name not in noted["saved"]]
+    found = [path for folder in fresh for path in sorted(folder.rglob(wanted), key=_depth) if not path.is_symlink()]
     if not found:
         raise CommandExecutionError(
             f"{host.name}: cleanse has saved no {wanted} below {'/'.join(SAVED)}: copy this node's own, and the "
@@ -85,11 +86,19 @@ def _restore(host: Host) -> list[str]:
         )
     target, source = host.path(SETTINGS), found[0].parent
     target.mkdir(mode=0o750, exist_ok=True)
-    names = sorted(path.name for path in source.iterdir() if path.is_file() and not path.is_symlink())
-    for name in sorted(names, key=wanted.__eq__):  # what tells that they are back comes last
-        shutil.copy2(source / name, target / f".{name}.new")
-        os.replace(target / f".{name}.new", target / name)
-    return names
+    others = sorted(path for path in source.iterdir() if path.name != wanted)
+    for path in others:
+        if path.is_dir() and not path.is_symlink():
+            shutil.copytree(path, target / path.name, symlinks=True, dirs_exist_ok=True)
+        else:
+            shutil.copy2(path, target / path.name, follow_symlinks=False)
+    shutil.copy2(source / wanted, target / f".{wanted}.new")
+    os.replace(target / f".{wanted}.new", target / wanted)  # what tells that they are back comes last, and at once
+    return [wanted, *(path.name for path in others)]
+
+
+def _depth(path: Path) -> int:
+    return len(path.parts)
 
 
 def joined(
@@ -109,6 +118,12 @@ def joined(
         if host.test:
             return outcome.would(ret, f"would join the cluster of {peer}", "member of", None, peer)
         options = [*(["--accept-license"] if accept_license else []), "-y"]
+        own, given = (host.path(INSTALLED[1]), Path(secrets))
+        if own.exists() and own.read_bytes() != given.read_bytes():
+            raise CommandExecutionError(
+                f"{host.name}: {own} and {secrets} differ: is this host of another cluster, or the copy an old one? "
+                f"Correct the copy, or move {SETTINGS} away: then it joins as a new node. Nothing was done"
+            )
         returns = command.join_cluster(known_address(peer), None, "--recovery", *options)
         is_new = command.join_cluster(peer, secrets, *options)
         held, pending = data_here(host), durable.pending(host, peer, returns, is_new)
@@ -117,6 +132,7 @@ def joined(
             raise CommandExecutionError(f"{host.name} holds data in {', '.join(held)}: nothing was done")
         with journal.told(host, "join"):
             ctl.run(host, words, timeout=timeout, about=peer)
+        files.remove(host.path(NOTE))  # of a replacement that a person has finished
         ret["changes"]["member of"] = {"old": None, "new": peer}
         return outcome.done(ret, f"joined the cluster of {peer}")
     return ret

@@ -38,6 +38,7 @@ def stopped(host: Host, name: str, timeout: float = 120) -> Result:
         if host.test:
             return outcome.would(ret, f"would stop {SERVICE}", SERVICE, "started", "stopped")
         with journal.told(host, "stop elasticsearch"):
+            record_file.emptied_here(host, False)  # it ran: another node's old index may have come since
             complaint = ""
             try:
                 ctl.run(host, command.STOP_SEARCH, timeout=timeout)
@@ -70,7 +71,7 @@ def deleted(host: Host, name: str) -> Result:
         if host.test:
             return outcome.would(ret, f"would delete {told}", "index files", f"{found['bytes']} bytes", None)
         with journal.told(host, "delete index"):
-            record_file.emptied_here(host, False)  # of an earlier try: another node's old index may have come since
+            record_file.emptied_here(host, False)
             try:
                 _delete(host)
             finally:

@@ -85,7 +85,8 @@ def begin(master: Master, views: Views, resumed: Run | None, lease: int, **field
     """
     now = master.clock.now()
     told: dict[str, Any] = {"owner": owner(master), "changed": now, "lease": lease, "state": records.OPEN}
-    told |= {"epoch": _next_epoch(views), "revision": 1, "backends": tuple(views)}
+    known = resumed.frontends if resumed else fields["frontends"]
+    told |= {"epoch": _next_epoch(master, views, fields["cluster"], known), "revision": 1, "backends": tuple(views)}
     if resumed:
         told |= {"way": fields["way"], "frontends": fields["frontends"], "step": "open", "waits": None}
         told |= {"turn": failover.turn_left(views.values(), resumed)}
@@ -120,7 +121,7 @@ def take_over(master: Master, views: Views, found: Run, step: str) -> Run:
         found.record,
         owner=owner(master),
         changed=master.clock.now(),
-        epoch=_next_epoch(views),
+        epoch=_next_epoch(master, views, found.cluster, found.frontends),
         revision=1,
         state=records.OPEN,
         step=step,
@@ -287,9 +288,16 @@ def _there(views: Views) -> list[Record]:
     return [view.record for view in views.values() if view.record is not None]
 
 
-def _next_epoch(views: Views) -> int:
-    """One more than any backend has heard of, so that no word of an earlier run is taken for a new one's."""
-    return max([0, *(view.epoch for view in views.values()), *(copy.epoch for copy in _there(views))]) + 1
+def _next_epoch(master: Master, views: Views, cluster: str, frontends: Sequence[str]) -> int:
+    """One more than any node has heard of, so that no word of an earlier run is taken for a new one's.
+
+    The frontends are asked, too: the backends may have been put back to where they were before. One that does not
+    answer hears of the run later, or refuses its word.
+    """
+    bound = clusters.ask_bound(master, cluster)
+    said = master.bus.ask(frontends, "chef_server_agent.epoch", timeout=bound) if frontends else {}
+    known = [int(answer.value) for answer in said.values() if answer.ok]
+    return max([0, *known, *(view.epoch for view in views.values()), *(copy.epoch for copy in _there(views))]) + 1
 
 
 def _take(master: Master, wanted: Record, views: Views, resumes: bool) -> None:
