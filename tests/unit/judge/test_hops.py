@@ -52,7 +52,7 @@ def test_a_missing_hop_is_named():
 
 
 def test_an_index_whose_creating_version_is_unknown_refuses_the_hop_that_depends_on_it():
-    first, second = ways.chain(V("2.0.30"), stops("2.3.16", "3.1.1"), None)
+    first, second = ways.chain(V("2.1.0"), stops("2.3.16", "3.1.1"), None)
     assert (first.way.name, second.way.name) == ("rolling", "refused")
 
 

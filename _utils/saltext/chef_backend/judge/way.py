@@ -16,12 +16,15 @@ class Way:
 
 
 BRIDGE = Version(2, 3, 16)  # the release that every older one goes through on its way to 3.x
+FIRST_INDEX_OF_2 = Version(5, 0, 0)  # 1.x has Elasticsearch 2
 OLDEST_FOR_3 = Version(2, 1, 0)  # 2.0.x does not go to 3.x directly
 
 
 def asks_for_index(installed: str | None, target: Version) -> bool:
     """Whether the way from an installed version (text, or None) to a target (Version) depends on the index's age."""
-    return installed is not None and not installed.startswith("3.") and target.major == 3
+    if installed is None or installed.startswith("3."):
+        return False
+    return target.major == 3 or (installed.startswith("2.0.") and target.major == 2 and target >= OLDEST_FOR_3)
 
 
 def choose_way(installed: Version, target: Version, index_created: Version | None = None) -> Way:
@@ -42,6 +45,13 @@ def choose_way(installed: Version, target: Version, index_created: Version | Non
     if installed.major == target.major:
         if installed.major == 0:
             return Way("refused", "no rolling way within 0.x is documented")
+        if asks_for_index(str(installed), target):
+            # the matrix names downtime, the release notes rolling: the stricter reading
+            if index_created is None:
+                return Way("refused", f"{installed} to {target} depends on who created the index, which is not known")
+            if index_created < FIRST_INDEX_OF_2:
+                made = f"the index was created by Elasticsearch {index_created}"
+                return Way("downtime", f"{installed} to {target} needs the whole cluster down, as {made}")
         return Way("rolling", f"{installed} to {target} stays within {target.major}.x")
     if target.major == 1:
         return Way("refused", f"no way from {installed} to {target} is documented")
