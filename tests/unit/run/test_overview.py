@@ -28,3 +28,12 @@ def test_an_index_of_an_odd_version_is_one_message_and_nobody_tells_that_it_can_
     with pytest.raises(CommandExecutionError, match="the way depends on who created the index: be1: "):
         ways.index_created(master, "prod", views)
     assert ways.readers(master, "prod", views) == {"be1": None, "be2": None, "be3": None}
+
+
+def test_an_address_that_nobody_named_refuses_the_plan_as_it_would_the_run():
+    master = fakes.master(does={"chef_server.version": lambda node: "14.16.19"})
+    assert overview.plan(master, "prod")["ok"] is True
+    master.bus.does["chef_backend_agent.connected"] = lambda node: ["198.51.100.9"]
+    shown = overview.plan(master, "prod")
+    assert shown["ok"] is False
+    assert "be1: 198.51.100.9 is connected to PostgreSQL" in shown["text"]

@@ -6,7 +6,8 @@ from typing import Any
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import outcome, waiting
-from saltext.chef_backend.judge import server
+from saltext.chef_backend.judge import answers, gates, server
+from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.server import Frontend
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product.version import Version
@@ -15,6 +16,7 @@ from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import look, orders
 from saltext.chef_backend.run.bus import ask_all
 from saltext.chef_backend.run.master import Master
+from saltext.chef_backend.settings import Cluster
 
 
 def installed(master: Master, cluster: str) -> list[Frontend]:
@@ -100,6 +102,19 @@ def refuse(master: Master, cluster: str, nodes: Sequence[str]) -> None:
                if not answer.ok or answer.value is not None]  # fmt: skip
     if serving:
         raise ValueError("; ".join(serving))
+
+
+def nobody_unnamed(master: Master, settings: Cluster, views: Views, fronts: Sequence[str]) -> None:
+    """Hold that no frontend is in use which nobody has named, by who is connected to the leader's PostgreSQL.
+
+    :raises ValueError: who is, and what to do; or nobody leads.
+    :raises CommandExecutionError: a node does not tell.
+    """
+    bound, leads = settings.timeouts.ask, answers.leader(views)
+    connected = ask_all(master.bus, [leads], "chef_backend_agent.connected", timeout=bound)[leads]
+    told = ask_all(master.bus, [*views, *fronts], "grains.item", "ipv4", "ipv6", timeout=bound)
+    own = [address for grains in told.values() for several in grains.values() for address in several or ()]
+    gates.nobody_unnamed(settings, leads, connected, own)
 
 
 def taken_out(master: Master, name: str, cluster: str, record: Run | None) -> Result:

@@ -50,7 +50,7 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
         gates.in_window(settings, master.clock.now(), resumed, answers.half_upgraded(views))
         failover_found = _may_begin(master, settings, way, views, resumed, found)
         if resumed is None:  # a run that is gone on with has left what must not wait for anybody
-            _nobody_unnamed(master, settings, views, fronts)
+            frontends.nobody_unnamed(master, settings, views, fronts)
         due = answers.due(views, str(settings.version))
         leads = resumed.leader if resumed and resumed.down else answers.leader(views)
         plan = f"{way} to {settings.version}; due: {', '.join(due) or 'no backend'}; {leads} leads now"
@@ -82,15 +82,6 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
         progress.tell(master, record, "open", journal.END, comment=plan)
         return outcome.done(ret, f"{'resumed' if resumed else 'opened'} run {record.run}: {plan}")
     return ret
-
-
-def _nobody_unnamed(master: Master, settings: Cluster, views: Views, fronts: Sequence[str]) -> None:
-    """Hold that no frontend is in use which nobody has named."""
-    bound, leads = settings.timeouts.ask, answers.leader(views)
-    connected = ask_all(master.bus, [leads], "chef_backend_agent.connected", timeout=bound)[leads]
-    told = ask_all(master.bus, [*views, *fronts], "grains.item", "ipv4", "ipv6", timeout=bound)
-    own = [address for grains in told.values() for several in grains.values() for address in several or ()]
-    gates.nobody_unnamed(settings, leads, connected, own)
 
 
 def _as_it_is(resumed: Run | None) -> Run | None:

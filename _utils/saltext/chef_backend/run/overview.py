@@ -4,13 +4,15 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
+from salt.exceptions import CommandExecutionError
+
 from saltext.chef_backend.judge import advice, standing, window
 from saltext.chef_backend.judge import plan as plans
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.product.maintenance import out_of_service_by
 from saltext.chef_backend.product.version import Version
 from saltext.chef_backend.run import cluster as clusters
-from saltext.chef_backend.run import lock, ways
+from saltext.chef_backend.run import frontends, lock, ways
 from saltext.chef_backend.run.master import Master
 from saltext.chef_backend.settings import Cluster
 from saltext.chef_backend.show import status as shows
@@ -37,15 +39,20 @@ def plan(master: Master, name: str) -> dict[str, Any]:
     settings = clusters.settings(master, name)
     seen = clusters.views(master, name)
     shown = _shown(master, settings, seen)
-    frontends = _frontends(master, settings)
+    leave = _frontends(master, settings)
     index = ways.index_created(master, name, seen)
-    planned = plans.plan(seen, settings, shown.standing.reasons, index, frontends)
+    planned = plans.plan(seen, settings, shown.standing.reasons, index, leave)
     record = shown.standing.run
     way = record.way if record else planned.way
     seconds = window.expected(settings, way, record, seen) if planned.order else 0
     outside = window.too_short(settings.window, master.clock.now(), seconds)
     planned = plans.refused(planned, outside)
-    plain = shows.plan(planned, frontends.batches)
+    if record is None and planned.order and not planned.refusals:
+        try:
+            frontends.nobody_unnamed(master, settings, seen, clusters.frontends(master, name))
+        except (ValueError, CommandExecutionError) as err:
+            planned = plans.refused(planned, str(err))
+    plain = shows.plan(planned, leave.batches)
     return {**plain, "text": shows.plan_text(shown, planned), "ok": not planned.refusals}
 
 
