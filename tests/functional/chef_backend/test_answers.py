@@ -1,9 +1,13 @@
 """What a backend answers: its version, who leads, failover, replication, the last lines of a log."""
 
+import dataclasses
 import os
 import sys
 
 import pytest
+from salt.exceptions import CommandExecutionError
+
+from saltext.chef_backend.node import backend as node
 
 CTL = "chef-backend-ctl"
 MANIFEST = "/opt/chef-backend/version-manifest.json"
@@ -102,6 +106,17 @@ def test_replication_asks_in_the_words_of_its_postgresql_as_its_user(backend, re
     assert server["position"] in query[-1]
     assert became[:4] == again[:4] == ["runuser", "-u", "chef_pgsql", "--"]
     assert recorded.calls[-1]["by"] == os.path.realpath(sys.executable)
+
+
+def test_i5_a_node_that_is_not_listed_does_not_lead(backend):
+    """Its services are down: an upgrade that died there goes on all the same."""
+    assert node.is_leader(dataclasses.replace(backend.host(), name="be9")) is False
+
+
+def test_a_node_whose_address_is_the_leaders_and_whose_name_is_anothers_does_not_know_whether_it_leads(backend):
+    host = dataclasses.replace(backend.host(), name="be2", grains={"ipv4": ["203.0.113.11"]})
+    with pytest.raises(CommandExecutionError, match=r"be2: cluster-status shows be1 \(203.0.113.11\), not surely this"):
+        node.is_leader(host)
 
 
 def test_who_is_connected_is_asked_of_postgresql(backend, recorded):

@@ -196,6 +196,13 @@ def test_a_follower_whose_wal_is_gone():
     )
 
 
+def test_i5_a_node_that_is_not_shown_as_its_services_are_down_is_no_stranger():
+    half = {"half_upgraded": "run r1 did not finish on this node"}
+    seen = views(**{name: {"cluster_status": WITHOUT_BE2} | (half if name == "be2" else {}) for name in printed.NODES})
+    (said,) = [line for line in advise(answers.in_our_words(seen)) if "half-upgraded" in line]
+    assert said.startswith("be2 is half-upgraded")
+
+
 def test_p9_who_is_who_is_not_sure_and_nothing_is_advised():
     strange = printed.cluster_status(
         tuple(dataclasses.replace(one, name=f"node{one.name[-1]}") for one in printed.MEMBERS)

@@ -66,12 +66,12 @@ def product_name(views: Views, minion: str) -> str:
 
 
 def strangers(views: Views) -> list[str]:
-    """Return the minions that are not in their own cluster-status, as far as can be told for sure; sorted."""
-    return sorted(
-        minion
-        for minion, view in views.items()
-        if view.cluster and not any(node.name in (minion, node_name(minion)) for node in view.cluster.nodes)
-    )
+    """Return what cluster-status shows and is surely none of the minions, by the names there, sorted.
+
+    A node that is not shown, as its services are down, is no stranger.
+    """
+    ours = {*views, *map(node_name, views)}
+    return sorted({node.name for view in views.values() if view.cluster for node in view.cluster.nodes} - ours)
 
 
 def cluster_of(view: View) -> ClusterStatus:

@@ -129,8 +129,9 @@ def _judge_views(views: Mapping[str, View], bounds: Bounds, absent: str | None) 
         if view.cluster is not None and not any(_is(other, node) for other in view.cluster.nodes):
             advice = "correct the backends in the pillar, or the minion's id"
             strangers.append(Reason(node, "is not in its own cluster-status", advice=advice))
-    if strangers:
-        return reasons + strangers  # who replicates from whom would only follow from it
+    reasons += strangers
+    if strangers and not all(any(_same(node.name, name) for name in views) for one in known for node in one.nodes):
+        return reasons  # some are surely nobody's: who replicates from whom would only follow from it
     followers = MEMBERS - 2 if absent and not absent_leads else MEMBERS - 1
     return reasons + _judge_lag(views, known, bounds, absent, 0 if reasons else followers)
 

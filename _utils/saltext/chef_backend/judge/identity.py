@@ -49,6 +49,11 @@ def row_of(nodes: Iterable[Node], own: Own) -> Node | None:
     return there[0] if len(there) == 1 else None
 
 
+def may_be(node: Node, own: Own) -> bool:
+    """Whether a row may be a host's: by any of its names, or by an address."""
+    return _is_called(node.name, own.names) or _bears(node.name, own.names) or node.ip in own.addresses
+
+
 def matched(tables: Iterable[ClusterStatus], owns: Mapping[str, Own]) -> dict[str, str]:
     """Return ``{name in cluster-status: minion id}`` of the nodes that are sure: one minion's, and no other's.
 

@@ -63,13 +63,19 @@ def cluster(host: Host, timeout: float = 60, within: float = 0) -> ClusterStatus
         raise CommandExecutionError(f"{host.name}: chef-backend-ctl cluster-status: {err}") from err
 
 
-def own_name(host: Host, seen: ClusterStatus) -> str:
-    """Return this node's name in cluster-status. Raises CommandExecutionError: none of the names is surely its own."""
-    row = identity.row_of(seen.nodes, Own.of_grains(host.name, host.grains))
-    if row is None:
-        shown = ", ".join(f"{node.name} ({node.ip})" for node in seen.nodes)
-        raise CommandExecutionError(f"{host.name}: cluster-status shows {shown}: none of them is surely this host")
-    return row.name
+def is_own(host: Host, seen: ClusterStatus, name: str) -> bool:
+    """Tell whether a node of cluster-status is this host; one whose services are down may not be listed at all.
+
+    :raises CommandExecutionError: it may be, and is not surely.
+    """
+    own = Own.of_grains(host.name, host.grains)
+    row = identity.row_of(seen.nodes, own)
+    if row is not None:
+        return row.name == name
+    for node in seen.nodes:
+        if node.name == name and identity.may_be(node, own):
+            raise CommandExecutionError(f"{host.name}: cluster-status shows {name} ({node.ip}), not surely this host")
+    return False
 
 
 def leader(host: Host, timeout: float = 60) -> str:
@@ -90,7 +96,7 @@ def _leader(host: Host, seen: ClusterStatus) -> str:
 def is_leader(host: Host) -> bool:
     """Tell whether this node leads, by its own name in ``cluster-status``. Raises CommandExecutionError."""
     seen = cluster(host)
-    return _leader(host, seen) == own_name(host, seen)
+    return is_own(host, seen, _leader(host, seen))
 
 
 def takes_writes(host: Host, timeout: float = 30) -> bool:
@@ -113,7 +119,7 @@ def new_leader(host: Host, timeout: float) -> str:
     def look() -> str:
         seen = cluster(host)
         leads = _leader(host, seen)
-        if leads == own_name(host, seen):
+        if is_own(host, seen, leads):
             raise NotYet(f"{host.name} leads")
         return leads
 
