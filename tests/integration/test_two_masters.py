@@ -28,7 +28,8 @@ def second(operator):
 
 
 def starts_and_is_inside_the_first_upgrade(operator):
-    operator.orders_fault("be2", {"upgrade": {"hang": 8, "times": 1}})
+    # long enough for all that a second master is asked meanwhile: else the next node's order is cut off with its master
+    operator.orders_fault("be2", {"upgrade": {"hang": 40, "times": 1}})
     run = operator.starts_upgrading()
     operator.waits_for(lambda: operator.commands("chef-backend-ctl upgrade"), 90)
     return run
