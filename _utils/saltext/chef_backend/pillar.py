@@ -4,35 +4,17 @@ A key that is unknown, missing or of the wrong type is refused: a misspelt bound
 """
 
 import dataclasses
-import ipaddress
 import itertools
-import math
-import re
-import zoneinfo
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeGuard, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
+from saltext.chef_backend import pillar_values as values
 from saltext.chef_backend.product.version import Version
 from saltext.chef_backend.settings import DAYS, Cluster, Gates, Hop, Package, Probe, Reactor, Server, Timeouts, Window
 
 ROOT = "chef_backend:clusters"
 KNOWN = ("clusters", "fleet", "reactor")  # below chef_backend
 UNVERIFIED = "skip-verification"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")  # of a cluster: part of event tags and file names
-MINION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
-# a compound target: no quotes, no shell words, no line breaks
-TARGET = re.compile(r"[A-Za-z0-9(*\[][A-Za-z0-9_.:@*?|&^+=/,!~%()\[\]{}\\ -]{0,1023}")
-SOURCE = re.compile(r"(?:salt://|https?://|/)(?!.*\.\./)[A-Za-z0-9_./:@%~+=,-]+\.(?:deb|rpm)")
-SHA256 = re.compile(r"[0-9a-f]{64}")
-TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
-END = re.compile(rf"{TIME.pattern}|24:00")
-ADDRESS = re.compile(r"https?://[A-Za-z0-9_.:\[\]-]+(?:/[A-Za-z0-9_./-]*)?")
-FILE = re.compile(r"/(?!.*\.\./)[A-Za-z0-9_./@+-]+")
-API = re.compile(r"https?://[A-Za-z0-9_.:\[\]-]+/[A-Za-z0-9_./-]*")
-ORGANISATION = re.compile(r"[a-z0-9][a-z0-9_-]{0,254}")
-FUNCTION = re.compile(r"[a-z][a-z0-9_]{0,63}\.[a-z][a-z0-9_]{0,63}")
-PERCENT = re.compile(r"([1-9][0-9]?|100)%")
-Fits = Callable[[object], bool]
 Numbers = TypeVar("Numbers", Gates, Timeouts)
 
 
@@ -101,14 +83,21 @@ def cluster_from_pillar(pillar: Any, name: object) -> Cluster:
         "package": reader.package("package"),
         "hops": reader.hops("hops", version),
         "backup": reader.value("backup", True, lambda v: isinstance(v, bool), "true or false"),
-        "frontend_batch": reader.value("frontend_batch", 1, _is_batch, "a number of frontends or a percentage"),
-        "frontend_api": reader.value("frontend_api", Cluster.frontend_api, _fits(API), "a URL such as its default"),
+        "frontend_batch": reader.value("frontend_batch", 1, values.is_batch, "a number of frontends or a percentage"),
+        "frontend_api": reader.value(
+            "frontend_api", Cluster.frontend_api, values.fits(values.API), "a URL such as its default"
+        ),
         "known_clients": tuple(
-            reader.value("known_clients", [], _are_networks, "a list of addresses, or networks such as 192.0.2.0/24")
+            reader.value(
+                "known_clients", [], values.are_networks, "a list of addresses, or networks such as 192.0.2.0/24"
+            )
         ),
         "frontend_least_version": reader.version("frontend_least_version", required=False),
         "reindex_organisation": reader.value(
-            "reindex_organisation", None, _or_none(_fits(ORGANISATION)), "an organisation's short name"
+            "reindex_organisation",
+            None,
+            values.or_none(values.fits(values.ORGANISATION)),
+            "an organisation's short name",
         ),
         "server": reader.server("server"),
         "window": reader.windows("window"),
@@ -116,7 +105,7 @@ def cluster_from_pillar(pillar: Any, name: object) -> Cluster:
         "estimate_seconds": reader.value(
             "estimate_seconds",
             Cluster.estimate_seconds,
-            lambda v: _is_number(v) and v > 0,
+            lambda v: values.is_number(v) and v > 0,
             "a number of seconds above 0",
         ),
         "gates": reader.numbers("gates", Gates, {"max_lag_bytes": "bytes", "settle_seconds": "seconds"}),
@@ -152,11 +141,13 @@ def reactor_from_pillar(pillar: Any) -> Reactor | None:
         return None
     reader = _Reader(found, "chef_backend:reactor", problems)
     reader.only([field.name for field in dataclasses.fields(Reactor)])
-    names = reader.value("clusters", None, _are_names, f"a list of clusters in {ROOT}")
+    names = reader.value("clusters", None, values.are_names, f"a list of clusters in {ROOT}")
     unknown = [name for name in names or () if name not in clusters]
     if unknown:
         reader.problem("clusters", unknown, f"clusters in {ROOT}", "correct or remove them")
-    token = reader.value("token_sha256", None, _fits(SHA256), "the sha256 of the token, 64 digits of 0-9 and a-f")
+    token = reader.value(
+        "token_sha256", None, values.fits(values.SHA256), "the sha256 of the token, 64 digits of 0-9 and a-f"
+    )
     if reader.problems:
         raise ConfigError(reader.problems)
     return Reactor(tuple(names), token)
@@ -186,45 +177,13 @@ def _clusters(pillar: Any) -> tuple[dict[str, Any], list[str]]:
     problems += [
         f"{ROOT}: found a cluster named {key!r}, expected {expected}: rename it, in quotes if need be"
         for key in clusters
-        if not _fits(NAME)(key)
+        if not values.fits(values.NAME)(key)
     ]
     return clusters, problems
 
 
 def _shown(value: object) -> str:
     return "nothing" if value is None else repr(value)
-
-
-def _is_number(value: object) -> TypeGuard[int | float]:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_batch(value: object) -> bool:
-    if isinstance(value, str):
-        return bool(PERCENT.fullmatch(value))
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
-def _are_networks(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) and _is_network(item) for item in value)
-
-
-def _is_network(text: str) -> bool:
-    try:
-        ipaddress.ip_network(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _or_none(fits: Fits) -> Fits:
-    return lambda value: value is None or fits(value)
-
-
-def _fits(pattern: re.Pattern[str]) -> Fits:
-    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 class _Reader:
@@ -247,7 +206,7 @@ class _Reader:
                 expected = f"one of {', '.join(sorted(known))}"
                 self.problems.append(f"{self.path}:{key}: unknown key, expected {expected}: correct or remove it")
 
-    def value(self, key: str, default: Any, fits: Fits, expected: str) -> Any:
+    def value(self, key: str, default: Any, fits: values.Fits, expected: str) -> Any:
         found = self.data.get(key, default)
         if not fits(found):
             self.problem(key, found, expected, "correct it")
@@ -258,9 +217,9 @@ class _Reader:
         found = self.data.get(key)
         if found is None and not required:
             return None
-        if _fits(TARGET)(found):
+        if values.fits(values.TARGET)(found):
             return found
-        if not isinstance(found, list) or not found or not all(_fits(MINION)(item) for item in found):
+        if not isinstance(found, list) or not found or not all(values.fits(values.MINION)(item) for item in found):
             self.problem(key, found, "a list of minion ids or a compound target", "name the minions")
             return None
         if len(set(found)) != len(found):
@@ -287,9 +246,9 @@ class _Reader:
             return None
         inner.only(["source", "sha256"])
         source, sha256 = inner.data.get("source"), inner.data.get("sha256")
-        if not _fits(SOURCE)(source):
+        if not values.fits(values.SOURCE)(source):
             inner.problem("source", source, "salt://, http(s):// or a path, ending in .deb or .rpm", "name the package")
-        if sha256 != UNVERIFIED and not _fits(SHA256)(sha256):
+        if sha256 != UNVERIFIED and not values.fits(values.SHA256)(sha256):
             advice = f"run sha256sum on the package, or write {UNVERIFIED} if it is not to be checked"
             inner.problem("sha256", sha256, "64 digits of 0-9 and a-f, in quotes", advice)
         return Package(str(source), str(sha256))
@@ -319,8 +278,8 @@ class _Reader:
             return None
         inner.only([field.name for field in dataclasses.fields(Server)])
         hook = "an execution function of the master, such as balancer.drain"
-        drain = inner.value("drain", None, _or_none(_fits(FUNCTION)), hook)
-        undrain = inner.value("undrain", None, _or_none(_fits(FUNCTION)), hook)
+        drain = inner.value("drain", None, values.or_none(values.fits(values.FUNCTION)), hook)
+        undrain = inner.value("undrain", None, values.or_none(values.fits(values.FUNCTION)), hook)
         for key, found, other in (("drain", drain, undrain), ("undrain", undrain, drain)):
             if found is None and other is not None and inner.data.get(key) is None:
                 inner.problem(key, None, hook, "name both, or none: who is drained has to get its clients again")
@@ -340,12 +299,18 @@ class _Reader:
             return None
         inner.only([field.name for field in dataclasses.fields(Probe)])
         probe = Probe(
-            frontend=inner.value("frontend", None, _fits(MINION), "a minion id"),
-            url=inner.value("url", None, _fits(ADDRESS), "an address such as https://fe1/organizations/acme"),
-            client=inner.value("client", None, _fits(MINION), "the name of a client of that organisation"),
-            key=inner.value("key", None, _fits(FILE), "the path of the client's key on the frontend"),
-            interval=inner.value("interval", 2, lambda v: _is_number(v) and 0.5 <= v <= 60, "seconds, from 0.5 to 60"),
-            ca=inner.value("ca", None, _or_none(_fits(FILE)), "the path of certificates on the frontend"),
+            frontend=inner.value("frontend", None, values.fits(values.MINION), "a minion id"),
+            url=inner.value(
+                "url", None, values.fits(values.ADDRESS), "an address such as https://fe1/organizations/acme"
+            ),
+            client=inner.value("client", None, values.fits(values.MINION), "the name of a client of that organisation"),
+            key=inner.value("key", None, values.fits(values.FILE), "the path of the client's key on the frontend"),
+            interval=inner.value(
+                "interval", 2, lambda v: values.is_number(v) and 0.5 <= v <= 60, "seconds, from 0.5 to 60"
+            ),
+            ca=inner.value(
+                "ca", None, values.or_none(values.fits(values.FILE)), "the path of certificates on the frontend"
+            ),
         )
         named = frontends or ()  # a target is matched later: by then the probe only looks from where it is told
         if probe.frontend and isinstance(named, tuple) and probe.frontend not in named:
@@ -367,14 +332,16 @@ class _Reader:
         if not isinstance(found, dict):
             return None
         inner.only(["days", "start", "end", "timezone"])
-        days = inner.value("days", None, _are_days, f"a list of {', '.join(DAYS)}")
-        start = inner.value("start", None, _fits(TIME), "a time such as '02:00', in quotes")
-        end = inner.value("end", None, _fits(END), "a time such as '05:00', in quotes, up to '24:00'")
+        days = inner.value("days", None, values.are_days, f"a list of {', '.join(DAYS)}")
+        start = inner.value("start", None, values.fits(values.TIME), "a time such as '02:00', in quotes")
+        end = inner.value("end", None, values.fits(values.END), "a time such as '05:00', in quotes, up to '24:00'")
         if start and end and start >= end:
             inner.problem(
                 "end", end, f"a time after start ({start})", "a window does not cross midnight, two may touch there"
             )
-        zone = inner.value("timezone", "UTC", _is_zone, "a time zone that this machine knows, such as Europe/Berlin")
+        zone = inner.value(
+            "timezone", "UTC", values.is_zone, "a time zone that this machine knows, such as Europe/Berlin"
+        )
         return Window(tuple(days or ()), start, end, zone)
 
     def numbers(self, key: str, kind: type[Numbers], units: Mapping[str, str]) -> Numbers:
@@ -383,23 +350,10 @@ class _Reader:
         names = [field.name for field in dataclasses.fields(kind)]
         inner.only(names)
         least = 0 if kind is Gates else 1
-        values = {}
+        numbers = {}
         for name in names:
             expected = f"a number of {units.get(name, 'seconds')}, at least {least}"
-            values[name] = inner.value(name, getattr(kind, name), lambda v: _is_number(v) and v >= least, expected)
-        return kind(**values)
-
-
-def _are_names(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value)
-
-
-def _are_days(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(day in DAYS for day in value)
-
-
-def _is_zone(value: object) -> bool:
-    try:
-        return isinstance(value, str) and bool(zoneinfo.ZoneInfo(value))
-    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
-        return False
+            numbers[name] = inner.value(
+                name, getattr(kind, name), lambda v: values.is_number(v) and v >= least, expected
+            )
+        return kind(**numbers)

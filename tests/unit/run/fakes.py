@@ -170,7 +170,8 @@ class Backends:
         if word is not None:
             self.accept(node, word)
         held: dict[str, Any] = {"record": self.record.to_dict()} if self.record else {}
-        return answer(node, **held, note=self.notes.get(node), **told)
+        own = {"names": [node], "addresses": [ADDRESSES[node]] if node in ADDRESSES else []}
+        return answer(node, own=own, **held, note=self.notes.get(node), **told)
 
     def accept(self, node: str, record: Mapping[str, Any], over: Sequence[str] = ()) -> dict[str, Any]:
         wanted = Record.from_dict(record)

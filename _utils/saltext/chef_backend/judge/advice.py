@@ -10,13 +10,13 @@ from saltext.chef_backend.judge import answers
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.product.cluster_status import ClusterStatus, Node
+from saltext.chef_backend.product.version import CLOSED
 from saltext.chef_backend.record import Run
 
 DEPOSED = "deposed_leader"  # its role: another was to lead, and it has not followed yet
 LEADERL_DATA = "/var/opt/chef-backend/leaderl/data"
 NO_START, SENTINEL = f"{LEADERL_DATA}/no-start-pgsql", f"{LEADERL_DATA}/unsynced"
 FOLLOW = "PSQL_INTERNAL_OK=true chef-backend-ctl pgsql-follow"
-CLOSED = "3.0.0"  # nobody joins a cluster that was installed with it
 COPY_FIRST = "copy the file systems of all nodes first"  # the vendor's advice before each of these
 
 
@@ -97,7 +97,7 @@ def _one_is_silent(views: Views, node: str) -> str:
         return said
     if _is_shown_at_work(views, name):
         return f"{said}; the others show it at work, so nothing is to be removed"
-    if any(view.version == CLOSED for view in views.values()):
+    if any(view.version == str(CLOSED) for view in views.values()):
         return (
             f"{said}. If it is down for good, ask the vendor: nobody joins a cluster that was installed with {CLOSED}"
         )
@@ -163,8 +163,7 @@ def _without_leader(views: Views, record: Run | None, silent: list[str]) -> list
 
 
 def _unsynced(views: Views) -> list[str]:
-    leads = _leader(views)
-    follow = f"{FOLLOW} {leads.ip if leads else 'LEADER_IP'} --verbose"
+    leads, follow = _leader(views), f"{FOLLOW} {_leader_ip(views)} --verbose"
     return [
         f"the sync of {name} failed and left {SENTINEL} there. Find out why: on {name} 'chef-backend-ctl stop "
         f"leaderl', then '{follow}'. Once that works, 'rm -f {SENTINEL}', "
@@ -222,10 +221,9 @@ def _failover(views: Views, record: Run | None) -> list[str]:
 
 
 def _base_backup(views: Views, name: str) -> str:
-    leads = _leader(views)
     return (
         f"a full copy from the leader is the way back, one follower at a time: on {name} 'chef-backend-ctl stop "
-        f"leaderl', then '{FOLLOW} --force-basebackup --verbose {leads.ip if leads else 'LEADER_IP'}', then "
+        f"leaderl', then '{FOLLOW} --force-basebackup --verbose {_leader_ip(views)}', then "
         "'chef-backend-ctl start leaderl'"
     )
 
@@ -244,6 +242,11 @@ def _leader(views: Views) -> Node | None:
     """The one node that leads in the eyes of all, or None."""
     found = {(node.name, node.ip): node for cluster in _seen(views) for node in cluster.leaders if node.leads}
     return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _leader_ip(views: Views) -> str:
+    leads = _leader(views)
+    return leads.ip if leads else "LEADER_IP"
 
 
 def _secrets(name: str) -> str:

@@ -79,7 +79,7 @@ def may_go_next(views: Views, record: Run, node: str) -> None:
     if _finished(led, record) and views[node].leads is None and "postgresql" in running(views[node]):
         raise ValueError(f"{node} does not tell whether it leads: {views[node].why_not('leads') or 'look there'}")
     if node != led and not _finished(led, record) and not is_down(views[led]):
-        raise ValueError(f"{record.leader} led and is not down ({_shown(views[record.leader])}): it goes down first")
+        raise ValueError(f"{led} led and is not down ({_shown(views[led])}): it goes down first")
 
 
 def may_come_up(views: Views, record: Run, target: str, node: str) -> None:

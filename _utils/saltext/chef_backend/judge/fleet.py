@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from saltext.chef_backend import pillar as pillars
+from saltext.chef_backend.pillar_values import NAME
 
 ROOT = "chef_backend:fleet"
 DUE, RUNNING, DONE, FAILED, WAITING = "due", "runs", "done", "failed", "waits"
@@ -109,7 +110,7 @@ def _is_whole(least: int, most: int) -> Callable[[object], bool]:
 
 
 _FITS: dict[str, tuple[Callable[[object], bool], str]] = {
-    "name": (lambda value: isinstance(value, str) and pillars.NAME.fullmatch(value) is not None, "a name"),
+    "name": (lambda value: isinstance(value, str) and NAME.fullmatch(value) is not None, "a name"),
     "clusters": (
         lambda value: isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value),
         "a list of clusters",

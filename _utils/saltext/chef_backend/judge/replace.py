@@ -11,10 +11,9 @@ from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import answers, health
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.view import View
-from saltext.chef_backend.product.version import Version
+from saltext.chef_backend.product.version import CLOSED
 from saltext.chef_backend.record import Run
 
-CLOSED = Version(3, 0, 0)
 MEMBER = "a member that is down"
 REMOVED = "no member"
 BACK = "a healthy member"

@@ -10,8 +10,8 @@ import hmac
 import re
 from collections.abc import Callable
 
-from saltext.chef_backend import pillar as pillars
 from saltext.chef_backend import printable
+from saltext.chef_backend.pillar_values import NAME
 from saltext.chef_backend.settings import Reactor
 
 HOOK = "salt/netapi/hook/chef_backend/upgrade"  # what salt-api fires for POST /hook/chef_backend/upgrade
@@ -78,7 +78,7 @@ def judge(tag: str, data: object, reactor: Reactor | None, targets: Callable[[st
     ):
         return Request(refused="its token is wrong")
     cluster, version = asked["cluster"], asked["version"]
-    if not pillars.NAME.fullmatch(cluster) or cluster not in reactor.clusters:
+    if not NAME.fullmatch(cluster) or cluster not in reactor.clusters:
         return Request(refused=f"cluster {printable.shown(cluster)} is not in chef_backend:reactor:clusters")
     target = targets(cluster)
     if not VERSION.fullmatch(version) or version != target:

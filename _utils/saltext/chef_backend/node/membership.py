@@ -35,7 +35,7 @@ def emptied(host: Host, name: str, timeout: float = 600) -> Result:
     """
     with outcome.on_node(name) as ret:
         fence.obey(host)
-        before, note = data_here(host), host.path(NOTE)
+        before, note, settings = data_here(host), host.path(NOTE), host.path(INSTALLED[0])
         if not before and not note.exists():
             return outcome.done(ret, f"{host.name} holds no data")
         if host.test and before:
@@ -43,8 +43,8 @@ def emptied(host: Host, name: str, timeout: float = 600) -> Result:
         if host.test:
             return outcome.would(ret, f"would copy the settings of {host.name} back", "settings", None, SETTINGS)
         with journal.told(host, "cleanse"):
-            if not note.exists() or host.path(INSTALLED[0]).exists():  # else an earlier try has deleted the settings
-                files.write(note, json.dumps({"saved": _saved(host), "settings": host.path(INSTALLED[0]).exists()}))
+            if not note.exists() or settings.exists():  # else an earlier try has deleted the settings
+                files.write(note, json.dumps({"saved": _saved(host), "settings": settings.exists()}))
             if before or _holds_files(host, PRODUCT):  # one that died half-way has left something
                 ctl.run(host, command.CLEANSE, timeout=timeout)
                 ret["changes"]["data"] = {"old": before, "new": data_here(host)}

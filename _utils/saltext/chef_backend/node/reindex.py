@@ -11,7 +11,7 @@ from saltext.chef_backend.node import ctl, durable, fence, files, frontend, jour
 from saltext.chef_backend.node.durable import Ended
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.outcome import Result
-from saltext.chef_backend.pillar import ORGANISATION
+from saltext.chef_backend.pillar_values import ORGANISATION
 from saltext.chef_backend.product import command
 from saltext.chef_backend.product import index as indexes
 from saltext.chef_backend.product.reading import ParseError

@@ -43,6 +43,7 @@ def of_package(text: str) -> str:
     return without_epoch.rpartition("-")[0] or without_epoch
 
 
+CLOSED = Version(3, 0, 0)  # documented: nobody joins a cluster that was installed with it; mended in 3.1.1
 LAST_OLD_INDEX = Version(5, 4, 1)  # 3.x cannot read an index that this Elasticsearch or an earlier one made
 FIRST_INDEX_FOR_3 = Version(5, 6, 0)
 

@@ -9,6 +9,7 @@ from salt.exceptions import CommandExecutionError
 from saltext.chef_backend import pillar as pillars
 from saltext.chef_backend.judge import answers
 from saltext.chef_backend.judge.view import View
+from saltext.chef_backend.pillar_values import MINION
 from saltext.chef_backend.record import Record, RecordError
 from saltext.chef_backend.run.bus import Answer
 from saltext.chef_backend.run.master import Master
@@ -165,7 +166,7 @@ def node_pillar(master: Master, name: str, run: str | None, search: bool = True)
 
 def _minions(master: Master, target: Sequence[str] | str) -> list[str]:
     found = sorted(master.bus.matching(target)) if isinstance(target, str) else sorted(target)
-    strange = [node for node in found if not pillars.MINION.fullmatch(node)]
+    strange = [node for node in found if not MINION.fullmatch(node)]
     if strange:  # they come from whoever has a key, and go into what is rendered and shown
         raise CommandExecutionError(
             f"{target!r} matches minions whose ids are none for this extension: {', '.join(map(repr, strange))}: "

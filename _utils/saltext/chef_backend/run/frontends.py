@@ -8,6 +8,7 @@ from salt.exceptions import CommandExecutionError
 from saltext.chef_backend import outcome, waiting
 from saltext.chef_backend.judge import answers, gates, server
 from saltext.chef_backend.judge.answers import Views
+from saltext.chef_backend.judge.identity import Own
 from saltext.chef_backend.judge.server import Frontend
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product.version import Version
@@ -112,9 +113,9 @@ def nobody_unnamed(master: Master, settings: Cluster, views: Views, fronts: Sequ
     """
     bound, leads = settings.timeouts.ask, answers.leader(views)
     connected = ask_all(master.bus, [leads], "chef_backend_agent.connected", timeout=bound)[leads]
-    told = ask_all(master.bus, [*views, *fronts], "grains.item", "ipv4", "ipv6", timeout=bound)
-    own = [address for grains in told.values() for several in grains.values() for address in several or ()]
-    gates.nobody_unnamed(settings, leads, connected, own)
+    told = ask_all(master.bus, fronts, "grains.item", "ipv4", "ipv6", timeout=bound)
+    owns = [*(view.own for view in views.values()), *(Own.of_grains(node, grains) for node, grains in told.items())]
+    gates.nobody_unnamed(settings, leads, connected, [address for own in owns for address in own.addresses])
 
 
 def taken_out(master: Master, name: str, cluster: str, record: Run | None) -> Result:

@@ -10,6 +10,7 @@ from saltext.chef_backend import pillar as pillars
 from saltext.chef_backend import printable
 from saltext.chef_backend.judge import request as requests
 from saltext.chef_backend.judge.request import Request
+from saltext.chef_backend.pillar_values import NAME
 from saltext.chef_backend.run.master import Master
 
 QUIET = 60  # seconds in which a run that was accepted comes to hold its cluster
@@ -42,7 +43,7 @@ def _judge(master: Master, tag: str, data: object) -> Request:
         asked = requests.read(tag, data)
     except ValueError as err:
         return Request(refused=str(err))
-    if pillars.NAME.fullmatch(asked["cluster"]):
+    if NAME.fullmatch(asked["cluster"]):
         soon = requests.too_soon(_accepted_at(master, asked["cluster"]), master.clock.now(), QUIET)
         if soon:
             return Request(refused=soon)
