@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Protocol
 
 from saltext.chef_backend.node.processes import Work
-from saltext.chef_backend.product import command
 from saltext.chef_backend.product.command import Done
 from tests.simulation.engine import Process
-from tests.simulation.product.ctl import Call, Calls, Failed
+from tests.simulation.product.ctl import Call, Calls, Failed, typed
 
 ASKING = 0.4  # seconds that a command which only reads takes
 QUERY = 0.05  # of a question to PostgreSQL, or to the package manager
@@ -138,11 +137,11 @@ class Processes:
         until: float | None = None,
     ) -> None:
         engine = self._process.place.engine
-        engine.point("start", command.shown(words))
+        engine.point("start", typed(self._process.place, words))
         if until is not None and engine.now - self._process.place.booted > until:
             raise OSError(5, "it could not be started: it is too late for it", words[0])
         self._host.start(words, str(folder), env or {}, self._process)
-        engine.point("started", command.shown(words))
+        engine.point("started", typed(self._process.place, words))
 
     def look(self, folder: Path) -> Work:
         return self._host.look(str(folder))

@@ -30,6 +30,12 @@ class Ends(Exception):
         self.status = status
 
 
+def typed(place: Place, argv: Sequence[str]) -> str:
+    """A command line as a story tells it: of a file below the night's own folder, another one each time, the name."""
+    own = f"{place.disk.root}/"
+    return " ".join(word.rpartition("/")[2] if word.startswith(own) else word for word in argv)
+
+
 @dataclasses.dataclass
 class Call:
     """One call of a command that changes something."""
@@ -62,8 +68,8 @@ class Call:
 
     @property
     def line(self) -> str:
-        """Its command line; of a file that lies below this machine's folders, the name alone."""
-        return " ".join(word.rpartition("/")[2] if word.startswith("/dev/shm/") else word for word in self.argv)
+        """Its command line."""
+        return typed(self.place, self.argv)
 
     def step(self, what: str, seconds: float = 0.0) -> None:
         """Take some time, and go on to another part; raises Ends where a schedule says so."""
