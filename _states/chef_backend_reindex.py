@@ -27,6 +27,16 @@ def frontends_out(name: str, cluster: str | None = None) -> Result:
     return reindexing.frontends_out(salt.master(__orchestration_jid__), name, salt.cluster_of_pillar(cluster))
 
 
+def failover_off(name: str, cluster: str | None = None) -> Result:
+    """Failover is off until a frontend knows the new index: leaderl moves the lead where Elasticsearch fails."""
+    return reindexing.failover_off(salt.master(__orchestration_jid__), name, salt.cluster_of_pillar(cluster))
+
+
+def failover_on(name: str, cluster: str | None = None) -> Result:
+    """Failover is on again, with the new index on every backend; as it was, if this run has not switched it."""
+    return reindexing.failover_on(salt.master(__orchestration_jid__), name, salt.cluster_of_pillar(cluster))
+
+
 def stopped(name: str, cluster: str | None = None) -> Result:
     """Elasticsearch is stopped on every backend, where the index cannot be read."""
     return reindexing.stopped(salt.master(__orchestration_jid__), name, salt.cluster_of_pillar(cluster))

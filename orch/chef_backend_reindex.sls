@@ -3,7 +3,7 @@
 #   salt-run state.orchestrate orch.chef_backend_reindex pillar='{"cluster": "prod"}'
 #
 # The backends go one at a time as in the rolling way; the frontends are out of service until their search works again.
-# If a step fails, the run is closed with failover on, and the same command goes on from there.
+# Failover is off while Elasticsearch fails: leaderl would move the lead. If a step fails, the same command goes on there.
 
 Open the reindex run:
   chef_backend_run.opened:
@@ -53,15 +53,15 @@ Upgrade the leader before the reindex, handing over first:
     - failhard: False
     - require: [Switch failover on before the reindex]
 
-Switch failover off before the reindex, then on:
-  chef_backend_run.failover_off_and_on:
+Switch failover off again, with the index too old:
+  chef_backend_reindex.failover_off:
     - failhard: False
     - require: ['Upgrade the leader before the reindex, handing over first']
 
 Stop Elasticsearch on every backend:
   chef_backend_reindex.stopped:
     - failhard: False
-    - require: ['Switch failover off before the reindex, then on']
+    - require: ['Switch failover off again, with the index too old']
 
 Delete the index files on every backend:
   chef_backend_reindex.deleted:
@@ -73,25 +73,30 @@ Start Elasticsearch on every backend:
     - failhard: False
     - require: [Delete the index files on every backend]
 
-Verify the cluster, with its empty index:
-  chef_backend_run.verified:
-    - failhard: False
-    - require: [Start Elasticsearch on every backend]
-
 Reconfigure one frontend for the new index:
   chef_backend_reindex.reconfigured:
     - failhard: False
-    - require: ['Verify the cluster, with its empty index']
+    - require: [Start Elasticsearch on every backend]
 
 See that every backend can read the new index:
   chef_backend_reindex.readable:
     - failhard: False
     - require: [Reconfigure one frontend for the new index]
 
+Switch failover on, with the new index:
+  chef_backend_reindex.failover_on:
+    - failhard: False
+    - require: [See that every backend can read the new index]
+
+Verify the cluster, with its new index:
+  chef_backend_run.verified:
+    - failhard: False
+    - require: ['Switch failover on, with the new index']
+
 Fill the index of one organisation, and search:
   chef_backend_reindex.filled_one:
     - failhard: False
-    - require: [See that every backend can read the new index]
+    - require: ['Verify the cluster, with its new index']
 
 Fill the index of all organisations, and search:
   chef_backend_reindex.filled:

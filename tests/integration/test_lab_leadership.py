@@ -205,6 +205,32 @@ def test_postgresql_killed_on_the_leader_is_a_failover_after_the_allowed_failure
     until(lambda: leaders(lab) and leaders(lab) != [leader], 30, "another one leads")
 
 
+def test_elasticsearch_failing_on_the_leader_moves_the_lead_and_postgresqls_with_it(lab, roles):
+    leader, follower, other = roles
+    since = time.time()
+    lab.exec(leader, "sv", "down", "/opt/chef-backend/sv/elasticsearch")
+    new = until(lambda: leaders(lab, (follower, other)), 30, "another one leads")[0]
+    until(lambda: replicas(lab, new) == set(lab.backends) - {new}, 30, "both others follow it")
+    assert [event["host"] for event in events(lab, "leads", since)] == [new]
+
+
+def test_elasticsearch_failing_on_the_leader_moves_no_lead_while_failover_is_off(lab, roles):
+    leader, follower, other = roles
+    assert ctl(lab, leader, "set-cluster-failover", "off").returncode == 0
+    lab.exec(leader, "sv", "down", "/opt/chef-backend/sv/elasticsearch")
+    time.sleep(12)
+    assert leaders(lab) == [leader]
+    assert ctl(lab, leader, "set-cluster-failover", "on").returncode == 0
+    until(lambda: leaders(lab, (follower, other)), 10, "another one leads as soon as failover is on")
+
+
+def test_elasticsearch_failing_on_a_follower_moves_no_lead(lab, roles):
+    leader, follower, _ = roles
+    lab.exec(follower, "sv", "down", "/opt/chef-backend/sv/elasticsearch")
+    time.sleep(12)
+    assert leaders(lab) == [leader]
+
+
 def test_force_leader_is_refused_while_somebody_leads_and_works_when_nobody_does(lab, roles, ttl):
     leader, follower, other = roles
     assert ctl(lab, follower, "force-leader").returncode == 1

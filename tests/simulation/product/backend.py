@@ -70,6 +70,7 @@ class Backend:
         self.streaming = False
         self.away = "fault"  # why it does not stream: ours is what a command did to it
         self.leaderl_since = -86400.0
+        self.stands_again = 0.0  # seconds since the night's begin: until then it leaves the lead to others
         self.post: Post | None = None
         self.phase = 0.0  # of its posts
         self.settled = False  # it has found its role since leaderl began
@@ -126,7 +127,7 @@ class Backend:
         self.set(service, True, wanted=True)
         if service == "leaderl":
             self.role, self.pg, self.following, self.settled = "initializing", "down", "", False
-            self.leaderl_since, self.joining = self.place.engine.now, None
+            self.leaderl_since, self.joining, self.stands_again = self.place.engine.now, None, 0.0
 
     def boot(self) -> None:
         """All services start, those that somebody had stopped, too; PostgreSQL is leaderl's business."""

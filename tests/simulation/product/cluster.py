@@ -23,6 +23,8 @@ CANDIDACY = 1.0  # seconds that an election takes
 PROMOTION = 0.3
 FOLLOW = 1.5  # seconds until a follower streams
 REWIND = 4.0  # seconds until one that led, or fell behind, streams
+CHECK = 5.0  # seconds between two looks of a leader at its own services
+SEARCH_FAILS = 6 * CHECK  # seconds for which Elasticsearch may fail on the leader before the lead moves
 
 
 class Cluster:
@@ -48,6 +50,8 @@ class Cluster:
         self.looked: Callable[[], None] = lambda: None  # told when anything has changed
         self._writing_since: float | None = None
         self._electing = False
+        self._without_search: tuple[Backend, float] | None = None  # who leads without Elasticsearch, and since when
+        self._leaving = False
         self._by_name = {node.name: node for node in nodes}
 
     def node(self, name: str) -> Backend:
@@ -112,6 +116,7 @@ class Cluster:
             if lives:
                 self._post_soon(node)
         self.search.changed()
+        self._look_at_search()
         self.looked()
         self._count_on()
 
@@ -166,7 +171,7 @@ class Cluster:
             return
         able = [node for node in self.members if self._may_lead(node)]
         if not able:
-            young = [node.leaderl_since + TTL for node in self.members if self.lives(node)]
+            young = [max(node.leaderl_since + TTL, node.stands_again) for node in self.members if self.lives(node)]
             later = [moment - self.engine.now for moment in young if moment > self.engine.now]
             if later:
                 self._elect_soon(min(later) + 0.1)
@@ -182,6 +187,8 @@ class Cluster:
     def _may_lead(self, node: Backend) -> bool:
         """Whether a node may stand as a candidate."""
         if not self.lives(node) or node.unsynced:
+            return False
+        if node.stands_again > self.engine.now:
             return False
         if node.name == self.served:
             return True
@@ -231,6 +238,29 @@ class Cluster:
         self.key, self.key_ends = target.name, None
         target.role = "promoting"
         self.engine.after(PROMOTION, self.lead, target, "hand-over")
+        self.changed()
+
+    def _look_at_search(self) -> None:
+        """Elasticsearch failing on the leader moves the lead, if failover is on and somebody could take over."""
+        leader, now = self.leader, self.engine.now
+        if leader is None or self.search.answers(leader):
+            self._without_search = None
+            return
+        if self._without_search is None or self._without_search[0] is not leader:
+            self._without_search = leader, now
+            self.engine.after(SEARCH_FAILS, self.changed)
+        since = self._without_search[1]
+        if now - since >= SEARCH_FAILS and not self._leaving and not self.blocked and self.best_follower():
+            self._leaving = True
+            self.engine.after(CHECK, self._leave_to_another, self._without_search)
+
+    def _leave_to_another(self, seen: tuple[Backend, float]) -> None:
+        self._leaving = False
+        leader = seen[0]
+        if self._without_search == seen and self.lives(leader) and not self.blocked and self.best_follower():
+            self.stop_leading(leader, "Elasticsearch failed its health checks")
+            self.give_key_back(leader)
+            leader.stands_again = self.engine.now + 2 * TTL
         self.changed()
 
     # replication

@@ -50,10 +50,26 @@ def test_i3_failover_stays_off_where_the_cluster_is_not_wholly_healthy():
     assert "postgresql" in why(views(be1={"status": down}))
 
 
-def test_elasticsearch_that_refuses_an_old_index_keeps_no_failover_off():
+def test_elasticsearch_that_refuses_an_old_index_on_a_follower_keeps_no_failover_off():
     failing = printed.status(printed.cells(elasticsearch="state: red; nodes online: 1/3"))
-    assert why(views(**everywhere({"status": failing}))) is not None
-    assert why(views(**everywhere({"status": failing})), reindex=True) is None
+    shown = {"status": failing, "cluster_status": printed.cluster_status(printed.changed("be2", es="down"))}
+    assert why(views(**everywhere(shown))) is not None
+    assert why(views(**everywhere(shown)), reindex=True) is None
+
+
+@pytest.mark.parametrize(
+    ("shown", "told"),
+    [
+        ({"cluster_status": printed.cluster_status(printed.changed("be1", es="down"))}, "down"),
+        ({"status": printed.status(down=("elasticsearch",))}, "down"),
+        ({"status": printed.status(printed.cells(elasticsearch="error: could not reach elasticsearch"))}, "could not"),
+    ],
+)
+def test_failover_stays_off_where_the_leaders_elasticsearch_fails_although_the_index_is_still_to_be_built(shown, told):
+    """leaderl moves the lead then, as soon as failover is on (chef-server.md)."""
+    said = why(views(**everywhere(shown)), reindex=True)
+    assert said.startswith(f"be1 leads, its Elasticsearch: {told}")
+    assert "leaderl would move the lead" in said
 
 
 def test_of_a_node_whose_turn_it_was_and_which_is_not_asked_nobody_knows_what_it_does():

@@ -153,7 +153,9 @@ def test_a_reindex_stops_elasticsearch_everywhere_before_it_starts_anywhere_and_
     planned = plan(views(), "3.1.1", index="5.4.1")
     assert planned.way == "reindex"
     assert commands(planned)[1:3] == ["fe1: chef-server-ctl maintenance on", "fe2: chef-server-ctl stop"]
-    assert commands(planned)[-13:] == [
+    assert commands(planned)[-16:] == [
+        "be1: chef-backend-ctl upgrade --failover",
+        "be1: chef-backend-ctl set-cluster-failover off",
         "be1: chef-backend-ctl stop elasticsearch",
         "be2: chef-backend-ctl stop elasticsearch",
         "be3: chef-backend-ctl stop elasticsearch",
@@ -161,6 +163,7 @@ def test_a_reindex_stops_elasticsearch_everywhere_before_it_starts_anywhere_and_
         "be2: chef-backend-ctl start elasticsearch",
         "be3: chef-backend-ctl start elasticsearch",
         "fe1: chef-server-ctl reconfigure",
+        "be1: chef-backend-ctl set-cluster-failover on",
         "fe1: chef-server-ctl reindex acme",
         "fe1: chef-server-ctl reindex -a",
         "fe1: chef-server-ctl maintenance off",

@@ -97,6 +97,17 @@ def test_i5_elasticsearch_is_started_on_all_although_no_old_index_is_left():
     )
 
 
+@pytest.mark.parametrize(("reindex", "switched"), [(True, [("off",), ("on",)]), (False, [])])
+def test_failover_is_off_from_the_hand_over_until_a_frontend_knows_the_new_index(reindex, switched):
+    """leaderl moves the lead where the leader's Elasticsearch fails (chef-server.md)."""
+    master = hub(dataclasses.replace(REINDEX, reindex=reindex))
+    master.bus.does["chef_backend_agent.ensure_failover"] = lambda node, to, bound, before: {"before": before}
+    steps = reindexing.failover_off, reindexing.failover_on
+    assert [step(master, "failover", "prod")["result"] for step in steps] == [True, True]
+    asked = [(to,) for _, to, *_ in master.bus.asked("chef_backend_agent.ensure_failover")]
+    assert asked == switched
+
+
 def test_without_a_frontend_the_index_is_not_taken_for_filled():
     master = hub(REINDEX, frontends=[])
     assert reindexing.filled(master, "fill", "prod")["result"] is False

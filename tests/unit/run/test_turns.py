@@ -20,11 +20,11 @@ class Cluster:
     ``asked``: ``(node, program)`` for each command of the product that only looks.
     """
 
-    def __init__(self, **changes):
+    def __init__(self, record=RECORD, **changes):
         self.asked, self.upgraded, self.switched = [], [], []
         self.leads, self.failover, self.versions = "be1", "on", dict.fromkeys(printed.NODES, OLD)
         self.master = fakes.master(
-            record=dataclasses.replace(RECORD, frontends=()),
+            record=dataclasses.replace(record, frontends=()),
             jid=RECORD.owner.jid,
             gates={"settle_seconds": 10},
             does={
@@ -156,6 +156,21 @@ def test_a_lead_that_moved_by_itself_makes_a_follower_of_the_last_turn_with_fail
     assert done["result"] is True, done["comment"]
     assert cluster.upgraded[-1] == ("be1", "off")
     assert cluster.switched == ["off", "on", "off", "on"]
+
+
+def test_where_the_index_is_to_be_built_again_failover_comes_on_for_the_hand_over_alone():
+    """Elasticsearch of every upgraded backend fails on the old index, and leaderl would move the lead for that."""
+    cluster = Cluster(dataclasses.replace(RECORD, way="reindex", reindex=True))
+    cluster.opened()
+    turns.failover_off(cluster.master, "off", "prod")
+    for turn in (turns.FIRST, turns.SECOND):
+        turns.upgraded(cluster.master, turn, "prod", turn)
+    turns.failover_on(cluster.master, "on", "prod")
+    turns.upgraded(cluster.master, "last", "prod", turns.LAST)
+    assert cluster.upgraded == [("be2", "off"), ("be3", "off"), ("be1", "on")]
+    turns.failover.switch(cluster.master, "prod", "off")
+    assert "failover stays off" in turns.failover_on(cluster.master, "on again", "prod")["comment"]
+    assert cluster.switched == ["off", "on", "off"]
 
 
 def test_a_turn_whose_gate_does_not_hold_touches_nothing(cluster):

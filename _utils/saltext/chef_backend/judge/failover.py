@@ -6,7 +6,7 @@ upgrade may lose writes. In doubt it stays off, and who asked says why.
 
 from collections.abc import Iterable
 
-from saltext.chef_backend.judge import health
+from saltext.chef_backend.judge import answers, health
 from saltext.chef_backend.judge.fence import names
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.record import Run
@@ -30,8 +30,29 @@ def why_off(views: Iterable[View], verdict: health.Verdict, turn: str | None) ->
     reasons += [f"it is the turn of {node}, which has to decide" for node in names(turn) if node not in asked]
     if reasons:  # what they show meanwhile says nothing
         return "\n".join(reasons)
-    reasons += stuck(asked.values())
-    return "\n".join([*reasons, *map(str, verdict.reasons)]) or None
+    reasons += [*stuck(asked.values()), *map(str, verdict.reasons)]
+    return "\n".join(reasons or _without_search(asked.values())) or None
+
+
+def _without_search(views: Iterable[View]) -> list[str]:
+    """Return why a leader would lose the lead as soon as failover is on: leaderl moves it where Elasticsearch fails.
+
+    Asked for also where the verdict leaves Elasticsearch out, as the index is still to be built again.
+    """
+    reasons = []
+    for view in views:
+        for leader in view.cluster.leaders if view.cluster else ():
+            found = leader.es if leader.es not in ("master", "not_master") else None
+            itself = leader.name in (view.node, answers.node_name(view.node))
+            for own in view.status.services if view.status and itself else ():  # this does not lag
+                if own.name == health.SEARCH and (own.state != "running" or own.error):
+                    found = own.error or own.state
+            if found:
+                reasons.append(
+                    f"{leader.name} leads, its Elasticsearch: {found}: leaderl would move the lead as soon as failover "
+                    "is on. The same command goes on with the index"
+                )
+    return list(dict.fromkeys(reasons))
 
 
 def stuck(views: Iterable[View]) -> list[str]:

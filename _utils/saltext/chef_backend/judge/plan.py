@@ -116,11 +116,13 @@ def commands(
         steps.append(Step(backends[0], command.switch_failover("off")))
         for node in followers:
             steps += [Step(node, install), Step(node, command.upgrade())]
-        steps.append(Step(backends[0], command.switch_failover("on")))
+        if leads or way != "reindex":  # there it comes on for the hand-over alone, until the index is new
+            steps.append(Step(backends[0], command.switch_failover("on")))
     for node in leads:
         steps += [Step(node, install), Step(node, command.upgrade(handover=True))]
-        steps += [Step(backends[0], command.switch_failover(to)) for to in ("off", "on")]
+        steps += [Step(backends[0], command.switch_failover(to)) for to in ("off", "on") if way != "reindex"]
     if way == "reindex":
+        steps += [Step(backends[0], command.switch_failover("off"))] if leads or not followers else []
         return steps + _reindex(backends, settings, frontends)
     return steps + [Step(node, command.RECONFIGURE) for node in frontends.all]
 
@@ -129,9 +131,10 @@ def _reindex(backends: Sequence[str], settings: Cluster, frontends: Frontends) -
     steps = [Step(node, command.STOP_SEARCH) for node in backends]
     steps += [Step(node, command.START_SEARCH) for node in backends]
     first = frontends.all[:1]
+    steps += [Step(node, command.RECONFIGURE) for node in first]
+    steps.append(Step(backends[0], command.switch_failover("on")))
     for node in first:
-        steps += [Step(node, command.RECONFIGURE), Step(node, command.reindex(settings.reindex_organisation))]
-        steps.append(Step(node, command.reindex(None)))
+        steps += [Step(node, command.reindex(organisation)) for organisation in (settings.reindex_organisation, None)]
     return steps + _return(frontends, reconfigured=first)
 
 

@@ -11,7 +11,7 @@ from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import cluster as clusters
-from saltext.chef_backend.run import frontends, look, orders, ways
+from saltext.chef_backend.run import failover, frontends, lock, look, orders, ways
 from saltext.chef_backend.run.master import Master
 
 
@@ -25,6 +25,30 @@ def frontends_out(master: Master, name: str, cluster: str) -> Result:
         if not answers.half_upgraded(views):
             look.fits(master, cluster, views, record)
         return frontends.taken_out(master, name, cluster, record)
+    return ret
+
+
+def failover_off(master: Master, name: str, cluster: str) -> Result:
+    """Failover is off from the hand-over until a frontend knows the new index, if it is to be built again.
+
+    While failover is on, leaderl moves the lead away from a node whose Elasticsearch fails: all do, in these steps.
+    """
+    with master.signals.step(name) as ret:
+        views, record = look.look(master, cluster)
+        if not _wanted(master, cluster, views, record):
+            look.keep(master, cluster, views, record)
+            return outcome.done(ret, "nothing is due")
+        return failover.switched(master, name, cluster, "off")
+    return ret
+
+
+def failover_on(master: Master, name: str, cluster: str) -> Result:
+    """Failover is on again, with the new index on every backend; as it was, if this run has not switched it."""
+    with master.signals.step(name) as ret:
+        held = lock.held(master, cluster)
+        if held and held.failover != "off":
+            return outcome.done(ret, "failover was not switched")
+        return failover.switched(master, name, cluster, "on")
     return ret
 
 

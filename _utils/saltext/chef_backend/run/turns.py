@@ -71,11 +71,17 @@ def failover_off(master: Master, name: str, cluster: str) -> Result:
 
 
 def failover_on(master: Master, name: str, cluster: str) -> Result:
-    """Failover is on again after the followers; as it was, if this run has not switched it."""
+    """Failover is on again after the followers; as it was, if this run has not switched it.
+
+    Where the index is to be built again it comes on for the hand-over alone: leaderl moves the lead away from a node
+    whose Elasticsearch fails, as each does here until the index is new.
+    """
     with master.signals.step(name) as ret:
         held = lock.held(master, cluster)
         if held and held.failover != "off":
             return outcome.done(ret, "failover was not switched")
+        if held and held.reindex and not _due(master, cluster)[2]:
+            return outcome.done(ret, "no leader is due: failover stays off until the index is new")
         return failover.switched(master, name, cluster, "on")
     return ret
 
@@ -116,7 +122,7 @@ def upgraded(master: Master, name: str, cluster: str, turn: str) -> Result:
         if alone:
             ret["changes"]["failover off"] = failover.switch(master, cluster, "off")
         _upgrade(master, ret, settings, views, node, "leader" if leads else "follower")
-        if alone:
+        if alone and not (record and record.reindex):  # there it stays off until the index is new
             ret["changes"]["failover on"] = failover.switch(master, cluster, "on")
     return ret
 

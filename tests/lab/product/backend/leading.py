@@ -12,6 +12,10 @@ from . import paths, postgres
 from .etcd import Conflict, Unavailable
 from .leader_state import Here, log
 from .node import Identity
+from .system import ask_elasticsearch
+
+SLOW_START = 8.0
+"""Seconds that Elasticsearch is away at least before it counts as failing: two shared cores start it slowly."""
 
 
 class Leading:
@@ -23,6 +27,7 @@ class Leading:
         self.next_check = 0.0
         self.stands_again = 0.0
         self.announced = False
+        self.search_answered = 0.0
 
     def take_over(self) -> None:
         """Promote the follower's PostgreSQL and serve; after a hand-over with all that the old leader had."""
@@ -54,6 +59,7 @@ class Leading:
         paths.FORCED.unlink(missing_ok=True)
         self.failures = 0
         self.announced = False
+        self.search_answered = time.monotonic()
         here.serve(how)
         self._announce()
 
@@ -129,13 +135,29 @@ class Leading:
             self.failures += 1
             log(f"health check failed ({self.failures} of {here.settings.health_failures} allowed):", error)
             if self.failures > here.settings.health_failures:
-                self.step_down("PostgreSQL failed its health checks", hard=True)
-                self.release()
-                # The others have the time to elect one of them.
-                self.stands_again = time.monotonic() + 2 * here.settings.leader_ttl
+                self._leave_to_another("PostgreSQL failed its health checks", hard=True)
             return
         self.failures = 0
         here.enough_followers = streaming >= here.settings.required_active_followers
+        self._check_search(streaming)
+
+    def _check_search(self, followers: int) -> None:
+        """Documented: Elasticsearch failing on the leader moves the lead, PostgreSQL's as well, if failover is on."""
+        settings = self.here.settings
+        allowed = max(settings.health_interval * (settings.health_failures + 1), SLOW_START)
+        if ask_elasticsearch("/_lab") is not None:
+            self.search_answered = time.monotonic()
+            return
+        fails = time.monotonic() - self.search_answered > allowed
+        # synthetic: where nobody could take over, it leads on
+        if fails and followers and not self.here.cluster.block().holds(self.here.me.guid):
+            self._leave_to_another("Elasticsearch failed its health checks", hard=False)
+
+    def _leave_to_another(self, why: str, *, hard: bool) -> None:
+        """Step down for what this node fails with; the others have the time to elect one of them."""
+        self.step_down(why, hard=hard)
+        self.release()
+        self.stands_again = time.monotonic() + 2 * self.here.settings.leader_ttl
 
     def _keep_slots(self) -> None:
         """Each other member has a slot, so that WAL it needs stays; nobody else has one."""
