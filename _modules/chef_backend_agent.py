@@ -156,6 +156,25 @@ def connected() -> list[str]:
     return backend.connected(salt.host())
 
 
+def index() -> dict[str, Any]:
+    """Return who made the search index, as this node's Elasticsearch tells.
+
+    :returns: ``{"created": version of the Elasticsearch, "mapped": whether a frontend has made it}``.
+    :raises CommandExecutionError: it does not tell: it is stopped, cannot start, or there is no index.
+    """
+    host = salt.host()
+    return {"created": backend.index_created(host), "mapped": backend.index_is_mapped(host)}
+
+
+def stored() -> dict[str, dict[str, Any]]:
+    """Return how many objects of each kind this node's PostgreSQL holds, by organisation.
+
+    :returns: ``{organisation: {"database": its name in the search index, "counts": {kind: how many}}}``.
+    :raises CommandExecutionError: it does not tell.
+    """
+    return backend.stored(salt.host())
+
+
 def remove_node(node: str, order: Mapping[str, Any] | None = None, timeout: float = 300) -> bool:
     """Have the cluster forget a node that is down for good. Fails while the node is alive.
 

@@ -141,7 +141,8 @@ def reindex(organisation: str | None = None, timeout: float = 86400) -> str:
 
         salt fe1 chef_server.reindex acme
     """
-    return ctl.run(salt.host(), command.reindex(index.known_organisation(organisation)), timeout)
+    whose = None if organisation is None else index.known_organisation(organisation)
+    return ctl.run(salt.host(), command.reindex(whose), timeout)
 
 
 def maintenance(state: Any, timeout: float = 60) -> str:

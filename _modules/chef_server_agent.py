@@ -13,7 +13,7 @@ saltext.chef_backend.attach(__file__)
 
 from saltext.chef_backend import salt
 from saltext.chef_backend.node import busy as busies
-from saltext.chef_backend.node import clients, firewall, frontend, record_file, server
+from saltext.chef_backend.node import clients, firewall, frontend, record_file, reindex, server
 from saltext.chef_backend.node import journal as journals
 from saltext.chef_backend.record import Record
 
@@ -42,6 +42,15 @@ def refuses(api: str) -> str | None:
     :raises CommandExecutionError: it cannot be asked from outside.
     """
     return clients.refuses(salt.host(), api)
+
+
+def indexed() -> dict[str, dict[str, int]]:
+    """Return how many documents of each kind the index holds that this frontend's searches ask.
+
+    :returns: ``{name of an organisation in the index: {kind: how many}}``.
+    :raises CommandExecutionError: it cannot be asked, or not the whole of it was counted.
+    """
+    return reindex.indexed(salt.host())
 
 
 def may_keep_out() -> bool:

@@ -38,8 +38,12 @@ class Elasticsearch:
 
         monkeypatch.setattr(salt.utils.http, "query", asked)
 
-    def index(self, created: str = "5.6.16", uuid: str = "Yg1ZSu6ZQ1GTiVmBzDTSAQ", count: int = 0) -> None:
-        """An index is there."""
+    def index(
+        self, created: str = "5.6.16", uuid: str = "Yg1ZSu6ZQ1GTiVmBzDTSAQ", count: int = 0, mapped: bool = True
+    ) -> None:
+        """An index is there; ``mapped``: a frontend has made it."""
+        kind = {"_source": {"enabled": False}} if mapped else {"properties": {}}
+        self.answers["/chef/_mapping"] = {"chef": {"mappings": {"object": kind}}}
         settings = {"uuid": uuid, "version": {"created_string": created}}
         told = {"chef": {"settings": {"index": settings}}}
         self.answers["/chef/_settings"] = self.answers["/chef/_settings/index.version.created*"] = told

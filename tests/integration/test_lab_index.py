@@ -118,16 +118,39 @@ def test_stopped_and_emptied_everywhere_it_starts_anew_and_reindex_makes_every_n
         empty(lab, host)
     for_all(lab, "start", "elasticsearch")
     lab.wait_healthy(60)
+    assert [index.creator(lab, host) for host in lab.backends] == [None, None, None], "green, and no index"
+    assert "Failed to reindex data for default!" in server(lab, "fe1", "reindex", "default").stderr
+    assert server(lab, "fe1", "reconfigure").returncode == 0
+    until(lambda: all(index.creator(lab, host) for host in lab.backends), 10, "each has the new index")
     assert {index.creator(lab, host) for host in lab.backends} == {"6.8.23"}
+    assert index.is_mapped(lab, leader)
     assert index.search(lab, "fe1") == set(), "an emptied index finds nothing"
 
     one = server(lab, "fe1", "reindex", "default")
     assert one.returncode == 0, one.stderr
-    assert "Re-indexed 12 of 12 nodes of default" in one.stdout
+    assert "- Re-indexing of default is complete" in one.stdout
     assert index.search(lab, "fe1") == NAMES
-    assert index.search(lab, "fe2", "name:web1") == {"web1"}
+    assert index.search(lab, "fe2", "web1") == {"web1"}
     assert server(lab, "fe2", "reindex", "-a").returncode == 0
     assert index.search(lab, "fe1") == NAMES
+
+
+def test_a_document_that_comes_before_a_reconfigure_makes_an_index_with_a_guessed_mapping_which_stays(fresh_lab):
+    lab = fresh_lab
+    ctl(lab, the_leader(lab), "set-cluster-failover", "off")
+    for host in lab.backends:
+        stop(lab, host)
+    for host in lab.backends:
+        empty(lab, host)
+    for_all(lab, "start", "elasticsearch")
+    lab.wait_healthy(60)
+    document = '{"X_CHEF_type_CHEF_X": "node"}'
+    url = "http://127.0.0.1:9200/chef/object/1"
+    lab.exec("fe2", "curl", "-sf", "-X", "PUT", "-H", "Content-Type: application/json", "-d", document, url)
+    assert not index.is_mapped(lab, "fe1")
+    assert server(lab, "fe1", "reconfigure").returncode == 0
+    assert not index.is_mapped(lab, "fe1"), "reconfigure makes an index only where there is none"
+    ctl(lab, the_leader(lab), "set-cluster-failover", "on")
 
 
 def test_reindex_knows_one_organisation_and_needs_an_argument(lab):

@@ -131,7 +131,7 @@ def migrations(operator):
 
 
 def api_sql(operator, statement):
-    return sql(operator.lab, "fe1", statement, database="goiardi")
+    return sql(operator.lab, "fe1", statement, database="opscode_chef")
 
 
 def versions(operator):

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from tests.integration.lab_people import sql
 from tests.integration.operator import NEW, Operator, assert_nothing_left_to_do, assert_untouched, sha256
 from tests.lab import index
 from tests.lab.clients.chef_api import ChefApi
@@ -12,10 +13,16 @@ from tests.lab.clients.crowd import API_KEY, API_USER, Crowd
 
 LAST = "3.1.1"
 NAMES = {f"web{number}" for number in range(1, 13)}
+ACME = """
+insert into public.orgs values ('aaaabbbbccccddddeeeeffff00001111', 'acme');
+insert into public.others select id, kind, kind || '1' from public.orgs,
+  unnest(array['node', 'role', 'client', 'environment', 'passwords']) kind where name = 'acme'
+"""
 
 
 def creates_nodes(operator):
-    """Twelve nodes, created through a frontend's API: they are searched for afterwards."""
+    """Twelve nodes, created through a frontend's API, and some of another organisation: searched for afterwards."""
+    sql(operator.lab, "fe1", ACME, database="opscode_chef")
     key = (operator.lab.root("fe1") / API_KEY).read_text()
     api = ChefApi(f"http://{operator.lab.address('fe1')}", API_USER, key)
     for name in sorted(NAMES):
@@ -30,7 +37,7 @@ def hop(operator, version):
 def assert_all_found(operator):
     """A search through each frontend finds every node."""
     for frontend in operator.lab.frontends:
-        assert index.search(operator.lab, frontend) >= NAMES, frontend
+        assert index.search(operator.lab, frontend) >= {*NAMES, "node1"}, frontend
 
 
 @pytest.mark.campaign

@@ -18,7 +18,6 @@ from tests.simulation.product.backend import Backend
 from tests.simulation.product.cluster import Cluster
 from tests.simulation.product.ctl import Call, Calls, Failed
 from tests.simulation.product.frontend import FAILS, REFUSES, Frontend
-from tests.simulation.product.search import DOCUMENTS
 
 READING = ("cluster-status", "status")
 LETS_IN = "lets clients in"  # whether what they find is whole is not asked here
@@ -127,7 +126,7 @@ class Model:
         self.calls = {
             name: Calls(place, self.history, lambda: next(numbers), lambda by: {}) for name, place in places.items()
         }
-        self.cluster.whole(facts.leader, facts.index, DOCUMENTS)
+        self.cluster.whole(facts.leader, facts.index)
 
     def name(self, who: str) -> str:
         """The host that is meant, as the cluster is now."""

@@ -4,12 +4,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from saltext.chef_backend.product import objects
 from tests.simulation import history as happened
 from tests.simulation.history import History
 from tests.simulation.minion import STATES, Minion
 from tests.simulation.place import BACKENDS, FRONTENDS
 from tests.simulation.processes import QUERY, package
-from tests.simulation.product import backend_ctl
+from tests.simulation.product import backend_ctl, search
 from tests.simulation.product.backend import Backend, began
 from tests.simulation.product.cluster import Cluster
 from tests.simulation.product.ctl import Call, Failed
@@ -122,6 +123,8 @@ class OfBackend:
             return "f" if node.role == "leader" else "t"
         if question == "show server_version_num":
             return "90507"
+        if question == objects.STORED:
+            return "\n".join(json.dumps(one) for one in search.stored())
         if "pg_stat_activity" in question:
             return "\n".join((*BACKENDS.values(), *FRONTENDS.values()))
         if node.role != "leader":
@@ -136,8 +139,7 @@ class OfBackend:
 
     def answer(self, url: str) -> dict[str, Any]:
         """What Elasticsearch answers here."""
-        found = self._cluster.search.settings(self._node)
-        return {"body": json.dumps(found)} if found else {"error": "[Errno 111] Connection refused"}
+        return self._cluster.search.asked(self._node, url)
 
 
 class OfFrontend:
@@ -180,13 +182,7 @@ class OfFrontend:
             if not status:
                 return {"error": "[Errno 111] Connection refused"}
             return {"status": status, "body": json.dumps({"status": word})}
-        leader = self._frontend.leader()
-        found = self._frontend.cluster.search.settings(leader)
-        if found is None or leader is None or leader.index is None:
-            return {"error": "[Errno 104] Connection reset by peer"}
-        if url.endswith("/_count"):
-            return {"body": json.dumps({"count": leader.index.documents})}
-        return {"body": json.dumps(found)}
+        return self._frontend.cluster.search.asked(self._frontend.leader(), url)
 
 
 def _lsn(position: float) -> str:

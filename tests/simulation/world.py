@@ -30,7 +30,6 @@ from tests.simulation.product.backend import Backend
 from tests.simulation.product.cluster import Cluster
 from tests.simulation.product.ctl import Calls
 from tests.simulation.product.frontend import Frontend
-from tests.simulation.product.search import DOCUMENTS
 
 HUBS = ("hub", "hub2")
 GRAINS = {"os_family": "Debian", "osarch": "amd64"}
@@ -114,7 +113,7 @@ class World:
         self.cluster.looked = self._clients_look
         self.cluster.seen = self.seen
         self.cluster.clients = lambda: any(one.shown == "serves clients" for one in self.frontends.values())
-        self.cluster.whole(scene.leader, scene.index, DOCUMENTS, scene.phases)
+        self.cluster.whole(scene.leader, scene.index, scene.phases)
 
     def _minion(self, name: str) -> None:
         place = self.places[name]

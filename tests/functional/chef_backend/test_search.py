@@ -210,6 +210,13 @@ class TestReadable:
         assert f"created by Elasticsearch {created}" in done["comment"]
         assert done["changes"] == {}
 
+    def test_a_guessed_mapping_is_no_index_and_nothing_to_wait_for(self, backend, web):
+        backend.write("/opt/chef-backend/version-manifest.json", manifest("3.1.1"))
+        web.index("6.8.23", mapped=False)
+        done = backend.state("chef_backend_index.readable", "index", timeout=60)
+        assert done["result"] is False
+        assert done["comment"].startswith("be1: Elasticsearch has guessed the index's mapping")
+
     def test_no_index_is_unknown_and_fails(self, backend, web):
         done = backend.state("chef_backend_index.readable", "index", timeout=1)
         assert done["result"] is False

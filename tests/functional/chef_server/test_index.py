@@ -34,11 +34,25 @@ class TestReindexed:
 
     def test_one_organisation_first_then_all(self, minion, recorded):
         done = minion.state("chef_server_index.reindexed", "index", organisation="acme")
-        assert done["changes"]["reindexed"]["new"] == "organisation acme"
+        assert done["changes"]["reindexed"]["new"] == "acme"
         assert minion.state("chef_server_index.reindexed", "index", organisation="acme")["changes"] == {}
         assert minion.state("chef_server_index.reindexed", "index", organisation="other")["changes"] != {}
         assert minion.state("chef_server_index.reindexed", "index")["changes"] != {}
         assert [words[2] for words in recorded.words] == ["acme", "other", "-a"]
+
+    def test_what_was_counted_and_is_not_whole_is_built_whatever_was_noted(self, minion, recorded):
+        assert minion.state("chef_server_index.reindexed", "index")["result"] is True
+        done = minion.state("chef_server_index.reindexed", "index", organisation=["acme", "other"], anew=True)
+        assert done["changes"]["reindexed"] == {"old": None, "new": "acme, other"}
+        assert [words[2] for words in recorded.words] == ["-a", "acme", "other"]
+
+    def test_the_first_of_several_that_fails_ends_it_and_the_others_are_told(self, minion, recorded):
+        recorded.say(f"{self.REINDEX} other", stderr="Failed to reindex data for other!\n")
+        done = minion.state("chef_server_index.reindexed", "index", organisation=["acme", "other", "third"], anew=True)
+        assert done["result"] is False
+        assert "has failed for other" in done["comment"]
+        assert done["changes"]["reindexed"]["new"] == "acme"
+        assert [words[2] for words in recorded.words] == ["acme", "other"]
 
     def test_a_failure_tells_and_notes_nothing(self, minion, recorded):
         recorded.say(self.REINDEX, stderr="Org acme does not exist\n", status=1)
@@ -47,7 +61,7 @@ class TestReindexed:
         assert done["comment"].startswith("be1: chef-server-ctl reindex acme ended with status 1:\n  Org acme")
         recorded.say(self.REINDEX)
         again = minion.state("chef_server_index.reindexed", "index", organisation="acme")
-        assert again["changes"]["reindexed"]["new"] == "organisation acme", "nothing was noted as done"
+        assert again["changes"]["reindexed"]["new"] == "acme", "nothing was noted as done"
 
     @pytest.mark.parametrize("where", ["stdout", "stderr"])
     def test_p2_an_organisation_that_failed_is_named_and_fails_the_step_whatever_the_status(

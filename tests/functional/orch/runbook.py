@@ -53,7 +53,7 @@ MORE = {
     "secrets": "/root/it's.json",
     "accept_license": True,
     "level": {"text": '{"major": 1}\n', "sha256": "0" * 64},
-    "minimum": 12,
+    "organisations": ["acme", "other"],
 }
 
 HOSTILE = [  # what ends a quote, a line or a template comes first

@@ -13,7 +13,7 @@ from tests.simulation.engine import Engine
 from tests.simulation.history import History
 from tests.simulation.place import Network
 from tests.simulation.product.backend import Backend, Post
-from tests.simulation.product.search import Search
+from tests.simulation.product.search import OBJECTS, Search
 
 TTL = 30.0  # seconds that the leader's key lives without being refreshed
 LEASE = 27.0  # seconds after which a leader who cannot refresh it stops to serve
@@ -58,13 +58,14 @@ class Cluster:
         """A node by its name."""
         return self._by_name[name]
 
-    def whole(self, leader: str, created: str, documents: int, phases: Sequence[float] = (1.0, 4.0, 7.0)) -> None:
+    def whole(self, leader: str, created: str, phases: Sequence[float] = (1.0, 4.0, 7.0)) -> None:
         """Have it been well for a day.
 
         :param created: the Elasticsearch that made the search index.
         :param phases: of what the nodes post, seconds.
         """
-        index = self.search.new(created, documents)
+        index = self.search.new(created)
+        index.documents.update(OBJECTS)
         for node, phase in zip(self.nodes, phases, strict=True):
             node.take_index(index)
             node.phase, node.settled = phase, True

@@ -12,7 +12,7 @@ from tests.simulation.place import Place
 from tests.simulation.product.backend import Backend, Service
 from tests.simulation.product.cluster import Cluster
 from tests.simulation.product.ctl import Call, Failed
-from tests.simulation.product.search import DOCUMENTS, Index
+from tests.simulation.product.search import OBJECTS, Index
 
 NAMES = ("haproxy", "goiardi", "status_api", "nginx")
 SERVICES = "opt/opscode/sv"
@@ -24,7 +24,6 @@ LAST_TO_END_MAINTENANCE = (15, 10, 52)  # whose reconfigure does
 CHECKED = 2.0  # seconds after its start within which HAProxy takes every server for UP
 REFUSES, SERVES, FAILS, MISLEADS = happened.REFUSES, happened.SERVES, "fails clients", happened.MISLEADS
 KINDS = (REFUSES, SERVES, FAILS, MISLEADS)
-ORGANISATION = {"acme": 5}  # documents of one of all organisations
 NO_REDIS = "Error connecting to Redis on 127.0.0.1:16379 (Errno::ECONNREFUSED) (Redis::CannotConnectError)"  # S23
 
 
@@ -151,7 +150,7 @@ class Frontend:
         if not self._works():
             return FAILS
         leader = self.leader()
-        whole = leader is not None and leader.index is not None and leader.index.documents >= DOCUMENTS
+        whole = leader is not None and leader.index is not None and leader.index.whole
         return SERVES if whole else MISLEADS
 
     def look(self) -> None:
@@ -208,6 +207,10 @@ class Frontend:
         call.step("converges", 5.0)
         self.set("haproxy", True)
         self._wait_for_leader(call)
+        leader = self.leader()
+        if leader is None or not self.cluster.search.answers(leader):
+            raise Failed("Elasticsearch does not answer at http://127.0.0.1:9200")
+        self.cluster.search.make(leader)
         for name in NAMES:
             self.set(name, True)
         if printing.numbers(self.installed) <= LAST_TO_END_MAINTENANCE:
@@ -266,7 +269,7 @@ class Frontend:
         call.say(f"Maintenance mode is {'on' if on else 'off'}.")
 
     def _reindex(self, call: Call, whose: str) -> None:
-        if whose != "-a" and whose not in ORGANISATION:
+        if whose != "-a" and whose not in OBJECTS:
             raise Failed(f"Org {whose} does not exist")
         call.step("begins to send", 1.0)
         try:
@@ -278,21 +281,24 @@ class Frontend:
         index = self._index()
         if not (self.runs("nginx") and self.runs("goiardi")):
             raise Failed("The API does not answer at http://127.0.0.1:80")
-        if whose == "-a":
-            index.documents = 0
+        names = list(OBJECTS) if whose == "-a" else [whose]
+        for name in names:
+            index.documents.pop(name, None)
         self._look_everywhere()
         call.step("has dropped the old", 5.0)
-        self._index().documents = max(index.documents, ORGANISATION["acme"])
+        self._index().documents[names[0]] = OBJECTS[names[0]]
         call.step("has sent a part", 5.0)
-        if whose == "-a":
-            self._index().documents = DOCUMENTS
-            self._look_everywhere()
+        for name in names[1:]:
+            self._index().documents[name] = OBJECTS[name]
+        self._look_everywhere()
         call.say(f"- Re-indexing of {whose} is complete")
 
     def _index(self) -> Index:
         leader = self.leader()
-        if leader is None or leader.index is None or not self.cluster.search.answers(leader):
+        if leader is None or not self.cluster.search.answers(leader):
             raise Failed("HAProxy has no single backend to send to: is the cluster without a leader?")
+        if leader.index is None:
+            raise Failed("Elasticsearch refuses /chef/_delete_by_query: HTTP Error 404: Not Found")
         return leader.index
 
     def _look_everywhere(self) -> None:

@@ -2,9 +2,11 @@
 
 import dataclasses
 import itertools
+import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from saltext.chef_backend.product.objects import KINDS
 from tests.lab.product.backend import printing
 
 if TYPE_CHECKING:
@@ -14,10 +16,9 @@ if TYPE_CHECKING:
 RELEASES = (((3, 0, 0), "6.8.23"), ((2, 1, 0), "5.6.16"), ((2, 0, 30), "5.4.1"), ((2, 0, 0), "5.2.2"))
 OLDEST = "2.3.1"
 UNREADABLE = (5, 4, 1)  # Elasticsearch 6 needs an index that was created by a later one
-PATIENCE = 2.0  # seconds that a node without an index looks for a peer that has one
 AGREE = 5.0  # seconds within which nodes that have different indices take the oldest
 START = 4.0  # seconds from the process' begin until it answers
-DOCUMENTS = 12  # what PostgreSQL holds, to be found by searches
+OBJECTS = {"acme": 5, "other": 7}  # what PostgreSQL holds of each organisation, to be found by searches
 
 
 @dataclasses.dataclass
@@ -27,7 +28,12 @@ class Index:
     created: str
     made: float
     uuid: str
-    documents: int = 0
+    documents: dict[str, int] = dataclasses.field(default_factory=dict)  # by organisation
+
+    @property
+    def whole(self) -> bool:
+        """Whether searches find all that there is."""
+        return self.documents == OBJECTS
 
     def age(self) -> tuple[float, str]:
         """By what the oldest is told."""
@@ -53,9 +59,9 @@ class Search:
         self._numbers = itertools.count(1)
         self._agreeing = False
 
-    def new(self, created: str, documents: int = 0) -> Index:
-        """Make an index."""
-        return Index(created, self.cluster.engine.now, f"index-{next(self._numbers)}", documents)
+    def new(self, created: str) -> Index:
+        """Make an index, with nothing in it."""
+        return Index(created, self.cluster.engine.now, f"index-{next(self._numbers)}")
 
     def starts(self, node: "Backend") -> None:
         """The process of a node has begun: later it answers, or has ended again."""
@@ -67,21 +73,20 @@ class Search:
         if not node.runs("elasticsearch") or service.pid != pid:
             return
         there = [peer.index for peer in self.peers(node) if peer.index is not None]
-        if node.index is None and not there:
-            self.cluster.engine.after(PATIENCE, self._takes, node, pid)
-        else:
-            self._takes(node, pid)
-
-    def _takes(self, node: "Backend", pid: int) -> None:
-        service = node.services["elasticsearch"]
-        if not node.runs("elasticsearch") or service.pid != pid:
-            return
-        there = [peer.index for peer in self.peers(node) if peer.index is not None]
-        oldest = min((*there, *([node.index] if node.index else [])), key=Index.age, default=None)
-        index = oldest or self.new(node.elasticsearch)
-        node.take_index(index)
-        service.flaps = not reads(node.elasticsearch, index)
+        index = min((*there, *([node.index] if node.index else [])), key=Index.age, default=None)
+        if index is not None:
+            node.take_index(index)
+            service.flaps = not reads(node.elasticsearch, index)
         self.cluster.changed()
+
+    def make(self, node: "Backend") -> None:
+        """Have an index with its mapping, if there is none: ``reconfigure`` on a frontend does, through a leader."""
+        if node.index is None:
+            index = self.new(node.elasticsearch)
+            for one in (node, *self.peers(node)):
+                if one.index is None:
+                    one.take_index(index)
+            self.cluster.changed()
 
     def changed(self) -> None:
         """See whether nodes that reach each other have different indices: they made several while they did not."""
@@ -103,7 +108,7 @@ class Search:
         if not self.answers(node):
             return node.index
         there = [one.index for one in (node, *self.peers(node)) if one.index is not None]
-        return min(there, key=Index.age)
+        return min(there, key=Index.age, default=None)
 
     def peers(self, node: "Backend") -> list["Backend"]:
         """The other nodes that answer."""
@@ -115,7 +120,7 @@ class Search:
     def answers(self, node: "Backend") -> bool:
         """Whether a node's Elasticsearch answers."""
         service = node.services.get("elasticsearch")
-        if not node.runs("elasticsearch") or service is None or service.flaps or node.index is None:
+        if not node.runs("elasticsearch") or service is None or service.flaps:
             return False
         return self.cluster.engine.now - service.at >= START - 1e-6
 
@@ -133,9 +138,47 @@ class Search:
         whole = len(peers) + 1 == members and all(peer.index is node.index for peer in peers)
         return printing.elasticsearch("green" if whole else "yellow", len(peers) + 1, members)
 
-    def settings(self, node: "Backend | None") -> Mapping[str, object] | None:
-        """The answer to ``/chef/_settings``; None where nobody answers."""
-        if node is None or not self.answers(node) or node.index is None:
-            return None
+    def asked(self, node: "Backend | None", url: str) -> dict[str, Any]:
+        """The answer to what is asked of the index; an error where nobody answers, or there is none."""
+        if node is None or not self.answers(node):
+            return {"error": "[Errno 111] Connection refused"}
+        if node.index is None:
+            return {"error": "HTTP 404: Not Found"}
         index = node.index
-        return {"chef": {"settings": {"index": {"uuid": index.uuid, "version": {"created_string": index.created}}}}}
+        if url.endswith("/_mapping"):
+            return _said({"chef": {"mappings": {"object": {"_source": {"enabled": False}}}}})
+        if url.endswith("/_count"):
+            return _said({"count": sum(index.documents.values())})
+        if "/_search?" in url:
+            return _said(_counted(index.documents))
+        settings = {"uuid": index.uuid, "version": {"created_string": index.created}}
+        return _said({"chef": {"settings": {"index": settings}}})
+
+
+def database(organisation: str) -> str:
+    """What an organisation is called in the index."""
+    return f"chef_{organisation.encode().hex():0>32}"
+
+
+def stored() -> list[dict[str, object]]:
+    """What PostgreSQL holds, by organisation."""
+    none = dict.fromkeys(KINDS, 0)
+    return [
+        {"organisation": name, "database": database(name), "counts": {**none, "node": count}}
+        for name, count in OBJECTS.items()
+    ]
+
+
+def _counted(documents: Mapping[str, int]) -> dict[str, object]:
+    def buckets(*each: dict[str, object]) -> dict[str, object]:
+        return {"buckets": list(each), "sum_other_doc_count": 0}
+
+    of = [
+        {"key": database(name), "doc_count": count, "types": buckets({"key": "node", "doc_count": count})}
+        for name, count in documents.items()
+    ]
+    return {"_shards": {"failed": 0}, "timed_out": False, "aggregations": {"databases": buckets(*of)}}
+
+
+def _said(body: Mapping[str, object]) -> dict[str, Any]:
+    return {"body": json.dumps(body)}

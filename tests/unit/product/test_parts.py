@@ -77,6 +77,26 @@ def test_an_index_that_does_not_say_who_created_it_is_an_error(text):
         indexes.parse_index_created(text)
 
 
+@pytest.mark.parametrize(
+    ("kinds", "mapped"),
+    [
+        ({"object": {"_source": {"enabled": False}, "properties": {}}}, True),
+        ({"object": {"properties": {"X_CHEF_id_CHEF_X": {"type": "text"}}}}, False),
+        ({"object": {"_source": {"enabled": True}}}, False),
+        ({"object": {"_source": {"enabled": False}}, "node": {}}, False),
+        ({}, False),
+    ],
+)
+def test_an_index_with_a_guessed_mapping_is_told_from_one_that_a_frontend_has_made(kinds, mapped):
+    assert indexes.parse_is_mapped(json.dumps({"chef": {"mappings": kinds}})) is mapped
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"chef": {}}', '{"chef": {"mappings": {"object": 7}}}'])
+def test_an_index_that_does_not_tell_its_mapping_is_an_error(text):
+    with pytest.raises(ParseError):
+        indexes.parse_is_mapped(text)
+
+
 def test_the_uuid_of_the_index_is_read():
     text = '{"chef": {"settings": {"index": {"uuid": "Yg1ZSu6ZQ1GTiVmBzDTSAQ", "creation_date": "1479900000000"}}}}'
     assert indexes.parse_index_uuid(text) == "Yg1ZSu6ZQ1GTiVmBzDTSAQ"

@@ -3,7 +3,9 @@
 import dataclasses
 
 import pytest
+from salt.exceptions import CommandExecutionError
 
+from saltext.chef_backend.product.objects import KINDS
 from saltext.chef_backend.run import reindexing, ways
 from saltext.chef_backend.run.bus import Answer
 from tests.unit import printed
@@ -14,24 +16,48 @@ REINDEX = run(way="reindex", target="3.1.1", reindex=True)
 NEW = {"source": "salt://chef-backend_3.1.1-1_amd64.deb", "sha256": "a" * 64}
 
 
-def told(version, silent=()):
-    """What each backend's Elasticsearch answers when it is asked who created the index; some answer nothing."""
-    return lambda node: Answer(False, error="connection refused") if node in silent else version
+def told(version, silent=(), guessed=()):
+    """What each backend's Elasticsearch answers when it is asked who made the index; some answer nothing."""
+
+    def answer(node):
+        said = {"created": version, "mapped": node not in guessed}
+        return Answer(False, error="connection refused") if node in silent else said
+
+    return answer
+
+
+def counted(database, nodes):
+    """What is stored, or indexed, of an organisation whose database is called so."""
+    return {"database": database, "counts": dict.fromkeys(KINDS, 0) | {"node": nodes}}
+
+
+STORED = {"acme": counted("chef_a", 5), "other": counted("chef_b", 7)}
+WHOLE = {"chef_a": {"node": 5}, "chef_b": {"node": 7}}
 
 
 OLD = told("2.3.1")
 
 
-def hub(record, index=OLD, clients=None, **more):
+def hub(record, index=OLD, clients=None, indexed=({}, WHOLE), **more):
+    """A master; ``indexed``: what a frontend finds, before and after it has built what it is told to."""
+    found = list(indexed)
+
     def apply(node, sls, pillar, queue, test):
+        if "reindexed" in sls:
+            found.pop(0)
+            master.kept["given"] = pillar
         return {"s": {"__id__": sls, "result": True, "comment": "", "changes": {}}}
 
     does = {
         "state.sls": apply,
-        ways.ASK_INDEX: index,
+        ways.LOOK_AT_INDEX: index,
+        reindexing.STORED: lambda node: STORED,
+        reindexing.INDEXED: lambda node: found[0],
         "chef_server_agent.refuses": lambda node, api: clients,
     }
-    return fakes.master(record=record, jid=RECORD.owner.jid, does=does, version="3.1.1", package=NEW, **more)
+    given = {"version": "3.1.1", "package": NEW, "reindex_organisation": "acme"}
+    master = fakes.master(record=record, jid=RECORD.owner.jid, does=does, **given, **more)
+    return master
 
 
 def ordered(master):
@@ -46,8 +72,6 @@ def ordered(master):
         (reindexing.started, list(printed.NODES)),
         (reindexing.readable, list(printed.NODES)),
         (reindexing.reconfigured, ["fe1"]),
-        (reindexing.filled_one, ["fe1"]),
-        (reindexing.filled, ["fe1"]),
     ],
 )
 def test_a_step_is_of_all_backends_or_of_one_frontend_and_only_where_the_index_is_old(step, nodes):
@@ -77,6 +101,7 @@ def test_an_index_that_is_new_already_is_not_deleted_once_more(step, silent, emp
     [
         (told("6.8.23", ("be1",)), ("be2", "be3")),  # its own old files keep be1's from starting
         (told("6.8.23", ("be1",)), ()),
+        (told("6.8.23", guessed=printed.NODES), printed.NODES),  # a document came before a frontend was reconfigured
         (told("2.3.1", ("be1", "be2")), printed.NODES),  # the one that was not stopped has given its own away again
         (told("2.3.1", printed.NODES), ()),
     ],
@@ -106,6 +131,64 @@ def test_failover_is_off_from_the_hand_over_until_a_frontend_knows_the_new_index
     assert [step(master, "failover", "prod")["result"] for step in steps] == [True, True]
     asked = [(to,) for _, to, *_ in master.bus.asked("chef_backend_agent.ensure_failover")]
     assert asked == switched
+
+
+@pytest.mark.parametrize(
+    ("step", "sls", "said"),
+    [
+        (reindexing.filled_one, "orch.node.reindexed_one", "1 of 1 organisations, 5 of 5 objects"),
+        (reindexing.filled, "orch.node.reindexed_all", "2 of 2 organisations, 12 of 12 objects"),
+    ],
+)
+def test_what_the_index_does_not_hold_is_built_and_both_sides_are_counted_afterwards(step, sls, said):
+    master = hub(REINDEX)
+    assert step(master, "fill", "prod")["comment"] == f"on fe1: the index holds {said}"
+    assert [(node, one) for node, one, *_ in master.bus.asked("state.sls")] == [("fe1", f"orch.node.kept_out,{sls}")]
+    other = hub(dataclasses.replace(REINDEX, reindex=False))
+    assert (step(other, "fill", "prod")["comment"], ordered(other)) == ("nothing is due", [])
+
+
+@pytest.mark.parametrize("step", [reindexing.filled_one, reindexing.filled])
+def test_what_the_index_holds_is_not_built_again(step):
+    master = hub(REINDEX, indexed=(WHOLE,))
+    assert step(master, "fill", "prod")["result"] is True
+    assert ordered(master) == []
+
+
+@pytest.mark.parametrize("left", [{}, {"chef_a": {"node": 5}}, WHOLE | {"chef_b": {"node": 6}}])
+def test_i9_an_index_that_is_not_whole_afterwards_fails_the_step_with_both_numbers(left):
+    master = hub(REINDEX, indexed=({}, left))
+    done = reindexing.filled(master, "fill", "prod")
+    assert done["result"] is False
+    held = left.get("chef_b", {}).get("node", 0)
+    assert f"other: {held} nodes in the index, 7 in PostgreSQL" in done["comment"]
+
+
+def test_a_run_that_goes_on_builds_the_organisations_that_are_not_whole():
+    several = {f"org{number}": counted(f"chef_{number}", 1) for number in range(5)}
+    whole = {f"chef_{number}": {"node": 1} for number in range(5)}
+    master = hub(REINDEX, indexed=({name: whole[name] for name in list(whole)[:4]}, whole))
+    master.bus.does[reindexing.STORED] = lambda node: several
+    assert reindexing.filled(master, "fill", "prod")["result"] is True
+    assert master.kept["given"]["organisations"] == ("org4",)
+
+
+@pytest.mark.parametrize("side", [reindexing.STORED, reindexing.INDEXED])
+def test_what_cannot_be_counted_is_not_whole(side):
+    master = hub(REINDEX)
+    master.bus.does[side] = lambda node: Answer(False, error=f"{node}: it does not tell")
+    done = reindexing.filled(master, "fill", "prod")
+    assert (done["result"], ordered(master)) == (False, [])
+    assert "it does not tell" in done["comment"]
+
+
+def test_an_organisation_that_does_not_exist_is_named_with_those_that_do():
+    master = hub(REINDEX)
+    master.bus.does[reindexing.STORED] = lambda node: {"other": STORED["other"]}
+    with pytest.raises(
+        CommandExecutionError, match=r"prod:reindex_organisation: be1 knows no organisation 'acme'.*other"
+    ):
+        reindexing.organisation_is_there(master, "prod", "be1")
 
 
 def test_without_a_frontend_the_index_is_not_taken_for_filled():

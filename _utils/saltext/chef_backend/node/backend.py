@@ -1,6 +1,8 @@
 """What this backend is asked: its version, who leads, whether failover is on, how far followers are."""
 
 import os
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from salt.exceptions import CommandExecutionError
 
@@ -10,15 +12,17 @@ from saltext.chef_backend.judge import identity
 from saltext.chef_backend.judge.identity import Own
 from saltext.chef_backend.node import ctl, web
 from saltext.chef_backend.node.host import Host
-from saltext.chef_backend.product import command, runit
+from saltext.chef_backend.product import command, objects, runit
 from saltext.chef_backend.product import index as indexes
 from saltext.chef_backend.product.cluster_status import UNKNOWN, ClusterStatus
 from saltext.chef_backend.product.reading import ParseError
 from saltext.chef_backend.product.status import Status
 
+Read = TypeVar("Read")
 MANIFEST = "/opt/chef-backend/version-manifest.json"
 PSQL = "/opt/chef-backend/embedded/bin/psql"
 PGSQL_USER = "chef_pgsql"
+MAPPING_URL = "http://127.0.0.1:9200/chef/_mapping"
 INDEX_URL = "http://127.0.0.1:9200/chef/_settings/index.version.created*?human"
 SERVICES = ("leaderl", "epmd", "etcd", "postgresql", "elasticsearch")
 STATES = {"on": "on", "true": "on", "enabled": "on", "off": "off", "false": "off", "disabled": "off"}
@@ -212,13 +216,24 @@ def index_created(host: Host) -> str:
 
     It decides whether 3.x can read the index. Raises CommandExecutionError if it cannot be told.
     """
-    answer = web.get(host, INDEX_URL)
-    if "error" in answer:
-        raise CommandExecutionError(f"{host.name}: {INDEX_URL}: {answer['error']}")
+    return _of_the_index(host, INDEX_URL, indexes.parse_index_created)
+
+
+def index_is_mapped(host: Host) -> bool:
+    """Tell whether a frontend has made the search index. Raises CommandExecutionError if it cannot be told."""
+    return _of_the_index(host, MAPPING_URL, indexes.parse_is_mapped)
+
+
+def stored(host: Host, timeout: float = 300) -> dict[str, dict[str, Any]]:
+    """Return how many objects of each kind this node's PostgreSQL holds, by organisation.
+
+    :returns: as :func:`product.objects.parse_stored` does.
+    :raises CommandExecutionError: it does not tell.
+    """
     try:
-        return indexes.parse_index_created(answer.get("body") or "")
+        return objects.parse_stored(_psql(host, objects.STORED, timeout, objects.DATABASE))
     except ParseError as err:
-        raise CommandExecutionError(f"{host.name}: {INDEX_URL}: {err}") from err
+        raise CommandExecutionError(f"{host.name}: psql: {err}") from err
 
 
 def known_service(name: str) -> str:
@@ -264,9 +279,19 @@ def unpacked(host: Host, manifest: str = MANIFEST) -> float:
     return os.stat(host.path(manifest)).st_ctime  # mtime is the build's; ctime is when dpkg or rpm put it there
 
 
-def _psql(host: Host, query: str, timeout: float) -> str:
+def _of_the_index(host: Host, url: str, reader: Callable[[str], Read]) -> Read:
+    answer = web.get(host, url)
+    if "error" in answer:
+        raise CommandExecutionError(f"{host.name}: {url}: {answer['error']}")
+    try:
+        return reader(answer.get("body") or "")
+    except ParseError as err:
+        raise CommandExecutionError(f"{host.name}: {url}: {err}") from err
+
+
+def _psql(host: Host, query: str, timeout: float, database: str = "postgres") -> str:
     # not runas: Salt would ask a login shell for the user's environment first, a quarter of a second each time
-    words = ["runuser", "-u", PGSQL_USER, "--", str(host.path(PSQL)), "-d", "postgres", "-X", "-A", "-t", "-c", query]
+    words = ["runuser", "-u", PGSQL_USER, "--", str(host.path(PSQL)), "-d", database, "-X", "-A", "-t", "-c", query]
     done = ctl.run_all(host, words, timeout)
     if done.status != 0:
         raise CommandExecutionError(command.failure(host.name, words, done, timeout))

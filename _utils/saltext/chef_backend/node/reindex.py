@@ -12,7 +12,7 @@ from saltext.chef_backend.node.durable import Ended
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.pillar_values import ORGANISATION
-from saltext.chef_backend.product import command
+from saltext.chef_backend.product import command, objects
 from saltext.chef_backend.product import index as indexes
 from saltext.chef_backend.product.reading import ParseError
 
@@ -23,47 +23,70 @@ Read = TypeVar("Read")
 
 
 def reindexed(
-    host: Host, name: str, organisation: str | None = None, leader_timeout: float = 60, timeout: float = 86400
+    host: Host,
+    name: str,
+    organisation: str | Sequence[str] | None = None,
+    leader_timeout: float = 60,
+    timeout: float = 86400,
+    anew: bool = False,
 ) -> Result:
     """This frontend has sent the objects of an organisation, or of all, to the index that is there now.
 
-    What was sent to which index is noted on this frontend, by the index's UUID, so that a run that goes on does not
-    do hours of work twice; a new index is always filled anew, an index whose UUID cannot be read too.
+    What was sent to which index is noted on this frontend, by the index's UUID, so that nobody does hours of work
+    twice; a new index is always filled anew, an index whose UUID cannot be read too.
 
-    :param organisation: its name; all organisations if not given.
+    :param organisation: its name, or several; all organisations if not given.
+    :param anew: whatever was noted: both sides were counted, and the index does not hold what there is.
     :param leader_timeout: bound in seconds for HAProxy to know one leader.
     :param timeout: bound in seconds; the documentation says about 2 minutes per 1000 nodes.
     """
-    whose = f"organisation {organisation}" if organisation else "all organisations"
     with outcome.on_node(name) as ret:
         fence.obey(host)
+        several = [organisation] if isinstance(organisation, str) else organisation
+        names = None if several is None else [known_organisation(one) for one in several]
+        whose = "all organisations" if names is None else f"organisation {', '.join(names)}"
         index = _index_or_none(host)
         before, done = _noted(host)
-        if index and before == index and {ALL, organisation or ALL} & set(done):
+        if index and before == index and not anew and (ALL in done or (names and set(names) <= set(done))):
             return outcome.done(ret, f"{whose}: sent to index {index} before")
         if host.test:
             return outcome.would(ret, f"would run reindex for {whose}", "reindexed", None, whose)
         with journal.told(host, "reindex"):
             frontend.wait_for_leader(host, leader_timeout)
-            index, there = uuid(host), count(host)
+            index = uuid(host)
             if durable.pending(host, index, command.reindex(None)):
-                organisation = None  # of a job that is gone: its end is read, and all of them are done
-            if organisation is None:
-                files.remove(host.path(NOTE))  # it begins by emptying the index
-            words = command.reindex(known_organisation(organisation))
-            with ctl.changing(host, words, timeout=timeout, about=index, before=there) as ended:
-                _see_nobody_left_out(host, words, ended)
-                there = ended.before
-                ret["changes"]["reindexed"] = {"old": None, "new": whose}
-                after = count(host)
-                ret["changes"]["documents"] = {"old": there, "new": after}
-                if uuid(host) != index:
-                    raise CommandExecutionError(
-                        f"{host.name}: the index was replaced while it was being filled: run the same command again"
-                    )
-                _note(host, index, organisation)
-        return outcome.done(ret, f"{whose}: reindex ended, {after} documents in the index, {there} before")
+                names = None  # of a job that is gone: its end is read, and all of them are done
+            for one in names or [None]:
+                _fill(host, ret, index, one, timeout)
+        counted = ret["changes"]["documents"]
+        said = f"{counted['new']} documents in the index, {counted['old']} before"
+        return outcome.done(ret, f"{whose}: reindex ended, {said}")
     return ret
+
+
+def _fill(host: Host, ret: Result, index: str, organisation: str | None, timeout: float) -> None:
+    """Send an organisation's objects, or all, to an index, and note it; put into a state's result what it has changed.
+
+    :raises CommandExecutionError: it has failed for somebody, or the index is another one by now.
+    """
+    there = count(host)
+    if organisation is None:
+        files.remove(host.path(NOTE))  # it begins by emptying the index
+    words = command.reindex(organisation)
+    with ctl.changing(host, words, timeout=timeout, about=index, before=there) as ended:
+        _see_nobody_left_out(host, words, ended)
+        changes = ret["changes"]
+        built = changes.get("reindexed", {"new": None})["new"]
+        changes["reindexed"] = {
+            "old": None,
+            "new": ", ".join(filter(None, [built, organisation or "all organisations"])),
+        }
+        changes.setdefault("documents", {"old": ended.before})["new"] = count(host)
+        if uuid(host) != index:
+            raise CommandExecutionError(
+                f"{host.name}: the index was replaced while it was being filled: run the same command again"
+            )
+        _note(host, index, organisation)
 
 
 def _see_nobody_left_out(host: Host, words: Sequence[str], ended: Ended) -> None:
@@ -123,6 +146,15 @@ def count(host: Host) -> int:
     return _read(host, f"{URL}/chef/_count", indexes.parse_count)
 
 
+def indexed(host: Host) -> dict[str, dict[str, int]]:
+    """Return how many documents of each kind the leader's Elasticsearch holds, by organisation.
+
+    :returns: as :func:`product.objects.parse_indexed` does.
+    :raises CommandExecutionError: nobody answers, there is no such index, or not the whole of it was counted.
+    """
+    return _read(host, f"{URL}{objects.INDEXED}", objects.parse_indexed)
+
+
 def uuid(host: Host) -> str:
     """Return the UUID of the index ``chef``: another index has another, whatever it is called.
 
@@ -131,11 +163,11 @@ def uuid(host: Host) -> str:
     return _read(host, f"{URL}/chef/_settings", indexes.parse_index_uuid)
 
 
-def known_organisation(name: object) -> str | None:
-    """Return an organisation's name, or None for all. Raises CommandExecutionError if it is none."""
-    if name is not None and not ORGANISATION.fullmatch(str(name)):
+def known_organisation(name: object) -> str:
+    """Return an organisation's name. Raises CommandExecutionError if it is none."""
+    if not ORGANISATION.fullmatch(str(name)):
         raise CommandExecutionError(f"{name!r} is not the name of an organisation")
-    return None if name is None else str(name)
+    return str(name)
 
 
 def _index_or_none(host: Host) -> str | None:
@@ -165,4 +197,4 @@ def _read(host: Host, url: str, reader: Callable[[str], Read]) -> Read:
             raise CommandExecutionError(answer["error"])
         return reader(answer.get("body") or "")
     except (CommandExecutionError, ParseError) as err:
-        raise CommandExecutionError(f"{host.name}: {url}: {err}") from err
+        raise CommandExecutionError(f"{host.name}: {url.partition('?')[0]}: {err}") from err

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import outcome, waiting
-from saltext.chef_backend.errors import NotYet
+from saltext.chef_backend.errors import InVain, NotYet
 from saltext.chef_backend.node import backend, ctl, fence, journal, record_file
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.outcome import Result
@@ -113,10 +113,9 @@ def started(host: Host, name: str, timeout: float = 600) -> Result:
 
 
 def readable(host: Host, name: str, timeout: float = 120) -> Result:
-    """The search index of this cluster was created by an Elasticsearch that the installed release can read.
+    """The search index was created by an Elasticsearch that the installed release can read, and by a frontend.
 
-    Changes nothing. That a new index is there at once is not documented: it may be ``reconfigure`` on a frontend that
-    makes it, so this belongs after that.
+    Changes nothing. It is ``reconfigure`` on a frontend that makes it, with its mapping: this belongs after that.
 
     :param timeout: bound in seconds for the index to be there.
     """
@@ -128,6 +127,11 @@ def readable(host: Host, name: str, timeout: float = 120) -> Result:
             created = Version.from_text(backend.index_created(host))
             if not reads_index(installed, created):
                 raise NotYet(f"the index was created by Elasticsearch {created}, which {installed} cannot read")
+            if not backend.index_is_mapped(host):
+                raise InVain(
+                    f"{host.name}: Elasticsearch has guessed the index's mapping, as a document came before a frontend "
+                    "was reconfigured: the same command deletes it, and has it made anew"
+                )
             return created
 
         if host.test:

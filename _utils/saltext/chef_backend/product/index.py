@@ -18,6 +18,21 @@ def parse_index_created(text: str) -> str:
     return str(created)
 
 
+def parse_is_mapped(text: str) -> bool:
+    """Read whether a frontend has made the index: ``GET /chef/_mapping``.
+
+    Source: chef/chef-server's mapping has ``_source`` off. Where a document comes before a frontend is reconfigured,
+    Elasticsearch makes an index by itself, with a guessed mapping, which then stays.
+
+    :raises ParseError: no index ``chef``, or it does not say.
+    """
+    try:
+        kinds = read_json(text, "index mapping")["chef"]["mappings"]
+        return bool(kinds) and all(kind.get("_source", {}).get("enabled") is False for kind in kinds.values())
+    except (AttributeError, KeyError, TypeError) as err:
+        raise ParseError("no mapping of index chef", str(text)[:80]) from err
+
+
 def parse_index_uuid(text: str) -> str:
     """Read the UUID of the index, which a new index never shares with the one before: ``GET /chef/_settings``.
 

@@ -5,14 +5,28 @@ Each step on all backends before the next on any: one that still runs would send
 
 from collections.abc import Callable, Sequence
 
-from saltext.chef_backend import outcome
-from saltext.chef_backend.judge import answers
+from salt.exceptions import CommandExecutionError
+
+from saltext.chef_backend import outcome, waiting
+from saltext.chef_backend.errors import NotYet
+from saltext.chef_backend.judge import answers, parity
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import failover, frontends, lock, look, orders, ways
+from saltext.chef_backend.run.bus import ask_all
 from saltext.chef_backend.run.master import Master
+
+STORED, INDEXED = "chef_backend_agent.stored", "chef_server_agent.indexed"
+
+
+def organisation_is_there(master: Master, cluster: str, leader: str) -> None:
+    """Hold that the organisation that is to be built first is one: else the run would fail with clients refused.
+
+    :raises CommandExecutionError: PostgreSQL does not know it, or does not tell.
+    """
+    _stored(master, cluster, leader, clusters.settings(master, cluster).reindex_organisation)
 
 
 def frontends_out(master: Master, name: str, cluster: str) -> Result:
@@ -81,7 +95,9 @@ def started(master: Master, name: str, cluster: str) -> Result:
 
 def reconfigured(master: Master, name: str, cluster: str) -> Result:
     """One frontend is reconfigured for the new index; clients are still refused."""
-    return _on_one(master, name, cluster, "orch.node.reconfigured")
+    return _where_wanted(
+        master, name, cluster, _kept_out("orch.node.reconfigured"), lambda _: [clusters.frontends(master, cluster)[0]]
+    )
 
 
 def readable(master: Master, name: str, cluster: str) -> Result:
@@ -90,13 +106,71 @@ def readable(master: Master, name: str, cluster: str) -> Result:
 
 
 def filled_one(master: Master, name: str, cluster: str) -> Result:
-    """One organisation is built again and found by a search, before all are."""
-    return _on_one(master, name, cluster, "orch.node.reindexed_one")
+    """One organisation's search finds as much as PostgreSQL holds of it, before all organisations' do."""
+    one = clusters.settings(master, cluster).reindex_organisation
+    return _filled(master, name, cluster, "orch.node.reindexed_one", one)
 
 
 def filled(master: Master, name: str, cluster: str) -> Result:
-    """All organisations are built again, and found by a search."""
-    return _on_one(master, name, cluster, "orch.node.reindexed_all")
+    """Every organisation's search finds as much as PostgreSQL holds of it; those that do are not built again."""
+    return _filled(master, name, cluster, "orch.node.reindexed_all", None)
+
+
+def _filled(master: Master, name: str, cluster: str, sls: str, one: str | None) -> Result:
+    """Have one frontend build what the index does not hold, and see both sides hold the same of each kind.
+
+    :param one: the organisation that counts; every one if not given.
+    """
+    with master.signals.step(name) as ret:
+        views, record = look.look(master, cluster)
+        if not _wanted(master, cluster, views, record):
+            look.keep(master, cluster, views, record)
+            return outcome.done(ret, "nothing is due")
+        frontend = clusters.frontends(master, cluster)[0]
+        before = None if master.test else _compared(master, cluster, frontend, views, one)
+        if before is not None and not before.left:
+            look.keep(master, cluster, views, record)
+            return outcome.done(ret, f"the index holds {before}")
+        left = parity.to_build(before) if before else None
+        if orders.apply(master, ret, cluster, record, [frontend], _kept_out(sls), organisations=left):
+
+            def whole() -> parity.Parity:
+                after = _compared(master, cluster, frontend, views, one)
+                if after.left:
+                    raise NotYet(f"{frontend}: the index is not whole, {after}:\n{parity.told(after)}")
+                return after
+
+            bound = clusters.settings(master, cluster).timeouts.elasticsearch
+            after = waiting.until(master.clock, whole, bound)
+            return outcome.done(ret, f"on {frontend}: the index holds {after}")
+    return ret
+
+
+def _kept_out(sls: str) -> str:
+    """An SLS, and before it the one that keeps clients from a frontend: reconfigured, or sending, it lets them in."""
+    return ",".join(["orch.node.kept_out", sls])
+
+
+def _compared(master: Master, cluster: str, frontend: str, views: Views, one: str | None) -> parity.Parity:
+    """Compare the leader's PostgreSQL with what a frontend's searches find. Raises CommandExecutionError."""
+    stored = _stored(master, cluster, answers.leader(views), one)
+    bound = clusters.settings(master, cluster).timeouts.ask
+    indexed = ask_all(master.bus, [frontend], INDEXED, timeout=bound)[frontend]
+    return parity.compare(stored, indexed)
+
+
+def _stored(master: Master, cluster: str, leader: str, one: str | None) -> parity.Stored:
+    """Return what PostgreSQL holds of an organisation, or of all. Raises CommandExecutionError if it knows none."""
+    bound = clusters.settings(master, cluster).timeouts.ask
+    found: parity.Stored = ask_all(master.bus, [leader], STORED, timeout=bound)[leader]
+    if one is None:
+        return found
+    if one not in found:
+        raise CommandExecutionError(
+            f"chef_backend:clusters:{cluster}:reindex_organisation: {leader} knows no organisation {one!r}, expected "
+            f"one of {', '.join(sorted(found)[:10]) or 'none'}: correct it"
+        )
+    return {one: found[one]}
 
 
 def _with_an_old_index(master: Master, cluster: str, views: Views) -> Sequence[str]:
@@ -109,12 +183,6 @@ def _with_an_old_index(master: Master, cluster: str, views: Views) -> Sequence[s
     emptied = run.emptied if run else ()
     old = [node for node, reads in tells.items() if reads is False or (reads is None and node not in emptied)]
     return sorted(views) if old else []
-
-
-def _on_one(master: Master, name: str, cluster: str, sls: str) -> Result:
-    """Apply an SLS to one frontend, from which clients are kept while it is reconfigured and sends what it holds."""
-    both = ",".join(["orch.node.kept_out", sls])
-    return _where_wanted(master, name, cluster, both, lambda _: [clusters.frontends(master, cluster)[0]])
 
 
 def _where_wanted(

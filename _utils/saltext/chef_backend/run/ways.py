@@ -15,6 +15,7 @@ from saltext.chef_backend.run.bus import Answer
 from saltext.chef_backend.run.master import Master
 
 ASK_INDEX = "chef_backend.index_created"
+LOOK_AT_INDEX = "chef_backend_agent.index"
 
 
 def index_created(master: Master, cluster: str, seen: Views) -> Version | None:
@@ -38,17 +39,20 @@ def index_created(master: Master, cluster: str, seen: Views) -> Version | None:
 def readers(master: Master, cluster: str, nodes: Iterable[str]) -> dict[str, bool | None]:
     """Return whether the target can read the index, as each backend's Elasticsearch tells; None where it tells nothing.
 
-    It tells nothing where it is stopped, has no index yet, or cannot start on the files of an old one.
+    One whose mapping Elasticsearch has guessed is of no use, and counts as one that it cannot. It tells nothing where
+    it is stopped, has no index yet, or cannot start on the files of an old one.
     """
     settings = clusters.settings(master, cluster)
-    told = master.bus.ask(list(nodes), ASK_INDEX, timeout=settings.timeouts.ask)
+    told = master.bus.ask(list(nodes), LOOK_AT_INDEX, timeout=settings.timeouts.ask)
     return {node: _reads(settings.version, answer) for node, answer in told.items()}
 
 
 def _reads(target: Version, answer: Answer) -> bool | None:
     try:
-        return reads_index(target, Version.from_text(answer.value)) if answer.ok else None
-    except ValueError:
+        if not answer.ok:
+            return None
+        return bool(answer.value["mapped"]) and reads_index(target, Version.from_text(answer.value["created"]))
+    except (KeyError, TypeError, ValueError):
         return None
 
 

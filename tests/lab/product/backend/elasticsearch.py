@@ -1,9 +1,9 @@
 """Elasticsearch stand-in on port 9200: health, the index `chef` with its creating version, documents, a search.
 
 Its master is the living node with the lowest GUID: independent of who leads, as in the product. A node whose data was
-deleted takes the index of a peer that has one; where nobody has one, a new and empty one is made. (In the product it
-may be `reconfigure` on a frontend that makes it: unknown.) A node that finds an index which its version cannot read
-ends with an error, however often runit starts it.
+deleted takes the index of a peer that has one; where nobody has one there is none, and the cluster is green all the
+same, until `reconfigure` on a frontend makes it with its mapping, or a document comes first, which makes it with a
+guessed one. A node that finds an index which its version cannot read ends with an error, however often runit starts it.
 """
 
 from __future__ import annotations
@@ -20,18 +20,17 @@ from typing import Any, TypedDict
 
 from . import journal, node, services
 from .machine import this_machine
-from .search_index import Index, TooOld, release
+from .search_index import Index, TooOld, guessed, release
 
-PATIENCE = 2
-"""Seconds that a node without an index looks for a peer that has one, before it makes a new one."""
+NO_INDEX = {"error": {"type": "index_not_found_exception", "reason": "no such index", "index": "chef"}, "status": 404}
 
 
 class Peer(TypedDict):
     """Another node that is alive: its address, the UUID of its index, and when that was made (epoch seconds)."""
 
     ip: str
-    index: str
-    made: float
+    index: str | None
+    made: float | None
 
 
 class Store:
@@ -44,14 +43,11 @@ class Store:
         self.alive: dict[str, Peer] = {}
         self.members: dict[str, str] = {}
         self.told = ""
-        found = Index.on_disk()
-        if found:
-            found.refuse(self.version)
-        theirs = self._of_peer(0 if found else PATIENCE)
-        # A node that was away while the others began a new index joins them; the same index it has itself.
-        if theirs and (found is None or theirs.uuid != found.uuid):
-            found = theirs
-        self._take(found or Index.new(self.version))
+        self.index = Index.on_disk()
+        if self.index:
+            self.index.refuse(self.version)
+        self.look()
+        self.agree()
 
     def _take(self, index: Index) -> None:
         index.save()  # before it is judged: what a peer sent lies on the disk
@@ -79,16 +75,28 @@ class Store:
         return min([self.me.guid, *self.alive])
 
     def agree(self) -> None:
-        """Take the oldest index of those who are alive: nodes that started anew all at once made several.
+        """Take the oldest index of those who are alive: nodes that were apart may have made several.
 
         Raises TooOld.
         """
-        oldest = min(self.alive.values(), key=lambda peer: peer["made"], default=None)
-        if oldest and oldest["made"] < self.index.made:
+        there = [peer for peer in self.alive.values() if peer["made"] is not None]
+        oldest = min(there, key=lambda peer: peer["made"] or 0, default=None)
+        if oldest and (self.index is None or (oldest["made"] or 0) < self.index.made):
             with self.lock:
                 found = _get(oldest["ip"], "/_lab/index")
                 if found:
                     self._take(Index(**found))
+
+    def make(self, mapping: dict[str, Any]) -> Index:
+        """Make the index; `mapping`: what it is made with."""
+        index = Index.new(self.version, mapping)
+        self._take(index)
+        return index
+
+    def adopt(self, index: Index) -> None:
+        """Take the index that a peer has just made, if there is none here."""
+        if self.index is None:
+            self._take(index)
 
     def tell(self) -> None:
         """Note in the lab's journal how this node sees the index, when that has changed."""
@@ -97,28 +105,18 @@ class Store:
             journal.event("elasticsearch", self.me.name, status=status)
             self.told = status
 
-    def _of_peer(self, seconds: float) -> Index | None:
-        """The index of a peer that has one; peers that do not answer are asked again for some seconds."""
-        until = time.monotonic() + seconds
-        while True:
-            self.look()
-            for peer in self.alive.values():
-                found = _get(peer["ip"], "/_lab/index")
-                if found:
-                    return Index(**found)
-            if not self.peers() or time.monotonic() > until:
-                return None
-            time.sleep(0.2)
-
     def put(self, path: str, document: object) -> None:
         """Keep one document."""
         with self.lock:
-            self.index.documents[path] = document
-            self.index.save()
+            if self.index is not None:
+                self.index.documents[path] = document
+                self.index.save()
 
     def drop(self, query: str) -> int:
         """Forget the documents that a query finds; returns how many."""
         with self.lock:
+            if self.index is None:
+                return 0
             found = self.index.matching(query)
             for path in found:
                 del self.index.documents[path]
@@ -128,7 +126,8 @@ class Store:
     def health(self) -> dict[str, Any]:
         """What /_cluster/health says; `members` is the lab's own addition."""
         complete = len(self.alive) + 1 == len(self.members)
-        agreed = all(peer["index"] == self.index.uuid for peer in self.alive.values())
+        own = self.index and self.index.uuid
+        agreed = all(peer["index"] == own for peer in self.alive.values())
         return {
             "cluster_name": "chef-backend",
             "status": "green" if complete and agreed else "yellow",
@@ -164,39 +163,72 @@ class _Answers(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         url = urllib.parse.urlparse(self.path)
-        options = urllib.parse.parse_qs(url.query)
         store, index = self.store, self.store.index
         if url.path == "/":
             self._json(200, {"name": store.me.name, "version": {"number": store.version}})
         elif url.path == "/_cluster/health":
             self._json(200, store.health())
         elif url.path == "/_lab":
-            answer = {"guid": store.me.guid, "master": store.master(), "index": index.uuid, "made": index.made}
-            self._json(200, answer)
+            has = {"index": index and index.uuid, "made": index and index.made}
+            self._json(200, {"guid": store.me.guid, "master": store.master(), **has})
+        elif url.path == "/_cat/indices":
+            self._cat(urllib.parse.parse_qs(url.query), index)
+        elif index is None:
+            self._json(404, NO_INDEX)
         elif url.path == "/_lab/index":
             with store.lock:
                 answer = asdict(index)
             self._json(200, answer)
-        elif url.path == "/_cat/indices":
-            self._cat(options)
-        elif url.path.startswith("/chef/_settings"):
+        else:
+            self._of_the_index(url.path, urllib.parse.parse_qs(url.query), index)
+
+    def _of_the_index(self, path: str, options: dict[str, list[str]], index: Index) -> None:
+        if path == "/chef/_mapping":
+            self._json(200, {"chef": {"mappings": index.mapping}})
+        elif path.startswith("/chef/_settings"):
             settings = {"uuid": index.uuid, "version": {"created_string": index.created}}
             self._json(200, {"chef": {"settings": {"index": settings}}})
-        elif url.path in ("/chef/_count", "/chef/_search"):
-            with store.lock:
-                found = index.matching(options.get("q", ["*"])[0])
-                hits = [{"_id": path.rpartition("/")[2], "_source": index.documents[path]} for path in found]
-            counted = {"count": len(hits)}
-            wanted = hits[: int(options.get("size", ["10"])[0])]
-            searched = {"hits": {"total": len(hits), "hits": wanted}}
-            self._json(200, counted if url.path == "/chef/_count" else searched)
-        elif url.path in index.documents:
-            self._json(200, {"found": True, "_source": index.documents[url.path]})
+        elif path == "/chef/_count":
+            with self.store.lock:
+                self._json(200, {"count": len(index.matching(options.get("q", ["*"])[0]))})
+        elif path == "/chef/_search":
+            self._search(json.loads(options.get("source", ["{}"])[0]), index)
+        elif path in index.documents:
+            self._json(200, {"found": True})
         else:
             self._json(404, {"found": False})
 
+    def _search(self, source: dict[str, Any], index: Index) -> None:
+        """Count what there is by its fields; where the mapping was guessed, that cannot be done."""
+        if not index.is_mapped:
+            reason = "Fielddata is disabled on text fields by default."
+            self._json(400, {"error": {"type": "illegal_argument_exception", "reason": reason}, "status": 400})
+            return
+        with self.store.lock:
+            paths = index.matching("*")
+            found = {"hits": {"total": len(paths), "hits": []}, "_shards": {"total": 5, "successful": 5, "failed": 0}}
+            self._json(200, {**found, "aggregations": index.counted(source.get("aggs", {}), paths)})
+
     def do_PUT(self) -> None:
-        self.store.put(self.path, json.loads(self._body()))
+        body = self._read()
+        if self.path == "/_lab/index":
+            self.store.adopt(Index(**json.loads(body)))
+            self._json(200, {})
+            return
+        makes = self.path == "/chef"
+        if makes and self.store.index is not None:
+            error = {"type": "resource_already_exists_exception", "reason": "index [chef] already exists"}
+            self._json(400, {"error": error, "status": 400})
+            return
+        document = json.loads(body or b"{}")
+        if self.store.index is None:
+            made = self.store.make(document["mappings"] if makes else guessed(document))
+            self._copy("PUT", "/_lab/index", json.dumps(asdict(made)).encode())
+        if makes:
+            self._json(200, {"acknowledged": True})
+            return
+        self._copy("PUT", self.path, body)
+        self.store.put(self.path, document)
         self._json(201, {"created": True})
 
     def do_POST(self) -> None:
@@ -204,35 +236,37 @@ class _Answers(BaseHTTPRequestHandler):
         if url.path != "/chef/_delete_by_query":
             self.do_PUT()
             return
-        self._body()
+        body = self._read()
+        if self.store.index is None:
+            self._json(404, NO_INDEX)
+            return
+        self._copy("POST", self.path, body)
         self._json(200, {"deleted": self.store.drop(urllib.parse.parse_qs(url.query)["q"][0])})
 
-    def _body(self) -> bytes:
-        """What was sent; the other members are sent it too."""
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if not self.headers.get("X-Lab-Copy"):
-            for ip in self.store.peers():
-                self._copy(ip, body)
-        return body
+    def _read(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
-    def _copy(self, ip: str, body: bytes) -> None:
-        request = urllib.request.Request(
-            f"http://{ip}:9200{self.path}",
-            body,
-            method=self.command,
-            headers={"X-Lab-Copy": "1", "Content-Type": "application/json"},
-        )
-        try:
-            urllib.request.urlopen(request, timeout=0.5).close()
-        except OSError:
-            return  # a member that is away copies everything when it returns with an empty disk
+    def _copy(self, method: str, path: str, body: bytes) -> None:
+        """Send the other members what was sent here; one that is away copies everything when it returns empty."""
+        if self.headers.get("X-Lab-Copy"):
+            return
+        for ip in self.store.peers():
+            headers = {"X-Lab-Copy": "1", "Content-Type": "application/json"}
+            request = urllib.request.Request(f"http://{ip}:9200{path}", body, method=method, headers=headers)
+            try:
+                urllib.request.urlopen(request, timeout=0.5).close()
+            except OSError:
+                continue
 
-    def _cat(self, options: dict[str, list[str]]) -> None:
+    def _cat(self, options: dict[str, list[str]], index: Index | None) -> None:
+        if index is None:
+            self._send(200, b"", "text/plain")
+            return
         columns = {
             "health": self.store.health()["status"],
             "status": "open",
             "index": "chef",
-            "docs.count": str(len(self.store.index.documents)),
+            "docs.count": str(len(index.documents)),
         }
         wanted = options.get("h", [",".join(columns)])[0].split(",")
         line = " ".join(columns.get(name, "") for name in wanted) + "\n"

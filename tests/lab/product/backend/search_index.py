@@ -6,7 +6,6 @@ keeps both for life, is Elasticsearch's.
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import time
 import uuid
@@ -16,11 +15,25 @@ from typing import Any
 from . import node, paths
 
 FILE = paths.ELASTICSEARCH / "chef.json"
+FIELDS = ("X_CHEF_database_CHEF_X", "X_CHEF_type_CHEF_X", "X_CHEF_id_CHEF_X")
+"""Of each document, beside `content`: open source. Sources are off, so a search finds ids only."""
 RELEASES = (((3, 0, 0), "6.8.23"), ((2, 1, 0), "5.6.16"), ((2, 0, 30), "5.4.1"), ((2, 0, 0), "5.2.2"))
 """Elasticsearch by the first Chef Backend that brought it. synthetic between the documented releases."""
 OLDEST = "2.3.1"
 UNREADABLE = (5, 4, 1)
 """Documented: Elasticsearch 6 (Chef Backend 3.x) needs an index that was created by a later version than this."""
+
+
+def mapping() -> dict[str, Any]:
+    """What `reconfigure` on a frontend makes the index with; the type's name and the kinds of field are synthetic."""
+    fields = {name: {"type": "keyword"} for name in FIELDS}
+    return {"object": {"_source": {"enabled": False}, "properties": {**fields, "content": {"type": "text"}}}}
+
+
+def guessed(document: dict[str, Any]) -> dict[str, Any]:
+    """What Elasticsearch makes it with by itself, where a document comes first."""
+    kept = {"keyword": {"type": "keyword", "ignore_above": 256}}
+    return {"object": {"properties": {name: {"type": "text", "fields": kept} for name in document}}}
 
 
 class TooOld(Exception):
@@ -35,11 +48,12 @@ class Index:
     made: float
     uuid: str
     documents: dict[str, Any] = field(default_factory=dict)
+    mapping: dict[str, Any] = field(default_factory=mapping)
 
     @classmethod
-    def new(cls, version: str) -> Index:
+    def new(cls, version: str, mapping: dict[str, Any]) -> Index:
         """An empty index of this version of Elasticsearch."""
-        return cls(version, time.time(), str(uuid.uuid4()))
+        return cls(version, time.time(), str(uuid.uuid4()), mapping=mapping)
 
     @classmethod
     def on_disk(cls) -> Index | None:
@@ -60,16 +74,33 @@ class Index:
                 f" {version} cannot read: it has to be deleted and built again"
             )
 
+    @property
+    def is_mapped(self) -> bool:
+        """Whether a frontend has made it: its fields can be counted by."""
+        return all("_source" in kind for kind in self.mapping.values())
+
     def matching(self, query: str) -> list[str]:
-        """Paths of the documents that `field:pattern` finds (`*` in it stands for anything); all for `*`."""
-        if query == "*":
-            return sorted(self.documents)
-        name, _, pattern = query.partition(":")
+        """Paths of the documents in which each `field:word` of `a:b AND c:d` is so; all for `*`."""
+        wanted = [part.partition(":") for part in query.split(" AND ")] if query != "*" else []
         return sorted(
             path
             for path, document in self.documents.items()
-            if fnmatch.fnmatchcase(str(document.get(name, "")), pattern)
+            if all(str(document.get(name)) == word for name, _, word in wanted)
         )
+
+    def counted(self, aggregations: dict[str, Any], paths: list[str]) -> dict[str, Any]:
+        """Documents counted by the words in a field, and by a second one inside: a `terms` aggregation."""
+        answer = {}
+        for name, one in aggregations.items():
+            several: dict[str, list[str]] = {}
+            for path in paths:
+                several.setdefault(str(self.documents[path].get(one["terms"]["field"])), []).append(path)
+            buckets = [
+                {"key": key, "doc_count": len(inside), **self.counted(one.get("aggs", {}), inside)}
+                for key, inside in sorted(several.items())
+            ]
+            answer[name] = {"buckets": buckets, "sum_other_doc_count": 0}
+        return answer
 
 
 def release(backend: str) -> str:

@@ -44,6 +44,29 @@ grant all on all functions in schema goiardi to {DATABASE};
 alter role {DATABASE} in database {DATABASE} set search_path = goiardi, sqitch, public;
 """
 
+ORGANISATION, ORGANISATION_ID = "default", "0123456789abcdef0123456789abcdef"
+"""The one that goiardi knows."""
+
+TABLES = f"""
+create table public.orgs (id char(32) primary key, name text not null unique);
+insert into public.orgs values ('{ORGANISATION_ID}', '{ORGANISATION}');
+create table public.others (org_id char(32) not null, kind text not null, name text not null);
+create view public.nodes as select '{ORGANISATION_ID}'::char(32) as org_id, name from goiardi.nodes
+  union all select org_id, name from public.others where kind = 'node';
+create view public.roles as select '{ORGANISATION_ID}'::char(32) as org_id, name from goiardi.roles
+  union all select org_id, name from public.others where kind = 'role';
+create view public.clients as select '{ORGANISATION_ID}'::char(32) as org_id, name from goiardi.clients
+  union all select org_id, name from public.others where kind = 'client';
+create view public.environments as select '{ORGANISATION_ID}'::char(32) as org_id, name from goiardi.environments
+  union all select org_id, name from public.others where kind = 'environment';
+create view public.data_bag_items as
+  select '{ORGANISATION_ID}'::char(32) as org_id, b.name as data_bag_name, i.orig_name as item_name
+  from goiardi.data_bag_items i join goiardi.data_bags b on b.id = i.data_bag_id
+  union all select org_id, kind, name from public.others
+  where kind not in ('node', 'role', 'client', 'environment');
+"""
+"""Chef Infra Server's own tables, as far as they are counted; `others`: objects of organisations that a test adds."""
+
 TEMPLATE = """\
 ipaddress = "127.0.0.1"
 port = {api_port}
@@ -136,6 +159,7 @@ def _load_schema(settings: ServerSettings) -> None:
     if answer.returncode:
         raise ServerError(f"The schema could not be loaded: {answer.stderr.strip()[-300:]}")
     with closing(connect(settings, DATABASE)) as connection, connection.cursor() as cursor:
+        cursor.execute(TABLES)
         cursor.execute(GRANTS)
 
 

@@ -40,6 +40,7 @@ def reconfigure(_arguments: list[str]) -> int:
     settings = read_settings()
     server_haproxy.configure(settings)
     server_haproxy.wait_for_leader()
+    server_index.make(settings)
     is_first = server_api.prepare_database(settings)
     server_api.configure(settings)
     if version_numbers(installed_version()) <= LAST_TO_END_MAINTENANCE:

@@ -22,7 +22,7 @@ PSQL = "/opt/opscode/embedded/bin/psql"
 CLIENTS_PORT, API_PORT, STATUS_PORT = 80, 4545, 4546
 """What clients reach, nginx; behind it, on 127.0.0.1 only: the API server and the status page."""
 
-DATABASE = "goiardi"
+DATABASE = "opscode_chef"
 
 
 class ServerError(Exception):
