@@ -156,6 +156,17 @@ def connected() -> list[str]:
     return backend.connected(salt.host())
 
 
+def ground() -> dict[str, Any]:
+    """Return what a new run stands on here.
+
+    :returns: ``{"clock": epoch seconds, as this node shows them, "settings": {key: value} of chef-backend.rb}``: of
+        the settings those that an upgrade has to know.
+    :raises CommandExecutionError: the settings cannot be read.
+    """
+    host = salt.host()
+    return {"clock": host.clock.now(), "settings": backend.settings(host)}
+
+
 def index() -> dict[str, Any]:
     """Return who made the search index, as this node's Elasticsearch tells.
 

@@ -3,7 +3,7 @@
 #   salt-run state.orchestrate orch.chef_backend_reindex pillar='{"cluster": "prod"}'
 #
 # The backends go one at a time as in the rolling way; the frontends are out of service until their search works again.
-# Failover is off while Elasticsearch fails: leaderl would move the lead. If a step fails, the same command goes on there.
+# Failover is off while Elasticsearch fails: leaderl would move the lead. If a step fails, the same command goes on.
 
 Open the reindex run:
   chef_backend_run.opened:

@@ -1,13 +1,16 @@
 """What a backend answers: its version, who leads, failover, replication, the last lines of a log."""
 
 import dataclasses
+import json
 import os
 import sys
+import time
 
 import pytest
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend.node import backend as node
+from saltext.chef_backend.product import objects
 
 CTL = "chef-backend-ctl"
 MANIFEST = "/opt/chef-backend/version-manifest.json"
@@ -125,6 +128,26 @@ def test_who_is_connected_is_asked_of_postgresql(backend, recorded):
     assert "pg_stat_activity" in recorded.words[-1][-1]
     recorded.say("psql", "", status=2, stderr="could not connect\n")
     assert "could not connect" in backend.told("chef_backend_agent.connected")
+
+
+def test_what_a_new_run_stands_on_is_told_without_a_secret(backend):
+    told = backend.call("chef_backend_agent.ground")
+    assert (told["settings"], abs(told["clock"] - time.time()) < 60) == ({}, True)
+    backend.write("/etc/chef-backend/chef-backend.rb", "postgresql.port 5433\npostgresql.password 's3cr3t'\n")
+    assert backend.call("chef_backend_agent.ground")["settings"] == {"postgresql.port": "5433"}
+    backend.path("/etc/chef-backend/chef-backend.rb").write_bytes(b"\xff\xfe")
+    assert "chef-backend.rb" in backend.told("chef_backend_agent.ground")
+
+
+def test_who_made_the_index_and_what_postgresql_holds_are_told(backend, recorded, web):
+    web.index("6.8.23", mapped=False)
+    assert backend.call("chef_backend_agent.index") == {"created": "6.8.23", "mapped": False}
+    counts = dict.fromkeys(objects.KINDS, 3)
+    recorded.say("psql", json.dumps({"organisation": "acme", "database": "chef_" + "a" * 32, "counts": counts}))
+    assert backend.call("chef_backend_agent.stored") == {"acme": {"database": "chef_" + "a" * 32, "counts": counts}}
+    assert recorded.words[-1][:3] == ["psql", "-d", "opscode_chef"]
+    recorded.say("psql", "ERROR")
+    assert "objects of an organisation" in backend.told("chef_backend_agent.stored")
 
 
 def test_tail_gives_the_last_lines(minion):

@@ -28,7 +28,19 @@ READ_ONLY = {
 # what all other parameters are called; none of these is a path
 OTHERS = {
     *("args", "timeout", "hide", "service", "simple", "state", "failover", "force", "node", "quorum_loss_recovery"),
-    *("yes", "peer", "publish_ip", "interface", "recovery", "accept_license", "quiet", "fqdn", "lines", "organisation"),
+    *(
+        "yes",
+        "peer",
+        "publish_ip",
+        "interface",
+        "recovery",
+        "accept_license",
+        "quiet",
+        "fqdn",
+        "lines",
+        "organisation",
+        "anew",
+    ),
     *("url", "only", "jid", "epoch", "over", "record", "run", "word", "seconds", "cluster", "client", "interval"),
     *("name", "sha256", "version", "package", "handover", "down", "leader_timeout", "search", "to", "turn", "way"),
     *(

@@ -205,6 +205,7 @@ def master(
     } | {
         "chef_backend_agent.arm": lambda node, seconds: True,
         "chef_backend_agent.connected": lambda node: list(CLIENTS),
+        "chef_backend_agent.ground": lambda node: {"clock": clock.now(), "settings": {}},
         "grains.item": lambda node, *names: {"ipv4": [ADDRESSES[node]], "ipv6": []},
         "chef_server_agent.accept": lambda node, record: {"taken": True, "record": record, "at": ["b1", 0.0]},
         "chef_server_agent.finish": lambda node, record: True,

@@ -5,7 +5,9 @@ import dataclasses
 import pytest
 from salt.exceptions import CommandExecutionError
 
+from saltext.chef_backend.product.backend_settings import FOLLOWERS
 from saltext.chef_backend.run import lock, opening
+from saltext.chef_backend.run.bus import Answer
 from tests.unit import printed
 from tests.unit.answered import everywhere, run
 from tests.unit.run import fakes
@@ -152,6 +154,31 @@ def test_a_run_that_is_gone_on_with_waits_for_no_address_to_be_named():
     master = hub(DIED)
     master.bus.does["chef_backend_agent.connected"] = lambda node: ["198.51.100.9"]
     assert opens(master)["result"] is True
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"be3": {"clock": fakes.NOW + 3600, "settings": {}}}, "the clocks of be1 and be3 are 3600.0 s apart or more"),
+        (
+            {"be2": {"clock": fakes.NOW, "settings": {FOLLOWERS: "2"}}},
+            "be2: /etc/chef-backend/chef-backend.rb: leaderl.",
+        ),
+        ({"be2": Answer(False, error="be2: it cannot be read")}, "be2: it cannot be read"),
+    ],
+)
+def test_what_a_new_run_stands_on_refuses_it_and_not_one_that_goes_on(told, said):
+    def ground(node):
+        return told.get(node, {"clock": fakes.NOW, "settings": {}})
+
+    master = fakes.master(jid="2", does={"chef_server.version": lambda node: "14.16.19"})
+    master.bus.does["chef_backend_agent.ground"] = ground
+    done = opens(master)
+    assert (done["result"], master.bus.asked("chef_backend_agent.accept")) == (False, [])
+    assert said in done["comment"]
+    resumed = hub(DIED)
+    resumed.bus.does["chef_backend_agent.ground"] = ground
+    assert opens(resumed)["result"] is True
 
 
 def test_an_address_that_the_pillar_knows_is_no_reason():

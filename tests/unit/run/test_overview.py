@@ -8,7 +8,7 @@ from saltext.chef_backend.run import overview, ways
 from tests.unit.run import fakes
 
 ODD = "5.6.16+odd"
-INDEX = {ways.ASK_INDEX: lambda node: ODD}
+INDEX = {ways.ASK_INDEX: lambda node: ODD, ways.LOOK_AT_INDEX: lambda node: {"created": ODD, "mapped": True}}
 
 
 def test_a_frontend_of_an_odd_version_is_planned_without_how_it_leaves():

@@ -10,9 +10,9 @@ from saltext.chef_backend import waiting
 from saltext.chef_backend.errors import NotYet
 from saltext.chef_backend.judge import identity
 from saltext.chef_backend.judge.identity import Own
-from saltext.chef_backend.node import ctl, web
+from saltext.chef_backend.node import ctl, files, web
 from saltext.chef_backend.node.host import Host
-from saltext.chef_backend.product import command, objects, runit
+from saltext.chef_backend.product import backend_settings, command, objects, runit
 from saltext.chef_backend.product import index as indexes
 from saltext.chef_backend.product.cluster_status import UNKNOWN, ClusterStatus
 from saltext.chef_backend.product.reading import ParseError
@@ -209,6 +209,17 @@ def connected(host: Host, timeout: float = 30) -> list[str]:
     """
     said = _psql(host, "select distinct host(client_addr) from pg_stat_activity where client_addr is not null", timeout)
     return sorted(said.split())
+
+
+def settings(host: Host) -> dict[str, str]:
+    """Return of this node's own settings what an upgrade has to know; none where there is no such file.
+
+    :raises CommandExecutionError: they cannot be read.
+    """
+    try:
+        return backend_settings.read(files.read(host.path(backend_settings.PATH)) or "")
+    except (OSError, ValueError) as err:
+        raise CommandExecutionError(f"{host.name}: {backend_settings.PATH}: {err}") from err
 
 
 def index_created(host: Host) -> str:

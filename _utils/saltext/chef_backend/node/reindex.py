@@ -56,7 +56,8 @@ def reindexed(
             index = uuid(host)
             if durable.pending(host, index, command.reindex(None)):
                 names = None  # of a job that is gone: its end is read, and all of them are done
-            for one in names or [None]:
+            each: Sequence[str | None] = names or [None]
+            for one in each:
                 _fill(host, ret, index, one, timeout)
         counted = ret["changes"]["documents"]
         said = f"{counted['new']} documents in the index, {counted['old']} before"

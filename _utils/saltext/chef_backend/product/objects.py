@@ -49,8 +49,8 @@ def parse_stored(text: str) -> dict[str, dict[str, Any]]:
         row = read_json(line, "objects of an organisation")
         try:
             name, database, counts = row["organisation"], row["database"], row["counts"]
-            fits = isinstance(name, str) and re.fullmatch(r"chef_[0-9a-f]{32}", database)
-            fits = fits and set(counts) == set(KINDS) and all(type(count) is int for count in counts.values())
+            known = isinstance(name, str) and re.fullmatch(r"chef_[0-9a-f]{32}", database) is not None
+            fits = known and set(counts) == set(KINDS) and all(type(count) is int for count in counts.values())
         except (KeyError, TypeError) as err:
             raise ParseError("no objects of an organisation", line[:80]) from err
         if not fits:

@@ -9,7 +9,7 @@ from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import cluster as clusters
-from saltext.chef_backend.run import failover, frontends, lock, look, progress, reindexing, ways
+from saltext.chef_backend.run import failover, frontends, ground, lock, look, progress, ways
 from saltext.chef_backend.run.bus import ask_all
 from saltext.chef_backend.run.master import Master
 from saltext.chef_backend.settings import Cluster
@@ -50,9 +50,7 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
         gates.in_window(settings, master.clock.now(), resumed, answers.half_upgraded(views))
         failover_found = _may_begin(master, settings, way, views, resumed, found)
         if resumed is None:  # a run that is gone on with has left what must not wait for anybody
-            frontends.nobody_unnamed(master, settings, views, fronts)
-            if way == "reindex":
-                reindexing.organisation_is_there(master, cluster, answers.leader(views))
+            ground.holds(master, settings, way, views, fronts)
         due = answers.due(views, str(settings.version))
         leads = resumed.leader if resumed and resumed.down else answers.leader(views)
         plan = f"{way} to {settings.version}; due: {', '.join(due) or 'no backend'}; {leads} leads now"

@@ -12,7 +12,7 @@ from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.product.maintenance import out_of_service_by
 from saltext.chef_backend.product.version import Version
 from saltext.chef_backend.run import cluster as clusters
-from saltext.chef_backend.run import frontends, lock, ways
+from saltext.chef_backend.run import ground, lock, ways
 from saltext.chef_backend.run.master import Master
 from saltext.chef_backend.settings import Cluster
 from saltext.chef_backend.show import status as shows
@@ -49,7 +49,7 @@ def plan(master: Master, name: str) -> dict[str, Any]:
     planned = plans.refused(planned, outside)
     if record is None and planned.order and not planned.refusals:
         try:
-            frontends.nobody_unnamed(master, settings, seen, clusters.frontends(master, name))
+            ground.holds(master, settings, planned.way, seen, clusters.frontends(master, name))
         except (ValueError, CommandExecutionError) as err:
             planned = plans.refused(planned, str(err))
     plain = shows.plan(planned, leave.batches)

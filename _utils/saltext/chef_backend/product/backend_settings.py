@@ -1,0 +1,25 @@
+"""What a backend's own settings say that an upgrade has to know: ``/etc/chef-backend/chef-backend.rb``."""
+
+import re
+
+PATH = "/etc/chef-backend/chef-backend.rb"
+FOLLOWERS = "leaderl.required_active_followers"
+# what this extension relies on, and frontends are told: keys as in the product's sample, or as they may be called
+STANDARD = {
+    "postgresql.port": "5432",
+    "postgresql.username": "chef_pgsql",
+    "elasticsearch.port": "9200",
+    "elasticsearch.http_port": "9200",
+    "leaderl.port": "7331",
+    "leaderl.http_port": "7331",
+}
+_LINE = re.compile(r"^\s*([a-z_]+(?:\.[a-z_]+)+)\s*(?:=\s*)?(['\"]?)([A-Za-z0-9_.:-]+)\2\s*(?:#.*)?$", re.MULTILINE)
+
+
+def read(text: str) -> dict[str, str]:
+    """Return the settings that an upgrade has to know, as they stand there; no others: some are secret.
+
+    The file is Ruby: what is no plain ``key value``, or ``key = value``, is not seen.
+    """
+    found = {key: value for key, _, value in _LINE.findall(text)}
+    return {key: found[key] for key in (FOLLOWERS, *STANDARD) if key in found}
