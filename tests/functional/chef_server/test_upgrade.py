@@ -39,7 +39,7 @@ def fixture_frontend(minion, recorded, packager):
             recorded.say(line, text)
         recorded.say(f"{SERVER} status", RUNS)
         recorded.say(f"{SERVER} stop", then={f"{SERVER} status": STOPPED})
-        for verb in ("upgrade", "start", "cleanup"):
+        for verb in ("reconfigure", "check-config", "upgrade", "start", "cleanup"):
             recorded.say(f"{SERVER} {verb}")
         return minion
 
@@ -116,7 +116,21 @@ class TestUpgraded:
         done = upgraded(node)
         said = "be1: after stop: stop ended with status 0, but opscode-erchef runs (looked for 1 s)"
         assert done["comment"] == said
-        assert recorded.changing == [[SERVER, "stop"]]
+        assert recorded.changing == [[SERVER, verb] for verb in ("reconfigure", "check-config", "stop")]
+
+    @pytest.mark.parametrize("check", ["reconfigure", "check-config"])
+    def test_a_frontend_that_is_not_operational_is_not_stopped(self, upgraded, frontend, recorded, check):
+        node = frontend("14.16.19")
+        recorded.say(f"{SERVER} {check}", status=1, stderr="nginx['ssl_port'] is no port")
+        done = upgraded(node)
+        assert done["comment"] == f"be1: chef-server-ctl {check} ended with status 1:\n  nginx['ssl_port'] is no port"
+        assert [SERVER, "stop"] not in recorded.changing
+        assert node.call("chef_server_agent.state")["begun"] is None
+
+    def test_before_14_there_is_no_check_of_the_settings(self, upgraded, frontend, recorded):
+        recorded.say(f"{SERVER} check-config", status=1, stderr="I don't know that command: check-config")
+        upgraded(frontend("13.2.0"))
+        assert [SERVER, "stop"] in recorded.changing
 
     def test_never_back(self, upgraded, frontend, recorded):
         done = upgraded(frontend("15.11.0"))
@@ -175,7 +189,7 @@ class TestInstall:
         assert "the Chef API does not answer" in done["comment"], done["comment"]
         (installed,) = self.words()
         order = [words[1] if words[0] == SERVER else "install" for words in self.recorded.changing]
-        assert order == ["stop", "install", "upgrade", "start"]
+        assert order == ["reconfigure", "check-config", "stop", "install", "upgrade", "start"]
         assert installed[-1].startswith(str(self.node.path("/var/cache/salt-chef-backend")))
         self.is_documented(installed)
         old, new = self.packager.version("14.16.19"), self.packager.version("15.10.12")

@@ -25,6 +25,7 @@ from saltext.chef_backend.product import command, runit
 from saltext.chef_backend.product.version import Version, of_package
 
 LEVEL = "/var/opt/opscode/upgrades/migration-level"
+FIRST_WITH_CHECK_CONFIG = Version(14, 0, 0)
 # its services alone do not tell: they may have been stopped before the package came, or the host restarted since
 BEGUN = f"{OWN}/server-upgrade"
 # only the site's own load balancer knows, and a run that died may leave a frontend without clients for ever
@@ -146,6 +147,8 @@ def upgraded(
             staged = package.staged(host, source, sha256, version, product)
             if staged["result"] is not True:
                 raise CommandExecutionError(f"{host.name}: {staged['comment']}")
+        if not before["begun"]:
+            _is_operational(host, before["version"], timeout)
         files.write(host.path(BEGUN), f"{version}\n")
         environment = {"CHEF_LICENSE": "accept"} if accept_license is True else None
         with journal.told(host, "upgrade"):
@@ -165,6 +168,19 @@ def upgraded(
             ret, f"{product} {before['version']} upgraded to {version}; its API answers after {waited:.2f} s"
         )
     return ret
+
+
+def _is_operational(host: Host, version: str, timeout: float) -> None:
+    """See that this frontend is well before anything stops, as documented: it can be reconfigured, its settings hold.
+
+    Source: the vendor's upgrade page, and ``check-config`` of 14.0 and later, which changes nothing.
+
+    :param version: that it runs.
+    :raises CommandExecutionError: it is not, and why: mend that first.
+    """
+    ctl.run(host, command.RECONFIGURE, timeout=timeout)
+    if Version.from_text(version) >= FIRST_WITH_CHECK_CONFIG:
+        ctl.run(host, command.CHECK_CONFIG, timeout=timeout)
 
 
 def _install(host: Host, version: str, source: str, timeout: float, ret: Result) -> None:

@@ -15,6 +15,7 @@ DOWN_FOR_UPGRADE: Words = (BACKEND, "down-for-upgrade")
 STOP_SEARCH: Words = (BACKEND, "stop", "elasticsearch")
 START_SEARCH: Words = (BACKEND, "start", "elasticsearch")
 RECONFIGURE: Words = (SERVER, "reconfigure")
+CHECK_CONFIG: Words = (SERVER, "check-config")
 SERVER_UPGRADE: Words = (SERVER, "upgrade")
 SERVER_STOP: Words = (SERVER, "stop")
 SERVER_START: Words = (SERVER, "start")
@@ -25,8 +26,8 @@ STAGING = "/var/cache/salt-chef-backend"  # root's alone
 
 # subcommands of both programs that only read
 READING = (
-    *("cluster-status", "gather-logs", "gen-sample-backend-config", "help", "service-list", "show-config", "status"),
-    *("tail", "test", "version"),
+    *("check-config", "cluster-status", "gather-logs", "gen-sample-backend-config", "help", "service-list"),
+    *("show-config", "status", "tail", "test", "version"),
 )
 LAST_LINES = 15
 WANTS_A_PERSON = 4  # documented exit status of a command that is not confirmed

@@ -31,6 +31,7 @@ NAMES = ("haproxy", "goiardi", "status_api", "nginx")
 """The services, in the order in which they start: clients come in by the last."""
 
 FIRST_WITH_MAINTENANCE = (14, 6, 32)
+FIRST_WITH_CHECK_CONFIG = (14,)
 LAST_TO_END_MAINTENANCE = (15, 10, 52)
 """Later versions' `reconfigure` leaves maintenance mode as it is."""
 
@@ -156,6 +157,15 @@ def _hold_clients_back(on: bool) -> None:
     server_nginx.follow(on)
 
 
+def check_config(_arguments: list[str]) -> int:
+    """See that the settings can be read and the cluster be reached; changes nothing. Since 14.0."""
+    if version_numbers(installed_version()) < FIRST_WITH_CHECK_CONFIG:
+        return _unknown("check-config")
+    server_api.connect(read_settings()).close()
+    print("[INFO] Configuration checks passed")  # synthetic
+    return 0
+
+
 def version(_arguments: list[str]) -> int:
     """The installed version."""
     print(installed_version())
@@ -166,6 +176,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "reconfigure": reconfigure,
     "upgrade": upgrade,
     **{verb: _services(verb) for verb in ("start", "stop", "restart", "status")},
+    "check-config": check_config,
     "cleanup": cleanup,
     "reindex": server_index.reindex,
     "maintenance": maintenance,
