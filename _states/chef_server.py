@@ -20,6 +20,7 @@ def reconfigured(
     leader_timeout: float = 60,
     timeout: float = 900,
     api_timeout: float = 120,
+    index: bool = False,
 ) -> Result:
     """This frontend was reconfigured for a Chef Backend version, and its API answers.
 
@@ -32,8 +33,9 @@ def reconfigured(
     :param leader_timeout: bound in seconds for HAProxy to know one leader.
     :param timeout: bound in seconds for ``reconfigure``.
     :param api_timeout: bound in seconds for the API to answer afterwards.
+    :param index: also where it was, and the search index is not there: it is ``reconfigure`` that makes one.
     """
-    return frontend.reconfigured(salt.host(), name, backend_version, api, leader_timeout, timeout, api_timeout)
+    return frontend.reconfigured(salt.host(), name, backend_version, api, leader_timeout, timeout, api_timeout, index)
 
 
 def out_of_service(name: str, api: str, how: str | None = None, timeout: float = 300) -> Result:

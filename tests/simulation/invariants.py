@@ -212,6 +212,21 @@ def left_alone(world: World) -> list[str]:
     return []
 
 
+def restless(world: World) -> list[str]:
+    """I3: where Elasticsearch fails on the leader failover does not stay on, or the lead goes from one to the next."""
+    record, cluster, now = truth.record(world), world.cluster, world.engine.now
+    works = any(run.works for hub in world.hubs.values() for run in hub.runs) or truth.at_work(world)
+    if record is None or not record.reindex or works or cluster.blocked or not truth.looked_after(world):
+        return []
+    if cluster.leader is None or cluster.search.answers(cluster.leader) or _typed_on(world):
+        return []
+    last = max((event.time for event in world.history.of(happened.EXITED, happened.FAULT)), default=0.0)
+    last = max(last, world.mended_at)
+    if now - last < record.lease + record.lease / 4 + GRACE:
+        return []
+    return [f"I3: failover is on at {now:.0f} s, and {cluster.leader.name} leads without Elasticsearch"]
+
+
 def at_the_end(world: World) -> list[str]:
     """What is not as it must be when a night has ended well: failover, clients, versions, the record."""
     found = []
@@ -235,6 +250,11 @@ def at_the_end(world: World) -> list[str]:
 def _by_somebody(world: World) -> bool:
     """Whether failover was switched off by somebody else: that is theirs."""
     return [event.where for event in world.history.of(happened.BLOCKED)][-1:] == ["somebody"]
+
+
+def _typed_on(world: World) -> bool:
+    """Whether failover was switched on by somebody else: that is theirs."""
+    return [event.where for event in world.history.of(happened.FREED)][-1:] == ["somebody"]
 
 
 def _is(event: Event, verb: str) -> bool:

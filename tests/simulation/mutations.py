@@ -138,6 +138,15 @@ MUTANTS = (
         ("reindex",),
     ),
     Mutant(
+        "failover is left on where the lead goes from one to the next",
+        "judge.deadman",
+        "_of_what_is_seen",
+        "record.reindex and failover.without_search([view])",
+        "False",
+        ("reindex",),
+        kinds=("orchestration gets signal 9", "master lost for good"),
+    ),
+    Mutant(
         "an index of which a part is missing counts as filled",
         "judge.parity",
         "compare",

@@ -121,7 +121,7 @@ class Night:
             self._ask_around(run)
             engine.sleep(self.schedule.idle * (1 if late else 2**early))
             early += not late
-            self.violations += invariants.left_alone(self.world)
+            self.violations += invariants.left_alone(self.world) + invariants.restless(self.world)
         if truth.record(self.world) is not None:
             self._abort()
         self.ended_well = self.ended_well or truth.record(self.world) is None  # by somebody else

@@ -99,6 +99,9 @@ def cluster_from_pillar(pillar: Any, name: object) -> Cluster:
             values.or_none(values.fits(values.ORGANISATION)),
             "an organisation's short name",
         ),
+        "reindex_missing": reader.value(
+            "reindex_missing", 0, lambda v: type(v) is int and 0 <= v < 10**9, "a whole number of objects, from 0"
+        ),
         "server": reader.server("server"),
         "window": reader.windows("window"),
         "probe": reader.probe("probe", frontends),

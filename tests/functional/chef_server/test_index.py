@@ -46,13 +46,19 @@ class TestReindexed:
         assert done["changes"]["reindexed"] == {"old": None, "new": "acme, other"}
         assert [words[2] for words in recorded.words] == ["-a", "acme", "other"]
 
-    def test_the_first_of_several_that_fails_ends_it_and_the_others_are_told(self, minion, recorded):
-        recorded.say(f"{self.REINDEX} other", stderr="Failed to reindex data for other!\n")
+    def test_one_of_several_that_fails_keeps_no_other_from_being_built(self, minion, recorded):
+        recorded.say(f"{self.REINDEX} other", stderr="Failed to enqueue data for other!\n")
         done = minion.state("chef_server_index.reindexed", "index", organisation=["acme", "other", "third"], anew=True)
         assert done["result"] is False
         assert "has failed for other" in done["comment"]
-        assert done["changes"]["reindexed"]["new"] == "acme"
-        assert [words[2] for words in recorded.words] == ["acme", "other"]
+        assert done["changes"]["reindexed"]["new"] == "acme, third"
+        assert [words[2] for words in recorded.words] == ["acme", "other", "third"]
+
+    def test_an_organisation_that_is_built_anew_is_not_noted_until_it_is(self, minion, recorded):
+        assert minion.state("chef_server_index.reindexed", "index")["result"] is True
+        recorded.say(f"{self.REINDEX} acme", stderr="no", status=1)
+        assert minion.state("chef_server_index.reindexed", "index", organisation="acme", anew=True)["result"] is False
+        assert minion.state("chef_server_index.reindexed", "index", test=True)["result"] is None, "it is not done"
 
     def test_a_failure_tells_and_notes_nothing(self, minion, recorded):
         recorded.say(self.REINDEX, stderr="Org acme does not exist\n", status=1)
@@ -103,7 +109,7 @@ class TestSearchable:
         )
         assert minion.state("chef_server_index.searchable", "index", test=True)["result"] is None
 
-    @pytest.mark.parametrize("answer", [{"count": 12, "_shards": {"failed": 1}}, {"count": "12"}, {}])
+    @pytest.mark.parametrize("answer", [{"count": 12, "_shards": {"failed": 1}}, {"count": 12}, {"count": "12"}, {}])
     def test_what_cannot_be_counted_is_not_found(self, minion, web, answer):
         web.answers["/chef/_count"] = answer
         assert minion.state("chef_server_index.searchable", "index", timeout=1)["result"] is False

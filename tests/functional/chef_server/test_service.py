@@ -222,6 +222,20 @@ class TestReconfigured:
         assert done["changes"] == {"reconfigured for": {"old": None, "new": "2.3.16"}}
         assert recorded.words == []
 
+    def test_where_the_index_is_missing_it_is_reconfigured_once_more(self, minion, recorded, haproxy, status_page, web):
+        """It is reconfigure that makes the index, and an index that was deleted is not there although it was run."""
+        recorded.say(f"{SERVER} reconfigure")
+        haproxy()
+        given = {"api": status_page.url, **self.RECONFIGURED}
+        web.index()
+        for _ in range(2):
+            assert minion.state("chef_server.reconfigured", **given, index=True)["result"] is True
+        assert recorded.changing == [[SERVER, "reconfigure"]]
+        web.answers.clear()
+        assert minion.state("chef_server.reconfigured", **given, index=True)["changes"] != {}
+        assert recorded.changing == [[SERVER, "reconfigure"]] * 2
+        assert minion.state("chef_server.reconfigured", **given)["changes"] == {}
+
     def test_without_one_leader_it_is_not_reconfigured(self, minion, recorded):
         done = minion.state("chef_server.reconfigured", api=self.api, **self.RECONFIGURED)
         assert (done["result"], done["changes"]) == (False, {})

@@ -40,6 +40,7 @@ OTHERS = {
         "lines",
         "organisation",
         "anew",
+        "index",
     ),
     *("url", "only", "jid", "epoch", "over", "record", "run", "word", "seconds", "cluster", "client", "interval"),
     *("name", "sha256", "version", "package", "handover", "down", "leader_timeout", "search", "to", "turn", "way"),

@@ -53,6 +53,7 @@ MORE = {
     "secrets": "/root/it's.json",
     "accept_license": True,
     "level": {"text": '{"major": 1}\n', "sha256": "0" * 64},
+    "index": True,
     "organisations": ["acme", "other"],
 }
 

@@ -81,14 +81,14 @@ STEPS = {
         (
             "This frontend is reconfigured for its backends",
             "chef_server.reconfigured",
-            {"backend_version": "2.3.16", **RECONFIGURED},
+            {"backend_version": "2.3.16", "index": True, **RECONFIGURED},
         ),
     ],
     "in_service": [
         (
             "This frontend is reconfigured for its backends",
             "chef_server.reconfigured",
-            {"backend_version": "2.3.16", **RECONFIGURED},
+            {"backend_version": "2.3.16", "index": True, **RECONFIGURED},
         ),
         ("This frontend is in service", "chef_server.in_service", RECONFIGURED),
     ],
@@ -231,6 +231,7 @@ def test_without_its_migration_level_a_frontend_is_not_upgraded(sound, shared):
     ("name", "step", "key", "default"),
     [
         ("upgraded", "This backend runs the installed version", "handover", False),
+        ("reconfigured", "This frontend is reconfigured for its backends", "index", False),
         ("reindexed_all", "The search index of all organisations is built again", "organisation", None),
     ],
 )

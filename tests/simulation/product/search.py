@@ -17,6 +17,7 @@ RELEASES = (((3, 0, 0), "6.8.23"), ((2, 1, 0), "5.6.16"), ((2, 0, 30), "5.4.1"),
 OLDEST = "2.3.1"
 UNREADABLE = (5, 4, 1)  # Elasticsearch 6 needs an index that was created by a later one
 AGREE = 5.0  # seconds within which nodes that have different indices take the oldest
+SHARDS = {"total": 5, "successful": 5, "failed": 0}
 START = 4.0  # seconds from the process' begin until it answers
 OBJECTS = {"acme": 5, "other": 7}  # what PostgreSQL holds of each organisation, to be found by searches
 
@@ -148,7 +149,7 @@ class Search:
         if url.endswith("/_mapping"):
             return _said({"chef": {"mappings": {"object": {"_source": {"enabled": False}}}}})
         if url.endswith("/_count"):
-            return _said({"count": sum(index.documents.values())})
+            return _said({"count": sum(index.documents.values()), "_shards": SHARDS})
         if "/_search?" in url:
             return _said(_counted(index.documents))
         settings = {"uuid": index.uuid, "version": {"created_string": index.created}}
@@ -177,7 +178,7 @@ def _counted(documents: Mapping[str, int]) -> dict[str, object]:
         {"key": database(name), "doc_count": count, "types": buckets({"key": "node", "doc_count": count})}
         for name, count in documents.items()
     ]
-    return {"_shards": {"failed": 0}, "timed_out": False, "aggregations": {"databases": buckets(*of)}}
+    return {"_shards": SHARDS, "timed_out": False, "aggregations": {"databases": buckets(*of)}}
 
 
 def _said(body: Mapping[str, object]) -> dict[str, Any]:

@@ -115,10 +115,22 @@ def test_a_backend_that_missed_how_the_downtime_ended_looks_after_failover_and_e
     assert deadman.decide(dataclasses.replace(SILENT, down=True), left()).action == deadman.ON
 
 
-def test_in_a_reindex_elasticsearch_does_not_keep_failover_off():
+def test_in_a_reindex_elasticsearch_of_a_follower_does_not_keep_failover_off():
     no_search = left(status=printed.status(down=("elasticsearch",)))
     assert deadman.decide(SILENT, no_search).action == deadman.OFF
     assert deadman.decide(dataclasses.replace(SILENT, reindex=True), no_search).action == deadman.ON
+
+
+def test_in_a_reindex_failover_is_switched_off_where_the_leaders_elasticsearch_fails_and_it_is_on():
+    """leaderl would move the lead from one to the next, for as long as nobody comes."""
+    reindex = dataclasses.replace(SILENT, reindex=True)
+    failing = printed.cluster_status(printed.changed("be1", es="down"))
+    decision = deadman.decide(reindex, left(cluster_status=failing))
+    assert (decision.action, "be1 leads, its Elasticsearch: down" in decision.reason) == (deadman.AWAY, True)
+    assert deadman.decide(SILENT, left(cluster_status=failing)).action == deadman.REST
+    assert (
+        deadman.decide(reindex, left(cluster_status=failing, busy=["chef-backend-ctl upgrade"])).action == deadman.REST
+    )
 
 
 @settings(max_examples=300, deadline=None)

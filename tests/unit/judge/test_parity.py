@@ -36,6 +36,15 @@ def test_documents_of_nobody_count_for_nothing():
     assert parity.compare(stored(acme={"node": 1}), {"chef_acme": {"node": 1}, "chef_gone": {"node": 4}}).left == ()
 
 
+def test_what_a_person_has_looked_at_need_not_be_found():
+    """Chef Infra Server has objects that it cannot index: it says so, and goes on."""
+    several = stored(acme={"node": 12}, other={"role": 2})
+    less = {"chef_acme": {"node": 11}, "chef_other": {"role": 2}}
+    assert parity.compare(several, less, allowed=1).left == ()
+    assert str(parity.compare(several, less, allowed=1)) == "1 of 2 organisations, 13 of 14 objects"
+    assert parity.compare(several, {**less, "chef_other": {"role": 1}}, allowed=1).left == ("acme", "other")
+
+
 def test_many_differences_are_told_by_the_first():
     several = {f"org{number}": {"node": 1} for number in range(9)}
     said = parity.told(parity.compare(stored(**several), {})).splitlines()

@@ -25,7 +25,14 @@ def answer(databases, others=0, failed=0, **more):
         for database, types in databases.items()
     ]
     found = {"databases": {"buckets": buckets, "sum_other_doc_count": others}}
-    return json.dumps({"_shards": {"failed": failed}, "timed_out": False, "aggregations": found, **more})
+    return json.dumps(
+        {
+            "_shards": {"total": 5, "successful": 5 - failed, "failed": failed},
+            "timed_out": False,
+            "aggregations": found,
+            **more,
+        }
+    )
 
 
 def test_what_postgresql_holds_is_read_one_organisation_a_line():
@@ -74,12 +81,23 @@ def test_an_empty_index_holds_nothing():
         answer({}, others=1),
         answer({}, failed=1),
         answer({}, timed_out=True),
+        answer({}, _shards={"total": 5, "successful": 4, "failed": 0}),  # one is nowhere
+        answer({}, _shards={}),
         answer({}, aggregations={}),
         answer({ACME: {"node": 12}}).replace('"doc_count": 12}]', '"doc_count": "many"}]'),
     ],
 )
 def test_what_does_not_count_the_whole_index_is_an_error(text):
     with pytest.raises(ParseError):
+        objects.parse_indexed(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [(answer({}, failed=1), "4 of 5 shards of index chef"), (answer({}, others=1), "than can be counted")],
+)
+def test_why_it_was_not_counted_is_told(text, said):
+    with pytest.raises(ParseError, match=said):
         objects.parse_indexed(text)
 
 

@@ -3,6 +3,9 @@
 Failover that stays off is an outage at the next crash of the leader; failover that comes on beside a node in its
 upgrade may lose writes. So a node acts only when its run has been silent for its lease, when nothing is at work and
 nothing half-upgraded, and when it sees a wholly healthy cluster. In doubt failover stays off, and the node says why.
+
+Where a run has left behind an index that no Elasticsearch can read, failover that is on moves the lead again and again:
+there it is switched off.
 """
 
 import dataclasses
@@ -17,6 +20,7 @@ OVER = "over"  # nothing to do any more
 OFF = "keep off"  # failover stays off, and that has to be said loudly
 DOWN = "keep down"  # the run has the cluster down, and that has to be said loudly
 ON = "switch on"
+AWAY = "switch off"  # while failover is on the lead goes from one to the next, and that has to be said loudly
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +75,8 @@ def _of_what_is_seen(record: Record, view: View) -> Decision:
     why = failover.why_off([view], verdict, record.turn)
     if why is None:
         return Decision(ON, "the cluster is healthy, nothing is half-upgraded")
+    if cluster.failover == "on" and record.reindex and failover.without_search([view]):
+        return Decision(AWAY, why)
     if cluster.failover == "on":  # by whomever, and not for this node to change
         return Decision(REST, f"failover is on already; {why}")
     return Decision(OFF, why)

@@ -22,7 +22,11 @@ JOB = "chef_backend_deadman"
 LOOKED = f"{OWN}/looked"  # written at each look
 ARMED_WITHIN = 10  # seconds; a minion's scheduler looks at its jobs each second
 FUNCTION = "chef_backend_agent.look_after_failover"
-LOUD = {deadman.OFF: "FAILOVER OF {} STAYS OFF", deadman.DOWN: "{} IS DOWN"}
+LOUD = {
+    deadman.OFF: "FAILOVER OF {} STAYS OFF",
+    deadman.AWAY: "FAILOVER OF {} IS SWITCHED OFF",
+    deadman.DOWN: "{} IS DOWN",
+}
 log = logging.getLogger(__name__)
 
 
@@ -81,6 +85,10 @@ def look(host: Host) -> deadman.Decision:
     if decision is None or record is None or decision.action == deadman.OVER:
         disarm(host)
         return decision or deadman.Decision(deadman.OVER, "no run is open")
+    if decision.action == deadman.AWAY:
+        if not record_file.give_up(host, record.run, record.epoch):
+            return deadman.Decision(deadman.REST, f"run {record.run} was taken over, or has ended, meanwhile")
+        backend.ensure_failover(host, "off", before="on")
     if decision.action in LOUD:
         log.error("%s: %s: %s", host.name, LOUD[decision.action].format(record.cluster), decision.reason)
         _tell(host, record, journal.FAILED, decision.reason)

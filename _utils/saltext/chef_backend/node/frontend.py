@@ -18,6 +18,7 @@ from saltext.chef_backend.product import maintenance as by
 MANIFEST = "/opt/opscode/version-manifest.json"
 HAPROXY_SOCKET = "/var/opt/opscode/haproxy/haproxy.sock"
 # nothing that can be observed tells for which release of the backends this frontend was reconfigured
+SEARCH = "http://127.0.0.1:9200"  # assumed: HAProxy listens on the port of loopback that it forwards to the leader's
 RECONFIGURED_FOR = f"{OWN}/reconfigured-for"
 # no command tells whether maintenance mode is on; see clients.py
 OUT_OF_SERVICE = f"{OWN}/out-of-service"
@@ -108,6 +109,7 @@ def reconfigured(
     leader_timeout: float = 60,
     timeout: float = 900,
     api_timeout: float = 120,
+    index: bool = False,
 ) -> Result:
     """This frontend was reconfigured for a Chef Backend version, and its API answers.
 
@@ -120,10 +122,13 @@ def reconfigured(
     :param leader_timeout: bound in seconds for HAProxy to know one leader.
     :param timeout: bound in seconds for ``reconfigure``.
     :param api_timeout: bound in seconds for the API to answer afterwards.
+    :param index: also where it was, and the search index is not there: it is ``reconfigure`` that makes one.
     """
     with outcome.on_node(name) as ret:
         fence.obey(host)
         before, left = reconfigured_for(host), out(host)
+        if index and "error" in web.get(host, f"{SEARCH}/chef/_settings"):
+            before = None
         if before == backend_version and left:
             return outcome.done(ret, f"reconfigured for {backend_version}; out of service: {left}")
         if before == backend_version:

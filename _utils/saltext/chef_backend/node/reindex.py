@@ -16,10 +16,13 @@ from saltext.chef_backend.product import command, objects
 from saltext.chef_backend.product import index as indexes
 from saltext.chef_backend.product.reading import ParseError
 
-URL = "http://127.0.0.1:9200"  # assumed: HAProxy listens on the port of loopback that it forwards to the leader's
 NOTE = f"{OWN}/reindexed"  # of which index what was built again: nothing that can be observed tells it
 ALL = "-a"
 Read = TypeVar("Read")
+
+
+class Failed(ValueError):
+    """``reindex`` has ended, and not for every organisation."""
 
 
 def reindexed(
@@ -57,8 +60,14 @@ def reindexed(
             if durable.pending(host, index, command.reindex(None)):
                 names = None  # of a job that is gone: its end is read, and all of them are done
             each: Sequence[str | None] = names or [None]
-            for one in each:
-                _fill(host, ret, index, one, timeout)
+            troubles = list[str]()
+            for one in each:  # as the command for all does: one that fails keeps no other from being built
+                try:
+                    _fill(host, ret, index, one, timeout)
+                except Failed as err:
+                    troubles.append(str(err))
+            if troubles:
+                raise CommandExecutionError("\n".join(troubles))
         counted = ret["changes"]["documents"]
         said = f"{counted['new']} documents in the index, {counted['old']} before"
         return outcome.done(ret, f"{whose}: reindex ended, {said}")
@@ -71,8 +80,9 @@ def _fill(host: Host, ret: Result, index: str, organisation: str | None, timeout
     :raises CommandExecutionError: it has failed for somebody, or the index is another one by now.
     """
     there = count(host)
-    if organisation is None:
-        files.remove(host.path(NOTE))  # it begins by emptying the index
+    _, done = _noted(host)
+    if organisation is None or {ALL, organisation} & set(done):
+        files.remove(host.path(NOTE))  # it begins by emptying that part of the index
     words = command.reindex(organisation)
     with ctl.changing(host, words, timeout=timeout, about=index, before=there) as ended:
         _see_nobody_left_out(host, words, ended)
@@ -91,10 +101,10 @@ def _fill(host: Host, ret: Result, index: str, organisation: str | None, timeout
 
 
 def _see_nobody_left_out(host: Host, words: Sequence[str], ended: Ended) -> None:
-    """See that no organisation failed, which the status does not tell. Raises CommandExecutionError naming them."""
+    """See that no organisation failed, which the status does not tell. Raises Failed naming them."""
     failed = indexes.failed_organisations(f"{ended.done.stdout}\n{ended.done.stderr}")
     if failed:
-        raise CommandExecutionError(
+        raise Failed(
             f"{host.name}: {' '.join(words)} ended with status {ended.done.status}, and has failed for "
             f"{', '.join(failed)}: look at /var/log/opscode/opscode-erchef/current, then run the same command again"
         )
@@ -144,7 +154,7 @@ def count(host: Host) -> int:
 
     :raises CommandExecutionError: nobody answers, or there is no such index.
     """
-    return _read(host, f"{URL}/chef/_count", indexes.parse_count)
+    return _read(host, f"{frontend.SEARCH}/chef/_count", indexes.parse_count)
 
 
 def indexed(host: Host) -> dict[str, dict[str, int]]:
@@ -153,7 +163,7 @@ def indexed(host: Host) -> dict[str, dict[str, int]]:
     :returns: as :func:`product.objects.parse_indexed` does.
     :raises CommandExecutionError: nobody answers, there is no such index, or not the whole of it was counted.
     """
-    return _read(host, f"{URL}{objects.INDEXED}", objects.parse_indexed)
+    return _read(host, f"{frontend.SEARCH}{objects.INDEXED}", objects.parse_indexed)
 
 
 def uuid(host: Host) -> str:
@@ -161,7 +171,7 @@ def uuid(host: Host) -> str:
 
     :raises CommandExecutionError: nobody answers, or there is no such index.
     """
-    return _read(host, f"{URL}/chef/_settings", indexes.parse_index_uuid)
+    return _read(host, f"{frontend.SEARCH}/chef/_settings", indexes.parse_index_uuid)
 
 
 def known_organisation(name: object) -> str:

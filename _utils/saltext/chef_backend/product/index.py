@@ -1,6 +1,7 @@
 """Read what Elasticsearch says of the search index ``chef``."""
 
 import re
+from typing import Any
 
 from saltext.chef_backend.product.reading import ParseError, read_json
 
@@ -50,9 +51,9 @@ def parse_index_uuid(text: str) -> str:
 def failed_organisations(text: str) -> tuple[str, ...]:
     """Return the organisations that ``reindex`` says it has failed for: it goes on with the others, and ends with 0.
 
-    Source: chef/chef-server, ``chef-server-ctl reindex``, which says so on standard error.
+    Source: chef/chef-server, ``chef-server-ctl reindex``, which says so on standard error; ``enqueue`` until 2020.
     """
-    return tuple(dict.fromkeys(re.findall(r"Failed to reindex data for (\S+?)!", text)))
+    return tuple(dict.fromkeys(re.findall(r"Failed to (?:reindex|enqueue) data for (\S+?)!", text)))
 
 
 def parse_count(text: str) -> int:
@@ -65,7 +66,19 @@ def parse_count(text: str) -> int:
     count = data.get("count") if isinstance(data, dict) else None
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         raise ParseError("no count of documents of index chef", str(text)[:80])
-    failed = data["_shards"].get("failed") if isinstance(data.get("_shards"), dict) else 0
-    if failed != 0:
-        raise ParseError(f"{failed} shards of index chef did not answer", str(text)[:80])
+    whole(data, text)
     return count
+
+
+def whole(data: Any, text: str) -> None:
+    """See that every shard of the index has answered: one that is nowhere counts as no failure of Elasticsearch's.
+
+    :param data: an answer of ``_count`` or ``_search``, read.
+    :raises ParseError: it was not the whole index.
+    """
+    shards = data.get("_shards") if isinstance(data, dict) else None
+    if not isinstance(shards, dict) or data.get("timed_out"):
+        raise ParseError("not the whole of index chef has answered", str(text)[:80])
+    if shards.get("failed") != 0 or shards.get("successful") != shards.get("total"):
+        shown = f"{shards.get('successful')} of {shards.get('total')}"
+        raise ParseError(f"{shown} shards of index chef have answered", str(text)[:80])

@@ -1,7 +1,7 @@
 """What there is to be found: objects counted in Chef Infra Server's database, and documents in its search index.
 
-Sources: the tables are those of chef/chef-server (oc_erchef's schema), as are the fields of a document. A document's
-type is ``node``, ``role``, ``client``, ``environment``, or the name of a data bag, which may be none of these.
+Sources: the tables are those of chef/chef-server (oc_erchef's schema), as are the fields of a document, whose type is
+``node``, ``role``, ``client``, ``environment``, or else it is an item of a data bag.
 """
 
 import json
@@ -10,6 +10,7 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
+from saltext.chef_backend.product import index as indexes
 from saltext.chef_backend.product.reading import ParseError, read_json
 
 DATABASE = "opscode_chef"
@@ -66,14 +67,13 @@ def parse_indexed(text: str) -> dict[str, dict[str, int]]:
     :raises ParseError: it is not so, or not the whole index was counted.
     """
     data = read_json(text, "documents by organisation")
+    indexes.whole(data, text)
+    found: dict[str, dict[str, int]] = {}
     try:
-        if data.get("timed_out") or data["_shards"]["failed"]:
-            raise ParseError("not the whole index chef was counted", str(text)[:80])
         databases = data["aggregations"]["databases"]
-        found: dict[str, dict[str, int]] = {}
-        for level in (databases, *(one["types"] for one in databases["buckets"])):
-            if level["sum_other_doc_count"]:
-                raise ParseError("more organisations or data bags than can be counted", str(text)[:80])
+        others = [
+            level["sum_other_doc_count"] for level in (databases, *(one["types"] for one in databases["buckets"]))
+        ]
         for one in databases["buckets"]:
             kinds: dict[str, int] = found.setdefault(one["key"], {})
             for kind in one["types"]["buckets"]:
@@ -81,4 +81,6 @@ def parse_indexed(text: str) -> dict[str, dict[str, int]]:
                 kinds[name] = kinds.get(name, 0) + int(kind["doc_count"])
     except (AttributeError, KeyError, TypeError, ValueError) as err:
         raise ParseError("no count of documents by organisation", str(text)[:80]) from err
+    if any(others):
+        raise ParseError("more organisations or kinds than can be counted", str(text)[:80])
     return found

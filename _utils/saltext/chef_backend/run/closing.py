@@ -165,6 +165,8 @@ def _restore_failover(master: Master, ret: Result, run: Run, failed: bool) -> No
     if not records.switches_failover(run):
         return
     cluster = run.cluster
+    if failed and run.reindex:
+        _keep_the_lead(master, ret, cluster)
     held = lock.held(master, cluster)
     if held and held.failover != "off":  # what this run has switched off it orders on, whatever the table shows
         one = clusters.views(master, cluster, ["cluster_status"], table=run.backends[0]) if not failed else {}
@@ -176,6 +178,24 @@ def _restore_failover(master: Master, ret: Result, run: Run, failed: bool) -> No
     # a step may have failed right after a hand-over: what nodes show of it lags
     bound = clusters.settings(master, cluster).timeouts.gate
     ret["changes"].update(look.until_holds(master, cluster, lambda: switch.restore(master, cluster), bound))
+
+
+def _keep_the_lead(master: Master, ret: Result, cluster: str) -> None:
+    """Have failover off where leaderl would move the lead from one to the next: none can read the old index.
+
+    :raises CommandExecutionError: it is off, and why; or it could not be switched off.
+    """
+    why = failover.without_search(clusters.views(master, cluster, ["cluster_status", "status"]).values())
+    if why:
+        held = lock.held(master, cluster)
+        # what this run has switched off is off; else it says so first, and the backends go on looking
+        if held and held.failover != "off":
+            lock.note(master, cluster, failover="off")
+            try:
+                ret["changes"].update(switch.order(master, cluster, "off"))
+            except CommandExecutionError as err:
+                why.append(f"It is on still, for it could not be switched off: {err}")
+        raise CommandExecutionError("\n".join(why))
 
 
 def _ended(master: Master, run: Run, state: str, failed: list[str]) -> str:

@@ -4,6 +4,7 @@ Each step on all backends before the next on any: one that still runs would send
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from salt.exceptions import CommandExecutionError
 
@@ -52,6 +53,9 @@ def failover_off(master: Master, name: str, cluster: str) -> Result:
         if not _wanted(master, cluster, views, record):
             look.keep(master, cluster, views, record)
             return outcome.done(ret, "nothing is due")
+        if all(ways.readers(master, cluster, views).values()):
+            look.keep(master, cluster, views, record)
+            return outcome.done(ret, "every backend has the new index")
         return failover.switched(master, name, cluster, "off")
     return ret
 
@@ -95,9 +99,8 @@ def started(master: Master, name: str, cluster: str) -> Result:
 
 def reconfigured(master: Master, name: str, cluster: str) -> Result:
     """One frontend is reconfigured for the new index; clients are still refused."""
-    return _where_wanted(
-        master, name, cluster, _kept_out("orch.node.reconfigured"), lambda _: [clusters.frontends(master, cluster)[0]]
-    )
+    sls = _kept_out("orch.node.reconfigured")
+    return _where_wanted(master, name, cluster, sls, lambda _: [clusters.frontends(master, cluster)[0]], index=True)
 
 
 def readable(master: Master, name: str, cluster: str) -> Result:
@@ -135,13 +138,17 @@ def _filled(master: Master, name: str, cluster: str, sls: str, one: str | None) 
         if orders.apply(master, ret, cluster, record, [frontend], _kept_out(sls), organisations=left):
 
             def whole() -> parity.Parity:
-                after = _compared(master, cluster, frontend, views, one)
+                # hours later another one may lead
+                after = _compared(master, cluster, frontend, clusters.views(master, cluster, ["cluster_status"]), one)
                 if after.left:
-                    raise NotYet(f"{frontend}: the index is not whole, {after}:\n{parity.told(after)}")
+                    raise NotYet(
+                        f"{frontend}: the index is not whole, {after}:\n{parity.told(after)}\nWhere its logs say that "
+                        "these cannot be indexed, allow so many by reindex_missing in the pillar"
+                    )
                 return after
 
             bound = clusters.settings(master, cluster).timeouts.elasticsearch
-            after = waiting.until(master.clock, whole, bound)
+            after = waiting.until(master.clock, whole, bound, every=1, most=30)
             return outcome.done(ret, f"on {frontend}: the index holds {after}")
     return ret
 
@@ -154,9 +161,9 @@ def _kept_out(sls: str) -> str:
 def _compared(master: Master, cluster: str, frontend: str, views: Views, one: str | None) -> parity.Parity:
     """Compare the leader's PostgreSQL with what a frontend's searches find. Raises CommandExecutionError."""
     stored = _stored(master, cluster, answers.leader(views), one)
-    bound = clusters.settings(master, cluster).timeouts.ask
-    indexed = ask_all(master.bus, [frontend], INDEXED, timeout=bound)[frontend]
-    return parity.compare(stored, indexed)
+    settings = clusters.settings(master, cluster)
+    indexed = ask_all(master.bus, [frontend], INDEXED, timeout=settings.timeouts.ask)[frontend]
+    return parity.compare(stored, indexed, settings.reindex_missing)
 
 
 def _stored(master: Master, cluster: str, leader: str, one: str | None) -> parity.Stored:
@@ -186,11 +193,12 @@ def _with_an_old_index(master: Master, cluster: str, views: Views) -> Sequence[s
 
 
 def _where_wanted(
-    master: Master, name: str, cluster: str, sls: str, nodes_of: Callable[[Views], Sequence[str]]
+    master: Master, name: str, cluster: str, sls: str, nodes_of: Callable[[Views], Sequence[str]], **more: Any
 ) -> Result:
     """Apply an SLS, if the index is to be built again.
 
     :param nodes_of: to which nodes, asked only then; to none if no old index is left.
+    :param more: what its pillar holds besides that of every node.
     """
     with master.signals.step(name) as ret:
         views, record = look.look(master, cluster)
@@ -199,7 +207,7 @@ def _where_wanted(
         if not nodes:
             look.keep(master, cluster, views, record)
             return outcome.done(ret, "no old index is left" if wanted else "nothing is due")
-        if orders.apply(master, ret, cluster, record, nodes, sls):
+        if orders.apply(master, ret, cluster, record, nodes, sls, **more):
             return outcome.done(ret, f"on {', '.join(nodes)}")
     return ret
 

@@ -80,8 +80,11 @@ def failover_on(master: Master, name: str, cluster: str) -> Result:
         held = lock.held(master, cluster)
         if held and held.failover != "off":
             return outcome.done(ret, "failover was not switched")
-        if held and held.reindex and not _due(master, cluster)[2]:
-            return outcome.done(ret, "no leader is due: failover stays off until the index is new")
+        if held and held.reindex:
+            views, record = look.glance(master, cluster)
+            if not clusters.due(views, str(clusters.settings(master, cluster).version)):
+                look.keep(master, cluster, views, record)
+                return outcome.done(ret, "no leader is due: failover stays off until the index is new")
         return failover.switched(master, name, cluster, "on")
     return ret
 

@@ -22,6 +22,7 @@ from . import journal, node, services
 from .machine import this_machine
 from .search_index import Index, TooOld, guessed, release
 
+SHARDS = {"total": 5, "successful": 5, "failed": 0}
 NO_INDEX = {"error": {"type": "index_not_found_exception", "reason": "no such index", "index": "chef"}, "status": 404}
 
 
@@ -190,7 +191,7 @@ class _Answers(BaseHTTPRequestHandler):
             self._json(200, {"chef": {"settings": {"index": settings}}})
         elif path == "/chef/_count":
             with self.store.lock:
-                self._json(200, {"count": len(index.matching(options.get("q", ["*"])[0]))})
+                self._json(200, {"count": len(index.matching(options.get("q", ["*"])[0])), "_shards": SHARDS})
         elif path == "/chef/_search":
             self._search(json.loads(options.get("source", ["{}"])[0]), index)
         elif path in index.documents:
@@ -206,7 +207,7 @@ class _Answers(BaseHTTPRequestHandler):
             return
         with self.store.lock:
             paths = index.matching("*")
-            found = {"hits": {"total": len(paths), "hits": []}, "_shards": {"total": 5, "successful": 5, "failed": 0}}
+            found = {"hits": {"total": len(paths), "hits": []}, "_shards": SHARDS}
             self._json(200, {**found, "aggregations": index.counted(source.get("aggs", {}), paths)})
 
     def do_PUT(self) -> None:

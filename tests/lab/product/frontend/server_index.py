@@ -48,7 +48,7 @@ select 'node', name from public.nodes where org_id = %(id)s union all
 select 'role', name from public.roles where org_id = %(id)s union all
 select 'client', name from public.clients where org_id = %(id)s union all
 select 'environment', name from public.environments where org_id = %(id)s union all
-select data_bag_name, item_name from public.data_bag_items where org_id = %(id)s
+select 'data_bag_item', data_bag_name || '/' || item_name from public.data_bag_items where org_id = %(id)s
 order by 1, 2
 """
 
