@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import re
 import subprocess
 import time
 
@@ -12,6 +13,7 @@ from salt.exceptions import CommandExecutionError
 from saltext.chef_backend.node import deadman, files
 from tests.functional.minion import Clock
 
+SWITCH_OFF = ["chef-backend-ctl", "set-cluster-failover", "off"]
 SWITCH_ON = ["chef-backend-ctl", "set-cluster-failover", "on"]
 
 
@@ -49,6 +51,24 @@ def fixture_left_alone(backend, shows, record):
         return backend.call("chef_backend_agent.look_after_failover")
 
     return looks
+
+
+def test_i3_where_the_lead_cannot_stay_failover_is_switched_off_and_looked_after(backend, recorded, recording, record):
+    """leaderl moves the lead where Elasticsearch fails: after a hand-over to nodes with an old index, without end."""
+
+    def table(name):
+        return re.sub(r"^(be1 .*?)(not_master|master)", r"\1down", recording(name), flags=re.MULTILINE)
+
+    on, off = table("synthetic-be1-leads.txt"), table("synthetic-be1-leads-blocked.txt")
+    recorded.say("chef-backend-ctl cluster-status", on)
+    recorded.say(SWITCH_OFF, then={"chef-backend-ctl cluster-status": off})
+    backend.call("chef_backend_agent.accept", {**record, "way": "reindex", "reindex": True})
+    heard(backend, record["lease"] + 1)
+    for action in ("switch off", "keep off"):
+        looked = backend.call("chef_backend_agent.look_after_failover")
+        assert (looked["action"], "leaderl would move the lead" in looked["reason"]) == (action, True)
+    assert recorded.changing == [SWITCH_OFF]
+    assert given_up(backend, record)
 
 
 def test_i3_failover_is_switched_on_and_the_run_given_up(backend, recorded, left_alone, record):

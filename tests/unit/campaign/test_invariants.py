@@ -28,11 +28,11 @@ STOP, FILL, OUT, IN = (
 )
 
 
-def reindexed(out=2, fill=50, back=55):
+def reindexed(out=2, fill=50, back=55, extra=()):
     """A night of the way with the re-index; when fe1 is out, the index is filled, and fe1 is back."""
     lines = command("fe1", OUT, out, out + 1) + command("fe2", OUT, 2, 3) + command("be1", STOP, 42, 43)
     lines += command("fe1", FILL, fill, fill + 2) + command("fe1", IN, back, back + 1) + command("fe2", IN, 56, 57)
-    return night(extra=lines, schedule=Schedule(5, "reindex", ()))
+    return night(extra=[*lines, *extra], schedule=Schedule(5, "reindex", ()))
 
 
 SPOILED = {
@@ -94,6 +94,19 @@ SPOILED = {
 def test_a_good_night_breaks_nothing():
     assert broken(night()) == []
     assert broken(reindexed()) == []
+
+
+def test_a_lead_that_moves_until_failover_is_off_with_no_index_to_read_is_the_products_own():
+    moves = leads("be3", 36, "crash")
+    assert broken(reindexed(extra=moves)) == []
+    assert broken(reindexed(extra=leads("be3", 45, "crash")))[0].startswith("I2: no fault has moved the lead")
+    assert broken(night(extra=moves))[0].startswith("I2: no fault has moved the lead")
+
+
+def test_what_salts_own_command_prints_is_its_own():
+    text = 'Traceback (most recent call last):\n  File "x"\nRuntimeError: no running event loop\n'
+    salt = dataclasses.replace(said(text=text), words=("salt", "--async", "fe1"))
+    assert broken(night(said=[said(), salt])) == []
 
 
 @pytest.mark.parametrize("what", SPOILED)

@@ -85,17 +85,16 @@ def look(host: Host) -> deadman.Decision:
     if decision is None or record is None or decision.action == deadman.OVER:
         disarm(host)
         return decision or deadman.Decision(deadman.OVER, "no run is open")
+    # first: an order of it that comes late changes nothing
+    switches = decision.action in (deadman.ON, deadman.AWAY)
+    if switches and not record_file.give_up(host, record.run, record.epoch):
+        return deadman.Decision(deadman.REST, f"run {record.run} was taken over, or has ended, meanwhile")
     if decision.action == deadman.AWAY:
-        if not record_file.give_up(host, record.run, record.epoch):
-            return deadman.Decision(deadman.REST, f"run {record.run} was taken over, or has ended, meanwhile")
         backend.ensure_failover(host, "off", before="on")
     if decision.action in LOUD:
         log.error("%s: %s: %s", host.name, LOUD[decision.action].format(record.cluster), decision.reason)
         _tell(host, record, journal.FAILED, decision.reason)
     elif decision.action == deadman.ON:
-        # first: an order of it that comes late changes nothing
-        if not record_file.give_up(host, record.run, record.epoch):
-            return deadman.Decision(deadman.REST, f"run {record.run} was taken over, or has ended, meanwhile")
         backend.ensure_failover(host, "on", before="off")  # ordered whatever the table shows, which lags
         if record.state == records.ABORTED:
             record_file.finish(host, record)

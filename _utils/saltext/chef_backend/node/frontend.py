@@ -13,7 +13,9 @@ from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product import command, haproxy
 from saltext.chef_backend.product import edge as edges
+from saltext.chef_backend.product import index as indexes
 from saltext.chef_backend.product import maintenance as by
+from saltext.chef_backend.product.reading import ParseError
 
 MANIFEST = "/opt/opscode/version-manifest.json"
 HAPROXY_SOCKET = "/var/opt/opscode/haproxy/haproxy.sock"
@@ -127,7 +129,7 @@ def reconfigured(
     with outcome.on_node(name) as ret:
         fence.obey(host)
         before, left = reconfigured_for(host), out(host)
-        if index and "error" in web.get(host, f"{SEARCH}/chef/_settings"):
+        if index and not _has_index(host):
             before = None
         if before == backend_version and left:
             return outcome.done(ret, f"reconfigured for {backend_version}; out of service: {left}")
@@ -152,6 +154,15 @@ def reconfigured(
         seen = f"out of service: {left}" if left else "API answers"
         return outcome.done(ret, f"reconfigured; one leader in HAProxy, {seen}, after {waited:.2f} s")
     return ret
+
+
+def _has_index(host: Host) -> bool:
+    """Whether there surely is a search index, as this frontend's searches find it."""
+    try:
+        indexes.parse_index_uuid(web.get(host, f"{SEARCH}/chef/_settings").get("body") or "")
+    except ParseError:
+        return False
+    return True
 
 
 def await_service(host: Host, api: str, leader_timeout: float, api_timeout: float) -> float:
