@@ -141,8 +141,8 @@ def arm(seconds: int) -> bool:
 def look_after_failover() -> dict[str, str]:
     """Switch failover on if its run is gone and that is safe; say loudly why not, if it is not.
 
-    :returns: ``{"action": what was done, "reason": why}``; the action is ``switch on``, ``keep off`` or ``keep down``
-        (said in the log, too), ``rest`` (nothing to do now) or ``over`` (nothing to do any more).
+    :returns: ``{"action": what was done, "reason": why}``; the action is ``switch on``, ``switch off``, ``keep off`` or
+        ``keep down`` (said in the log, too), ``rest`` (nothing to do now) or ``over`` (nothing to do any more).
     """
     decision = deadman.look(salt.host())
     return {"action": decision.action, "reason": decision.reason}

@@ -48,10 +48,9 @@ def started(name: str, timeout: float = 600) -> Result:
 
 
 def readable(name: str, timeout: float = 120) -> Result:
-    """The search index of this cluster was created by an Elasticsearch that the installed release can read.
+    """The search index was created by an Elasticsearch that the installed release can read, and by a frontend.
 
-    Changes nothing. That a new index is there at once is not documented: it may be ``reconfigure`` on a frontend that
-    makes it, so this belongs after that.
+    Changes nothing. It is ``reconfigure`` on a frontend that makes it, with its mapping: this belongs after that.
 
     :param name: free text.
     :param timeout: bound in seconds for the index to be there.

@@ -1,4 +1,4 @@
-"""States of the search index, applied on one frontend: built again from PostgreSQL, and found by a search."""
+"""The search index, applied on one frontend: built again from PostgreSQL."""
 
 from collections.abc import Sequence
 
@@ -34,16 +34,3 @@ def reindexed(
     :param anew: whatever was noted: both sides were counted, and the index does not hold what there is.
     """
     return reindex.reindexed(salt.host(), name, organisation, leader_timeout, timeout, anew)
-
-
-def searchable(name: str, minimum: int = 1, timeout: float = 300) -> Result:
-    """The index that this frontend's searches ask holds documents. Changes nothing.
-
-    It counts, through this frontend's HAProxy, the documents of all organisations. A count alone does not prove that
-    each object is found; ``minimum`` takes what a person or an earlier count knows.
-
-    :param name: free text.
-    :param minimum: the least number of documents.
-    :param timeout: bound in seconds; Elasticsearch shows a document a second after it came, or later.
-    """
-    return reindex.searchable(salt.host(), name, minimum, timeout)

@@ -93,20 +93,20 @@ Verify the cluster, with its new index:
     - failhard: False
     - require: ['Switch failover on, with the new index']
 
-Fill the index of one organisation, and search:
+Fill the index of one organisation:
   chef_backend_reindex.filled_one:
     - failhard: False
     - require: ['Verify the cluster, with its new index']
 
-Fill the index of all organisations, and search:
+Fill the index of all organisations:
   chef_backend_reindex.filled:
     - failhard: False
-    - require: ['Fill the index of one organisation, and search']
+    - require: [Fill the index of one organisation]
 
 Bring the frontends back after the reindex:
   chef_backend_run.frontends_in_service:
     - failhard: False
-    - require: ['Fill the index of all organisations, and search']
+    - require: [Fill the index of all organisations]
 
 # No requisites: the run is closed whatever happened above, also on a master that is set to failhard.
 Close the reindex run:

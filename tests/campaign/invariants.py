@@ -61,7 +61,7 @@ def _without_search(seen: Seen, at: float) -> bool:
         return False
     handed = seen.leads[1].time
     offs = [one.ended for one in seen.commands if _is(one, f"{SWITCH} off") and one.begin > handed]
-    return handed < at <= min(offs, default=math.inf)
+    return handed < at <= min(offs, default=handed)
 
 
 def i3(seen: Seen) -> Iterator[str]:

@@ -105,7 +105,7 @@ class Cluster:
     known_clients: tuple[str, ...] = ()  # addresses, or networks, that use PostgreSQL and are no frontends
     frontend_least_version: Version | None = None  # where the site wants a later one than the documents do
     server: Server | None = None
-    reindex_organisation: str | None = None  # the first to be re-indexed, and searched, before all are
+    reindex_organisation: str | None = None  # the first to be re-indexed, and counted, before all are
     reindex_missing: int = 0  # objects that no search need find: the product cannot index them, and a person has looked
     hops: tuple[Hop, ...] = ()
     backup: bool = True

@@ -91,25 +91,3 @@ class TestReindexed:
         done = minion.state("chef_server_index.reindexed", "index", leader_timeout=1)
         assert done["comment"].startswith("be1: HAProxy has no single leader: ")
         assert recorded.words == []
-
-
-class TestSearchable:
-    def test_documents_are_there(self, minion, web):
-        web.index(count=12)
-        done = minion.state("chef_server_index.searchable", "index", minimum=12)
-        assert (done["result"], done["changes"]) == (True, {})
-        assert done["comment"] == "12 documents, at least 12 expected"
-
-    def test_too_few(self, minion, web):
-        web.index(count=0)
-        done = minion.state("chef_server_index.searchable", "index", timeout=1)
-        assert done["result"] is False
-        assert done["comment"].startswith(
-            "be1: not searchable: 0 documents, expected at least 1 (looked for 1 s). Run chef"
-        )
-        assert minion.state("chef_server_index.searchable", "index", test=True)["result"] is None
-
-    @pytest.mark.parametrize("answer", [{"count": 12, "_shards": {"failed": 1}}, {"count": 12}, {"count": "12"}, {}])
-    def test_what_cannot_be_counted_is_not_found(self, minion, web, answer):
-        web.answers["/chef/_count"] = answer
-        assert minion.state("chef_server_index.searchable", "index", timeout=1)["result"] is False

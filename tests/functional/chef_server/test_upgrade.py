@@ -110,8 +110,9 @@ class TestUpgraded:
         )
         assert done["changes"] == {"services": {"old": "running", "new": "stopped"}}
 
-    def test_a_stop_that_stops_not_everything(self, upgraded, frontend, recorded):
+    def test_a_stop_that_stops_not_everything(self, upgraded, frontend, recorded, haproxy):
         node = frontend("14.16.19")
+        haproxy()
         recorded.say(f"{SERVER} stop")
         done = upgraded(node)
         said = "be1: after stop: stop ended with status 0, but opscode-erchef runs (looked for 1 s)"
@@ -119,15 +120,22 @@ class TestUpgraded:
         assert recorded.changing == [[SERVER, verb] for verb in ("reconfigure", "check-config", "stop")]
 
     @pytest.mark.parametrize("check", ["reconfigure", "check-config"])
-    def test_a_frontend_that_is_not_operational_is_not_stopped(self, upgraded, frontend, recorded, check):
+    def test_a_frontend_that_is_not_operational_is_not_stopped(self, upgraded, frontend, recorded, haproxy, check):
         node = frontend("14.16.19")
+        haproxy()
         recorded.say(f"{SERVER} {check}", status=1, stderr="nginx['ssl_port'] is no port")
         done = upgraded(node)
         assert done["comment"] == f"be1: chef-server-ctl {check} ended with status 1:\n  nginx['ssl_port'] is no port"
         assert [SERVER, "stop"] not in recorded.changing
         assert node.call("chef_server_agent.state")["begun"] is None
 
-    def test_before_14_there_is_no_check_of_the_settings(self, upgraded, frontend, recorded):
+    def test_without_one_leader_it_is_not_reconfigured(self, upgraded, frontend, recorded):
+        done = upgraded(frontend("14.16.19"))
+        assert (done["result"], recorded.changing) == (False, [])
+        assert "HAProxy has no single leader" in done["comment"]
+
+    def test_before_14_there_is_no_check_of_the_settings(self, upgraded, frontend, recorded, haproxy):
+        haproxy()
         recorded.say(f"{SERVER} check-config", status=1, stderr="I don't know that command: check-config")
         upgraded(frontend("13.2.0"))
         assert [SERVER, "stop"] in recorded.changing

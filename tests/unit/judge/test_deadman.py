@@ -126,11 +126,29 @@ def test_in_a_reindex_failover_is_switched_off_where_the_leaders_elasticsearch_f
     reindex = dataclasses.replace(SILENT, reindex=True)
     failing = printed.cluster_status(printed.changed("be1", es="down"))
     decision = deadman.decide(reindex, left(cluster_status=failing))
-    assert (decision.action, "be1 leads, its Elasticsearch: down" in decision.reason) == (deadman.AWAY, True)
+    assert (decision.action, "be1 leads, its Elasticsearch: down" in decision.reason) == (deadman.SWITCH_OFF, True)
     assert deadman.decide(SILENT, left(cluster_status=failing)).action == deadman.REST
     assert (
         deadman.decide(reindex, left(cluster_status=failing, busy=["chef-backend-ctl upgrade"])).action == deadman.REST
     )
+
+
+def test_failover_is_not_switched_off_beneath_the_hand_over_of_the_one_that_leads():
+    failing = printed.cluster_status(printed.changed("be1", es="down"))
+    reindex = dataclasses.replace(SILENT, reindex=True, turn="be1")
+    assert deadman.decide(reindex, left(cluster_status=failing)).action == deadman.REST
+    assert deadman.decide(dataclasses.replace(reindex, turn="be3"), left(cluster_status=failing)).action == (
+        deadman.SWITCH_OFF
+    )
+
+
+@pytest.mark.parametrize("state", ["failed", "paused"])
+def test_a_reindex_that_ended_with_failover_on_is_looked_after_until_its_record_is_gone(state):
+    """The old leader may still crash: the upgraded followers cannot read the index."""
+    ended = dataclasses.replace(SILENT, state=state, failover="on", reindex=True)
+    assert deadman.first_look(ended, LATE) is None
+    assert deadman.decide(ended, left(cluster_status=printed.cluster_status())).action == deadman.REST
+    assert deadman.first_look(dataclasses.replace(ended, reindex=False), LATE).action == deadman.OVER
 
 
 @settings(max_examples=300, deadline=None)

@@ -217,6 +217,8 @@ def test_i3_failover_found_off_needs_a_run_that_explains_it():
     refused(gates.failover_found, seen, None, said="set-cluster-failover on")
     refused(gates.failover_found, seen, RUN, said="failover is off and no unfinished run explains it")
     assert gates.failover_found(seen, run(failover="off")) == "off"
+    # a backend may have switched it off, for the lead would not have stayed where it was
+    assert gates.failover_found(seen, run(way="reindex", reindex=True)) == "off"
     refused(gates.upgraded, views(be1=DONE), "2.3.16", said="be2, be3 does not run 2.3.16 yet")
 
 

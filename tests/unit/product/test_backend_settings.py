@@ -21,9 +21,13 @@ def test_a_setting_is_read_however_it_is_written(line):
     assert backend_settings.read(text) == {FOLLOWERS: "2"}
 
 
-@pytest.mark.parametrize("text", ["", f"# {FOLLOWERS} 2", f"{FOLLOWERS} ENV['N']", f"x.{FOLLOWERS}s 2", "\x00\xff"])
-def test_what_is_no_plain_setting_is_not_seen(text):
+@pytest.mark.parametrize("text", ["", f"# {FOLLOWERS} 2", f"x.{FOLLOWERS}s 2", f"{FOLLOWERS}s 2", "\x00\xff"])
+def test_what_is_no_such_setting_is_not_seen(text):
     assert backend_settings.read(text) == {}
+
+
+def test_a_value_that_ruby_works_out_is_told_as_it_is_written_for_unknown_is_not_the_default():
+    assert backend_settings.read(f"{FOLLOWERS} ENV['N'].to_i") == {FOLLOWERS: "ENV['N'].to_i"}
 
 
 def test_the_last_of_two_counts_as_ruby_has_it():

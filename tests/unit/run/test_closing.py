@@ -36,6 +36,30 @@ def test_i3_what_the_run_has_switched_off_is_ordered_on_although_the_table_shows
     assert master.bus.asked(SWITCH) == [("be1", "on", 60, "off")]
 
 
+NO_SEARCH = {
+    node: {"cluster_status": printed.cluster_status(printed.changed("be1", es="down"))} for node in printed.NODES
+}
+
+
+def test_i3_a_lead_that_would_not_stay_is_kept_where_it_is_and_the_record_says_off_first():
+    """After a hand-over to nodes that cannot read the index leaderl moves the lead again and again."""
+    master = hub(run(way="reindex", reindex=True, finished=("be2", "be3")), NO_SEARCH)
+    done = closes(master)
+    assert master.bus.asked(SWITCH) == [("be1", "off", 60, None)]
+    assert (done["result"], fakes.backends(master).record.failover) == (False, "off")
+    assert done["comment"].startswith("FAILOVER OF prod STAYS OFF: be1 leads, its Elasticsearch: down")
+
+
+def test_i3_failover_that_could_not_be_switched_off_is_said_to_be_on_and_looked_after():
+    def fails(node, to, bound, before=None):
+        raise CommandExecutionError(f"{node}: status 1")
+
+    master = hub(run(way="reindex", reindex=True, finished=("be2", "be3")), NO_SEARCH, **{SWITCH: fails})
+    done = closes(master)
+    assert done["comment"].startswith("FAILOVER OF prod MAY BE ON, AND THE LEAD MAY MOVE: it could not be switched off")
+    assert fakes.backends(master).record.failover == "off", "the backends go on looking"
+
+
 def test_failover_that_the_run_has_not_switched_is_looked_at_only():
     master = hub(RECORD)
     assert closes(master)["comment"].startswith("run r1 failed at 'Upgrade the first follower'; failover is on; ")

@@ -173,6 +173,21 @@ def test_a_run_that_goes_on_builds_the_organisations_that_are_not_whole():
     assert master.kept["given"]["organisations"] == ("org4",)
 
 
+def test_what_may_be_missing_is_built_all_the_same_and_allowed_only_afterwards():
+    """An index that lacks few may be one that was never filled."""
+    less = WHOLE | {"chef_b": {"node": 6}}
+    master = hub(REINDEX, indexed=({}, less), reindex_missing=12)
+    assert reindexing.filled(master, "fill", "prod")["result"] is True
+    assert ordered(master) == ["fe1"]
+    master = hub(REINDEX, indexed=({}, {}), reindex_missing=11)
+    assert reindexing.filled(master, "fill", "prod")["result"] is False
+
+
+def test_where_every_backend_has_the_new_index_failover_stays_as_it_is():
+    master = hub(REINDEX, index=told("6.8.23"))
+    assert reindexing.failover_off(master, "off", "prod")["comment"] == "every backend has the new index"
+
+
 @pytest.mark.parametrize("side", [reindexing.STORED, reindexing.INDEXED])
 def test_what_cannot_be_counted_is_not_whole(side):
     master = hub(REINDEX)

@@ -1,4 +1,4 @@
-"""Whether a backend that a run has left alone may switch failover on again: the run's master may be gone for good.
+"""Whether a backend that a run has left alone may switch failover on again, or off: its master may be gone for good.
 
 Failover that stays off is an outage at the next crash of the leader; failover that comes on beside a node in its
 upgrade may lose writes. So a node acts only when its run has been silent for its lease, when nothing is at work and
@@ -12,6 +12,7 @@ import dataclasses
 
 from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import answers, failover, health
+from saltext.chef_backend.judge.fence import names
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.record import Record
 
@@ -20,7 +21,7 @@ OVER = "over"  # nothing to do any more
 OFF = "keep off"  # failover stays off, and that has to be said loudly
 DOWN = "keep down"  # the run has the cluster down, and that has to be said loudly
 ON = "switch on"
-AWAY = "switch off"  # while failover is on the lead goes from one to the next, and that has to be said loudly
+SWITCH_OFF = "switch off"  # while failover is on the lead goes from one to the next, and that has to be said loudly
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +43,10 @@ def first_look(record: Record | None, unheard: float | None) -> Decision | None:
     if not records.switches_failover(record):
         return Decision(OVER, f"run {record.run} goes the way {record.way}: it does not switch failover")
     if record.state != records.OPEN:
-        # it has ended without failover on, as that was not safe: somebody goes on looking until it is
-        return None if record.failover == "off" else Decision(OVER, f"run {record.run} ended as {record.state}")
+        # it has ended without failover on, as that was not safe, or with an index that the next leader may not be able
+        # to read: somebody goes on looking
+        looks = record.failover == "off" or record.reindex
+        return None if looks else Decision(OVER, f"run {record.run} ended as {record.state}")
     if unheard is not None and unheard <= record.lease:
         return Decision(REST, f"run {record.run} was heard of {unheard:.0f} s ago")
     return None
@@ -73,10 +76,15 @@ def _of_what_is_seen(record: Record, view: View) -> Decision:
         return Decision(OFF, str(err))
     verdict = health.judge(cluster, view.status, view.node, search=not record.reindex)
     why = failover.why_off([view], verdict, record.turn)
+    is_on = cluster.failover == "on" and record.failover != "off"
+    if why is None and record.reindex and is_on:
+        return Decision(REST, "failover is on, and the leader can read the index")
     if why is None:
         return Decision(ON, "the cluster is healthy, nothing is half-upgraded")
-    if cluster.failover == "on" and record.reindex and failover.without_search([view]):
-        return Decision(AWAY, why)
+    # but not beneath the hand-over of the one that leads and whose turn it is
+    others = [leader.name for leader in cluster.leaders if leader.name not in names(record.turn)]
+    if cluster.failover == "on" and record.reindex and others and failover.leader_without_search([view]):
+        return Decision(SWITCH_OFF, why)
     if cluster.failover == "on":  # by whomever, and not for this node to change
         return Decision(REST, f"failover is on already; {why}")
     return Decision(OFF, why)

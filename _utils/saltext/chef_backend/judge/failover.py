@@ -31,10 +31,10 @@ def why_off(views: Iterable[View], verdict: health.Verdict, turn: str | None) ->
     if reasons:  # what they show meanwhile says nothing
         return "\n".join(reasons)
     reasons += [*stuck(asked.values()), *map(str, verdict.reasons)]
-    return "\n".join(reasons or without_search(asked.values())) or None
+    return "\n".join(reasons or leader_without_search(asked.values())) or None
 
 
-def without_search(views: Iterable[View]) -> list[str]:
+def leader_without_search(views: Iterable[View]) -> list[str]:
     """Return why a leader would lose the lead as soon as failover is on: leaderl moves it where Elasticsearch fails.
 
     Asked for also where the verdict leaves Elasticsearch out, as the index is still to be built again.

@@ -142,7 +142,7 @@ def reindex_is_prepared(way: str, settings: Cluster, frontends: Sequence[str]) -
     if way == "reindex" and not settings.reindex_organisation:
         raise ValueError(
             f"{path}:reindex_organisation: found nothing, expected an organisation's short name: it is re-indexed and "
-            "searched before all others are"
+            "counted before all others are"
         )
 
 

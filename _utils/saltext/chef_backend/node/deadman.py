@@ -24,7 +24,7 @@ ARMED_WITHIN = 10  # seconds; a minion's scheduler looks at its jobs each second
 FUNCTION = "chef_backend_agent.look_after_failover"
 LOUD = {
     deadman.OFF: "FAILOVER OF {} STAYS OFF",
-    deadman.AWAY: "FAILOVER OF {} IS SWITCHED OFF",
+    deadman.SWITCH_OFF: "FAILOVER OF {} IS SWITCHED OFF",
     deadman.DOWN: "{} IS DOWN",
 }
 log = logging.getLogger(__name__)
@@ -86,10 +86,10 @@ def look(host: Host) -> deadman.Decision:
         disarm(host)
         return decision or deadman.Decision(deadman.OVER, "no run is open")
     # first: an order of it that comes late changes nothing
-    switches = decision.action in (deadman.ON, deadman.AWAY)
+    switches = decision.action in (deadman.ON, deadman.SWITCH_OFF)
     if switches and not record_file.give_up(host, record.run, record.epoch):
         return deadman.Decision(deadman.REST, f"run {record.run} was taken over, or has ended, meanwhile")
-    if decision.action == deadman.AWAY:
+    if decision.action == deadman.SWITCH_OFF:
         backend.ensure_failover(host, "off", before="on")
     if decision.action in LOUD:
         log.error("%s: %s: %s", host.name, LOUD[decision.action].format(record.cluster), decision.reason)

@@ -18,9 +18,10 @@ from saltext.chef_backend.product import maintenance as by
 from saltext.chef_backend.product.reading import ParseError
 
 MANIFEST = "/opt/opscode/version-manifest.json"
+# assumed: HAProxy listens on the port of loopback that it forwards to the leader's Elasticsearch
+SEARCH_URL = "http://127.0.0.1:9200"
 HAPROXY_SOCKET = "/var/opt/opscode/haproxy/haproxy.sock"
 # nothing that can be observed tells for which release of the backends this frontend was reconfigured
-SEARCH = "http://127.0.0.1:9200"  # assumed: HAProxy listens on the port of loopback that it forwards to the leader's
 RECONFIGURED_FOR = f"{OWN}/reconfigured-for"
 # no command tells whether maintenance mode is on; see clients.py
 OUT_OF_SERVICE = f"{OWN}/out-of-service"
@@ -159,7 +160,7 @@ def reconfigured(
 def _has_index(host: Host) -> bool:
     """Whether there surely is a search index, as this frontend's searches find it."""
     try:
-        indexes.parse_index_uuid(web.get(host, f"{SEARCH}/chef/_settings").get("body") or "")
+        indexes.parse_index_uuid(web.get(host, f"{SEARCH_URL}/chef/_settings").get("body") or "")
     except ParseError:
         return False
     return True

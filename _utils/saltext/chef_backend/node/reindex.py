@@ -5,8 +5,7 @@ from typing import TypeVar
 
 from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend import outcome, waiting
-from saltext.chef_backend.errors import NotYet
+from saltext.chef_backend import outcome
 from saltext.chef_backend.node import ctl, durable, fence, files, frontend, journal, web
 from saltext.chef_backend.node.durable import Ended
 from saltext.chef_backend.node.host import OWN, Host
@@ -66,6 +65,8 @@ def reindexed(
                     _fill(host, ret, index, one, timeout)
                 except Failed as err:
                     troubles.append(str(err))
+                except CommandExecutionError as err:  # it may be at work still: nothing is begun beside it
+                    raise CommandExecutionError("\n".join([*troubles, str(err)])) from err
             if troubles:
                 raise CommandExecutionError("\n".join(troubles))
         counted = ret["changes"]["documents"]
@@ -110,42 +111,6 @@ def _see_nobody_left_out(host: Host, words: Sequence[str], ended: Ended) -> None
         )
 
 
-def searchable(host: Host, name: str, minimum: int = 1, timeout: float = 300) -> Result:
-    """The index that this frontend's searches ask holds documents. Changes nothing.
-
-    It counts, through this frontend's HAProxy, the documents of all organisations. Not documented, and so not
-    compared: how many documents the product makes of what PostgreSQL holds, and how they name their organisation. A
-    count alone does not prove that each object is found; ``minimum`` takes what a person or an earlier count knows.
-
-    :param minimum: the least number of documents.
-    :param timeout: bound in seconds; Elasticsearch shows a document a second after it came, or later.
-    """
-    with outcome.on_node(name) as ret:
-        fence.obey(host)
-
-        def look() -> int:
-            found = count(host)
-            if found < minimum:
-                raise NotYet(f"{found} documents, expected at least {minimum}")
-            return found
-
-        if host.test:
-            try:
-                found = look()
-            except (CommandExecutionError, ValueError) as err:
-                ret.update(result=None, comment=f"would wait until it does: {err}")
-                return ret
-        else:
-            try:
-                found = waiting.until(host.clock, look, timeout)
-            except CommandExecutionError as err:
-                raise CommandExecutionError(
-                    f"{host.name}: not searchable: {err}. Run {' '.join(command.reindex(None))}"
-                ) from err
-        return outcome.done(ret, f"{found} documents, at least {minimum} expected")
-    return ret
-
-
 def count(host: Host) -> int:
     """Return how many documents the leader's Elasticsearch holds in the index ``chef``, of all organisations.
 
@@ -154,7 +119,7 @@ def count(host: Host) -> int:
 
     :raises CommandExecutionError: nobody answers, or there is no such index.
     """
-    return _read(host, f"{frontend.SEARCH}/chef/_count", indexes.parse_count)
+    return _read(host, f"{frontend.SEARCH_URL}/chef/_count", indexes.parse_count)
 
 
 def indexed(host: Host) -> dict[str, dict[str, int]]:
@@ -163,7 +128,7 @@ def indexed(host: Host) -> dict[str, dict[str, int]]:
     :returns: as :func:`product.objects.parse_indexed` does.
     :raises CommandExecutionError: nobody answers, there is no such index, or not the whole of it was counted.
     """
-    return _read(host, f"{frontend.SEARCH}{objects.INDEXED}", objects.parse_indexed)
+    return _read(host, f"{frontend.SEARCH_URL}{objects.INDEXED}", objects.parse_indexed)
 
 
 def uuid(host: Host) -> str:
@@ -171,7 +136,7 @@ def uuid(host: Host) -> str:
 
     :raises CommandExecutionError: nobody answers, or there is no such index.
     """
-    return _read(host, f"{frontend.SEARCH}/chef/_settings", indexes.parse_index_uuid)
+    return _read(host, f"{frontend.SEARCH_URL}/chef/_settings", indexes.parse_index_uuid)
 
 
 def known_organisation(name: object) -> str:

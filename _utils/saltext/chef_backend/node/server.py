@@ -141,17 +141,19 @@ def upgraded(
         if Version.from_text(before["version"]) > Version.from_text(version):
             raise CommandExecutionError(f"{host.name}: {before['version']} is newer than {version}: no way back")
         if host.test:
-            return outcome.would(ret, "would stop, install, upgrade and start", product, before["version"], version)
+            return outcome.would(
+                ret, "would reconfigure, check, stop, install, upgrade and start", product, before["version"], version
+            )
         missing = before["version"] != version or of_package(installer.held(host, product)) != version
         if missing:
             staged = package.staged(host, source, sha256, version, product)
             if staged["result"] is not True:
                 raise CommandExecutionError(f"{host.name}: {staged['comment']}")
-        if not before["begun"]:
-            _is_operational(host, before["version"], timeout)
-        files.write(host.path(BEGUN), f"{version}\n")
         environment = {"CHEF_LICENSE": "accept"} if accept_license is True else None
         with journal.told(host, "upgrade"):
+            if not before["begun"]:
+                _is_operational(host, before["version"], leader_timeout, timeout)
+            files.write(host.path(BEGUN), f"{version}\n")
             if not durable.pending(host, version, command.SERVER_UPGRADE):  # for a job that is gone: its end is read
                 # an upgrade beside a running server is not documented
                 clients.stop(host, timeout)
@@ -170,7 +172,7 @@ def upgraded(
     return ret
 
 
-def _is_operational(host: Host, version: str, timeout: float) -> None:
+def _is_operational(host: Host, version: str, leader_timeout: float, timeout: float) -> None:
     """See that this frontend is well before anything stops, as documented: it can be reconfigured, its settings hold.
 
     Source: the vendor's upgrade page, and ``check-config`` of 14.0 and later, which changes nothing.
@@ -178,6 +180,7 @@ def _is_operational(host: Host, version: str, timeout: float) -> None:
     :param version: that it runs.
     :raises CommandExecutionError: it is not, and why: mend that first.
     """
+    frontend.wait_for_leader(host, leader_timeout)  # else reconfigure would work on a wrong database
     ctl.run(host, command.RECONFIGURE, timeout=timeout)
     if Version.from_text(version) >= FIRST_WITH_CHECK_CONFIG:
         ctl.run(host, command.CHECK_CONFIG, timeout=timeout)

@@ -13,13 +13,13 @@ STANDARD = {
     "leaderl.port": "7331",
     "leaderl.http_port": "7331",
 }
-_LINE = re.compile(r"^\s*([a-z_]+(?:\.[a-z_]+)+)\s*(?:=\s*)?(['\"]?)([A-Za-z0-9_.:-]+)\2\s*(?:#.*)?$", re.MULTILINE)
+_LINE = re.compile(r"^[ \t]*([a-z_]+(?:\.[a-z_]+)+)(?:[ \t]*=[ \t]*|[ \t]+)(\S[^#\n]*)", re.MULTILINE)
 
 
 def read(text: str) -> dict[str, str]:
     """Return the settings that an upgrade has to know, as they stand there; no others: some are secret.
 
-    The file is Ruby: what is no plain ``key value``, or ``key = value``, is not seen.
+    The file is Ruby: of ``key value``, or ``key = value``, the value is as it is written, without quotes.
     """
-    found = {key: value for key, _, value in _LINE.findall(text)}
-    return {key: found[key] for key in (FOLLOWERS, *STANDARD) if key in found}
+    found = {key: value.strip().strip("'\"") for key, value in _LINE.findall(text)}
+    return {key: found[key][:80] for key in (FOLLOWERS, *STANDARD) if key in found}

@@ -66,11 +66,11 @@ def parse_count(text: str) -> int:
     count = data.get("count") if isinstance(data, dict) else None
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         raise ParseError("no count of documents of index chef", str(text)[:80])
-    whole(data, text)
+    check_whole(data, text)
     return count
 
 
-def whole(data: Any, text: str) -> None:
+def check_whole(data: Any, text: str) -> None:
     """See that every shard of the index has answered: one that is nowhere counts as no failure of Elasticsearch's.
 
     :param data: an answer of ``_count`` or ``_search``, read.

@@ -67,7 +67,7 @@ def parse_indexed(text: str) -> dict[str, dict[str, int]]:
     :raises ParseError: it is not so, or not the whole index was counted.
     """
     data = read_json(text, "documents by organisation")
-    indexes.whole(data, text)
+    indexes.check_whole(data, text)
     found: dict[str, dict[str, int]] = {}
     try:
         databases = data["aggregations"]["databases"]

@@ -22,6 +22,11 @@ from saltext.chef_backend.run import failover as switch
 from saltext.chef_backend.run import heartbeat, lock, look, orders, probe, progress
 from saltext.chef_backend.run.master import Master
 
+
+class StillOn(ValueError):
+    """Failover should be off, and could not be switched."""
+
+
 Running = Mapping[str, Mapping[str, Any]]  # the results of the steps before, by Salt's tag
 log = logging.getLogger(__name__)
 
@@ -123,6 +128,8 @@ def end(master: Master, ret: Result, run: Run, state: str, failed: list[str]) ->
         return
     try:
         _restore_failover(master, ret, run, bool(failed) or state != records.DONE)
+    except StillOn as err:
+        troubles.append(str(err))
     except (CommandExecutionError, ValueError) as err:
         troubles.append(_off(run, str(err)))
     if state != records.DONE:
@@ -183,9 +190,10 @@ def _restore_failover(master: Master, ret: Result, run: Run, failed: bool) -> No
 def _keep_the_lead(master: Master, ret: Result, cluster: str) -> None:
     """Have failover off where leaderl would move the lead from one to the next: none can read the old index.
 
-    :raises CommandExecutionError: it is off, and why; or it could not be switched off.
+    :raises ValueError: it is off, and why.
+    :raises StillOn: it could not be switched off; the backends go on trying.
     """
-    why = failover.without_search(clusters.views(master, cluster, ["cluster_status", "status"]).values())
+    why = failover.leader_without_search(clusters.views(master, cluster, ["cluster_status", "status"]).values())
     if why:
         held = lock.held(master, cluster)
         # what this run has switched off is off; else it says so first, and the backends go on looking
@@ -194,8 +202,11 @@ def _keep_the_lead(master: Master, ret: Result, cluster: str) -> None:
             try:
                 ret["changes"].update(switch.order(master, cluster, "off"))
             except CommandExecutionError as err:
-                why.append(f"It is on still, for it could not be switched off: {err}")
-        raise CommandExecutionError("\n".join(why))
+                raise StillOn(
+                    f"FAILOVER OF {cluster} MAY BE ON, AND THE LEAD MAY MOVE: it could not be switched off: {err}\n"
+                    + "\n".join(why)
+                ) from err
+        raise ValueError("\n".join(why))
 
 
 def _ended(master: Master, run: Run, state: str, failed: list[str]) -> str:

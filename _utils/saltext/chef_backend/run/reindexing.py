@@ -136,21 +136,29 @@ def _filled(master: Master, name: str, cluster: str, sls: str, one: str | None) 
             return outcome.done(ret, f"the index holds {before}")
         left = parity.to_build(before) if before else None
         if orders.apply(master, ret, cluster, record, [frontend], _kept_out(sls), organisations=left):
-
-            def whole() -> parity.Parity:
-                # hours later another one may lead
-                after = _compared(master, cluster, frontend, clusters.views(master, cluster, ["cluster_status"]), one)
-                if after.left:
-                    raise NotYet(
-                        f"{frontend}: the index is not whole, {after}:\n{parity.told(after)}\nWhere its logs say that "
-                        "these cannot be indexed, allow so many by reindex_missing in the pillar"
-                    )
-                return after
-
-            bound = clusters.settings(master, cluster).timeouts.elasticsearch
-            after = waiting.until(master.clock, whole, bound, every=1, most=30)
+            after = _until_whole(master, cluster, frontend, one)
             return outcome.done(ret, f"on {frontend}: the index holds {after}")
     return ret
+
+
+def _until_whole(master: Master, cluster: str, frontend: str, one: str | None) -> parity.Parity:
+    """Wait until the index holds what there is, but for what the pillar allows to be missing; return what it holds.
+
+    :raises CommandExecutionError: it does not when the bound has passed, with both numbers.
+    """
+    settings = clusters.settings(master, cluster)
+
+    def whole() -> parity.Parity:
+        # hours have passed: another one may lead
+        after = _compared(master, cluster, frontend, clusters.views(master, cluster, ["cluster_status"]), one)
+        if after.left and not after.lacks_no_more_than(settings.reindex_missing):
+            raise NotYet(
+                f"{frontend}: the index is not whole, {after}:\n{parity.told(after)}\nWhere its logs say that these "
+                "cannot be indexed, allow so many by reindex_missing in the pillar"
+            )
+        return after
+
+    return waiting.until(master.clock, whole, settings.timeouts.elasticsearch, every=1, most=30)
 
 
 def _kept_out(sls: str) -> str:
@@ -161,9 +169,8 @@ def _kept_out(sls: str) -> str:
 def _compared(master: Master, cluster: str, frontend: str, views: Views, one: str | None) -> parity.Parity:
     """Compare the leader's PostgreSQL with what a frontend's searches find. Raises CommandExecutionError."""
     stored = _stored(master, cluster, answers.leader(views), one)
-    settings = clusters.settings(master, cluster)
-    indexed = ask_all(master.bus, [frontend], INDEXED, timeout=settings.timeouts.ask)[frontend]
-    return parity.compare(stored, indexed, settings.reindex_missing)
+    bound = clusters.settings(master, cluster).timeouts.ask
+    return parity.compare(stored, ask_all(master.bus, [frontend], INDEXED, timeout=bound)[frontend])
 
 
 def _stored(master: Master, cluster: str, leader: str, one: str | None) -> parity.Stored:
