@@ -147,7 +147,9 @@ def test_a_reindex_that_ended_with_failover_on_is_looked_after_until_its_record_
     """The old leader may still crash: the upgraded followers cannot read the index."""
     ended = dataclasses.replace(SILENT, state=state, failover="on", reindex=True)
     assert deadman.first_look(ended, LATE) is None
-    assert deadman.decide(ended, left(cluster_status=printed.cluster_status())).action == deadman.REST
+    followers_fail = printed.cluster_status(printed.changed("be2", es="down"))
+    assert deadman.decide(ended, left(cluster_status=followers_fail)).action == deadman.REST
+    assert deadman.decide(ended, left(cluster_status=printed.cluster_status())).action == deadman.ON
     assert deadman.first_look(dataclasses.replace(ended, reindex=False), LATE).action == deadman.OVER
 
 

@@ -140,6 +140,24 @@ def test_i8_one_that_has_fallen_silent_meanwhile_is_not_taken_for_being_at_rest(
     assert master.bus.asked("chef_backend_agent.accept") == []
 
 
+def test_i5_a_reindex_that_goes_on_waits_for_a_moment_at_which_somebody_leads():
+    """Where none can read the old index leaderl moves the lead again and again; a look may fall in between."""
+    found = run(way="reindex", reindex=True, target="2.3.16", frontends=("fe1", "fe2"))
+    none = everywhere(
+        {"cluster_status": printed.cluster_status(printed.changed("be1", role="deposed_leader", pg="down"))}
+    )
+    does = {
+        "chef_server.version": lambda node: "14.16.19",
+        "chef_server_agent.busy": lambda node: [],
+        "chef_server_agent.may_keep_out": lambda node: True,
+        "test.ping": lambda node: True,
+    }
+    master = fakes.master({}, {}, none, none, {}, record=found, jid="2", does=does, reindex_organisation="acme")
+    done = opening.opened(master, "Open the run", "prod", "reindex")
+    assert done["result"] is True, done["comment"]
+    assert fakes.backends(master).looks["be1"] >= 5
+
+
 def test_an_address_that_nobody_named_is_connected_and_nothing_is_opened():
     """A frontend that is not in the pillar would not be reconfigured, and would serve while the backends are down."""
     master = fakes.master(jid="2", does={"chef_server.version": lambda node: "14.16.19"})

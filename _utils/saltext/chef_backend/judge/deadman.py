@@ -77,7 +77,8 @@ def _of_what_is_seen(record: Record, view: View) -> Decision:
     verdict = health.judge(cluster, view.status, view.node, search=not record.reindex)
     why = failover.why_off([view], verdict, record.turn)
     is_on = cluster.failover == "on" and record.failover != "off"
-    if why is None and record.reindex and is_on:
+    searches = health.judge(cluster, view.status, view.node).healthy
+    if why is None and record.reindex and is_on and not searches:  # the next leader may not be able to read the index
         return Decision(REST, "failover is on, and the leader can read the index")
     if why is None:
         return Decision(ON, "the cluster is healthy, nothing is half-upgraded")

@@ -46,6 +46,8 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
             # the node may have finished meanwhile, and somebody else may have taken the run over
             found = answers.run(views)
             resumed = _as_it_is(lock.may_take(master, found, str(settings.version), views))
+        if resumed and resumed.reindex and not master.test:
+            views = _until_whole(master, settings, resumed)
         gates.nobody_at_work(views)
         gates.in_window(settings, master.clock.now(), resumed, answers.half_upgraded(views))
         failover_found = _may_begin(master, settings, way, views, resumed, found)
@@ -119,6 +121,21 @@ def _at_rest(master: Master, settings: Cluster, resumed: Run, fronts: Sequence[s
     views = look.until_holds(master, settings.name, at_rest, bounds.upgrade + bounds.rejoin)
     gates.everybody_answers(views)  # one that has fallen silent meanwhile may be at work
     return views
+
+
+def _until_whole(master: Master, settings: Cluster, resumed: Run) -> Views:
+    """Wait until the cluster is whole but for its search; return the views from then.
+
+    Where none can read the old index, and failover is on, leaderl moves the lead every half a minute: in between it is.
+    """
+
+    def whole() -> Views:
+        views = clusters.views(master, settings.name)
+        inside = next(iter(resumed.inside), None)
+        gates.healthy(views, settings.gates.max_lag_bytes, inside, search=False)
+        return views
+
+    return look.until_holds(master, settings.name, whole, settings.timeouts.gate)
 
 
 def _may_begin(
