@@ -141,7 +141,7 @@ MUTANTS = (
         "failover is left on where the lead goes from one to the next",
         "judge.deadman",
         "_of_what_is_seen",
-        "record.reindex and failover.leader_without_search([view])",
+        "others and failover.leader_without_search([view])",
         "False",
         ("reindex",),
         kinds=("orchestration gets signal 9", "master lost for good"),
