@@ -48,6 +48,16 @@ def empty(lab, host):
     lab.exec(host, "find", index.DATA, "-mindepth", "1", "-delete")
 
 
+def begin_anew(lab):
+    """As documented, with failover off: Elasticsearch stopped on all backends, emptied on all, started on all."""
+    for host in lab.backends:
+        stop(lab, host)
+    for host in lab.backends:
+        empty(lab, host)
+    for_all(lab, "start", "elasticsearch")
+    lab.wait_healthy(60)
+
+
 def server(lab, host, *words):
     """Run chef-server-ctl to its end, whatever its status."""
     return lab.exec(host, "chef-server-ctl", *words, check=False, timeout=120)
@@ -112,12 +122,7 @@ def test_stopped_and_emptied_everywhere_it_starts_anew_and_reindex_makes_every_n
     assert [index.creator(lab, host) for host in lab.backends] == [None, None, None]
 
     ctl(lab, leader, "set-cluster-failover", "off")  # as documented: else the lead moves away from a failing one
-    for host in lab.backends:
-        stop(lab, host)
-    for host in lab.backends:
-        empty(lab, host)
-    for_all(lab, "start", "elasticsearch")
-    lab.wait_healthy(60)
+    begin_anew(lab)
     assert [index.creator(lab, host) for host in lab.backends] == [None, None, None], "green, and no index"
     assert "Failed to reindex data for default!" in server(lab, "fe1", "reindex", "default").stderr
     assert server(lab, "fe1", "reconfigure").returncode == 0
@@ -138,12 +143,7 @@ def test_stopped_and_emptied_everywhere_it_starts_anew_and_reindex_makes_every_n
 def test_a_document_that_comes_before_a_reconfigure_makes_an_index_with_a_guessed_mapping_which_stays(fresh_lab):
     lab = fresh_lab
     ctl(lab, the_leader(lab), "set-cluster-failover", "off")
-    for host in lab.backends:
-        stop(lab, host)
-    for host in lab.backends:
-        empty(lab, host)
-    for_all(lab, "start", "elasticsearch")
-    lab.wait_healthy(60)
+    begin_anew(lab)
     document = '{"X_CHEF_type_CHEF_X": "node"}'
     url = "http://127.0.0.1:9200/chef/object/1"
     lab.exec("fe2", "curl", "-sf", "-X", "PUT", "-H", "Content-Type: application/json", "-d", document, url)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from saltext.chef_backend.record import Record
 from tests.simulation import history as happened
 from tests.simulation import truth
 from tests.simulation.history import Event
@@ -190,15 +191,12 @@ def left_alone(world: World) -> list[str]:
     if (
         not cluster.blocked
         or world.scene.way not in ROLLING
-        or any(run.works for hub in world.hubs.values() for run in hub.runs)
+        or _is_driven(world)
+        or _by_somebody(world, happened.BLOCKED)
     ):
         return []
-    if _by_somebody(world):
-        return []
-    lease = record.lease if record is not None else 60
-    last = max((event.time for event in world.history.of(happened.EXITED, happened.FAULT)), default=0.0)
-    last = max(last, world.mended_at)
-    if now - last < lease + lease / 4 + GRACE:
+    last = _alone_since(world)
+    if now - last < _looked_within(record):
         return []
     if not truth.looked_after(world):
         return [f"I3: failover is off at {now:.0f} s, and nobody looks after it"]
@@ -215,14 +213,12 @@ def left_alone(world: World) -> list[str]:
 def restless(world: World) -> list[str]:
     """I3: where Elasticsearch fails on the leader failover does not stay on, or the lead goes from one to the next."""
     record, cluster, now = truth.record(world), world.cluster, world.engine.now
-    works = any(run.works for hub in world.hubs.values() for run in hub.runs) or truth.at_work(world)
+    works = _is_driven(world) or truth.at_work(world)
     if record is None or not record.reindex or works or cluster.blocked or not truth.looked_after(world):
         return []
-    if cluster.leader is None or cluster.search.answers(cluster.leader) or _typed_on(world):
+    if cluster.leader is None or cluster.search.answers(cluster.leader) or _by_somebody(world, happened.FREED):
         return []
-    last = max((event.time for event in world.history.of(happened.EXITED, happened.FAULT)), default=0.0)
-    last = max(last, world.mended_at)
-    if now - last < record.lease + record.lease / 4 + GRACE:
+    if now - _alone_since(world) < _looked_within(record):
         return []
     return [f"I3: failover is on at {now:.0f} s, and {cluster.leader.name} leads without Elasticsearch"]
 
@@ -230,7 +226,7 @@ def restless(world: World) -> list[str]:
 def at_the_end(world: World) -> list[str]:
     """What is not as it must be when a night has ended well: failover, clients, versions, the record."""
     found = []
-    if world.cluster.blocked and world.scene.way in ROLLING and not _by_somebody(world):
+    if world.cluster.blocked and world.scene.way in ROLLING and not _by_somebody(world, happened.BLOCKED):
         found.append("I3: failover is off at the end")
     found += [f"I5: at the end {line}" for line in truth.unwell(world)]
     found += [f"I5: at the end {name} is half-upgraded" for name in truth.half_upgraded(world)]
@@ -247,14 +243,26 @@ def at_the_end(world: World) -> list[str]:
     return found
 
 
-def _by_somebody(world: World) -> bool:
-    """Whether failover was switched off by somebody else: that is theirs."""
-    return [event.where for event in world.history.of(happened.BLOCKED)][-1:] == ["somebody"]
+def _is_driven(world: World) -> bool:
+    """Whether somebody's command is at it."""
+    return any(run.works for hub in world.hubs.values() for run in hub.runs)
 
 
-def _typed_on(world: World) -> bool:
-    """Whether failover was switched on by somebody else: that is theirs."""
-    return [event.where for event in world.history.of(happened.FREED)][-1:] == ["somebody"]
+def _alone_since(world: World) -> float:
+    """When the last command has ended, the last fault has happened, and all was mended."""
+    last = max((event.time for event in world.history.of(happened.EXITED, happened.FAULT)), default=0.0)
+    return max(last, world.mended_at)
+
+
+def _looked_within(record: Record | None) -> float:
+    """Seconds after which the dead man's switch has looked, and what it did is shown."""
+    lease = record.lease if record is not None else 60
+    return lease + lease / 4 + GRACE
+
+
+def _by_somebody(world: World, switch: str) -> bool:
+    """Whether failover was last switched this way by somebody else: that is theirs."""
+    return [event.where for event in world.history.of(switch)][-1:] == ["somebody"]
 
 
 def _is(event: Event, verb: str) -> bool:

@@ -76,9 +76,9 @@ def _of_what_is_seen(record: Record, view: View) -> Decision:
         return Decision(OFF, str(err))
     verdict = health.judge(cluster, view.status, view.node, search=not record.reindex)
     why = failover.why_off([view], verdict, record.turn)
-    is_on = cluster.failover == "on" and record.failover != "off"
-    searches = health.judge(cluster, view.status, view.node).healthy
-    if why is None and record.reindex and is_on and not searches:  # the next leader may not be able to read the index
+    may_rest = why is None and record.reindex and cluster.failover == "on" and record.failover != "off"
+    # on, and the leader can read the index: the next one may not be able to
+    if may_rest and not health.judge(cluster, view.status, view.node).healthy:
         return Decision(REST, "failover is on, and the leader can read the index")
     if why is None:
         return Decision(ON, "the cluster is healthy, nothing is half-upgraded")

@@ -46,7 +46,7 @@ class Parity:
         return all(number > 0 for number in missing) and sum(missing) <= allowed
 
     def __str__(self) -> str:
-        whole = self.organisations - len({one.organisation for one in self.differences})
+        whole = self.organisations - len(self.left)
         return f"{whole} of {self.organisations} organisations, {self.indexed} of {self.stored} objects"
 
 

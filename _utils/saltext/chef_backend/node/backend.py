@@ -1,8 +1,7 @@
 """What this backend is asked: its version, who leads, whether failover is on, how far followers are."""
 
 import os
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from salt.exceptions import CommandExecutionError
 
@@ -18,7 +17,6 @@ from saltext.chef_backend.product.cluster_status import UNKNOWN, ClusterStatus
 from saltext.chef_backend.product.reading import ParseError
 from saltext.chef_backend.product.status import Status
 
-Read = TypeVar("Read")
 MANIFEST = "/opt/chef-backend/version-manifest.json"
 PSQL = "/opt/chef-backend/embedded/bin/psql"
 PGSQL_USER = "chef_pgsql"
@@ -227,12 +225,12 @@ def index_created(host: Host) -> str:
 
     It decides whether 3.x can read the index. Raises CommandExecutionError if it cannot be told.
     """
-    return _of_the_index(host, INDEX_URL, indexes.parse_index_created)
+    return web.read(host, INDEX_URL, indexes.parse_index_created)
 
 
 def index_is_mapped(host: Host) -> bool:
     """Tell whether a frontend has made the search index. Raises CommandExecutionError if it cannot be told."""
-    return _of_the_index(host, MAPPING_URL, indexes.parse_is_mapped)
+    return web.read(host, MAPPING_URL, indexes.parse_is_mapped)
 
 
 def stored(host: Host, timeout: float = 300) -> dict[str, dict[str, Any]]:
@@ -288,16 +286,6 @@ def tail(host: Host, service: str, lines: int) -> str:
 def unpacked(host: Host, manifest: str = MANIFEST) -> float:
     """Return when the installed package was unpacked, epoch seconds. Raises OSError."""
     return os.stat(host.path(manifest)).st_ctime  # mtime is the build's; ctime is when dpkg or rpm put it there
-
-
-def _of_the_index(host: Host, url: str, reader: Callable[[str], Read]) -> Read:
-    answer = web.get(host, url)
-    if "error" in answer:
-        raise CommandExecutionError(f"{host.name}: {url}: {answer['error']}")
-    try:
-        return reader(answer.get("body") or "")
-    except ParseError as err:
-        raise CommandExecutionError(f"{host.name}: {url}: {err}") from err
 
 
 def _psql(host: Host, query: str, timeout: float, database: str = "postgres") -> str:

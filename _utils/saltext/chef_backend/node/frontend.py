@@ -15,7 +15,6 @@ from saltext.chef_backend.product import command, haproxy
 from saltext.chef_backend.product import edge as edges
 from saltext.chef_backend.product import index as indexes
 from saltext.chef_backend.product import maintenance as by
-from saltext.chef_backend.product.reading import ParseError
 
 MANIFEST = "/opt/opscode/version-manifest.json"
 # assumed: HAProxy listens on the port of loopback that it forwards to the leader's Elasticsearch
@@ -130,7 +129,7 @@ def reconfigured(
     with outcome.on_node(name) as ret:
         fence.obey(host)
         before, left = reconfigured_for(host), out(host)
-        if index and not _has_index(host):
+        if index and index_or_none(host) is None:
             before = None
         if before == backend_version and left:
             return outcome.done(ret, f"reconfigured for {backend_version}; out of service: {left}")
@@ -157,13 +156,20 @@ def reconfigured(
     return ret
 
 
-def _has_index(host: Host) -> bool:
-    """Whether there surely is a search index, as this frontend's searches find it."""
+def index_uuid(host: Host) -> str:
+    """Return the UUID of the index ``chef`` that this frontend's searches ask: another index has another.
+
+    :raises CommandExecutionError: nobody answers, or there is no such index.
+    """
+    return web.read(host, f"{SEARCH_URL}/chef/_settings", indexes.parse_index_uuid)
+
+
+def index_or_none(host: Host) -> str | None:
+    """Return the index's UUID; None if it cannot be told: then nothing counts as done."""
     try:
-        indexes.parse_index_uuid(web.get(host, f"{SEARCH_URL}/chef/_settings").get("body") or "")
-    except ParseError:
-        return False
-    return True
+        return index_uuid(host)
+    except CommandExecutionError:
+        return None
 
 
 def await_service(host: Host, api: str, leader_timeout: float, api_timeout: float) -> float:

@@ -1,7 +1,6 @@
 """The search index as this frontend sees it, through HAProxy: built again from PostgreSQL, found by a search."""
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from salt.exceptions import CommandExecutionError
 
@@ -13,11 +12,9 @@ from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.pillar_values import ORGANISATION
 from saltext.chef_backend.product import command, objects
 from saltext.chef_backend.product import index as indexes
-from saltext.chef_backend.product.reading import ParseError
 
 NOTE = f"{OWN}/reindexed"  # of which index what was built again: nothing that can be observed tells it
 ALL = "-a"
-Read = TypeVar("Read")
 
 
 class Failed(ValueError):
@@ -47,7 +44,7 @@ def reindexed(
         several = [organisation] if isinstance(organisation, str) else organisation
         names = None if several is None else [known_organisation(one) for one in several]
         whose = "all organisations" if names is None else f"organisation {', '.join(names)}"
-        index = _index_or_none(host)
+        index = frontend.index_or_none(host)
         before, done = _noted(host)
         if index and before == index and not anew and (ALL in done or (names and set(names) <= set(done))):
             return outcome.done(ret, f"{whose}: sent to index {index} before")
@@ -55,7 +52,7 @@ def reindexed(
             return outcome.would(ret, f"would run reindex for {whose}", "reindexed", None, whose)
         with journal.told(host, "reindex"):
             frontend.wait_for_leader(host, leader_timeout)
-            index = uuid(host)
+            index = frontend.index_uuid(host)
             if durable.pending(host, index, command.reindex(None)):
                 names = None  # of a job that is gone: its end is read, and all of them are done
             each: Sequence[str | None] = names or [None]
@@ -94,7 +91,7 @@ def _fill(host: Host, ret: Result, index: str, organisation: str | None, timeout
             "new": ", ".join(filter(None, [built, organisation or "all organisations"])),
         }
         changes.setdefault("documents", {"old": ended.before})["new"] = count(host)
-        if uuid(host) != index:
+        if frontend.index_uuid(host) != index:
             raise CommandExecutionError(
                 f"{host.name}: the index was replaced while it was being filled: run the same command again"
             )
@@ -119,7 +116,7 @@ def count(host: Host) -> int:
 
     :raises CommandExecutionError: nobody answers, or there is no such index.
     """
-    return _read(host, f"{frontend.SEARCH_URL}/chef/_count", indexes.parse_count)
+    return web.read(host, f"{frontend.SEARCH_URL}/chef/_count", indexes.parse_count)
 
 
 def indexed(host: Host) -> dict[str, dict[str, int]]:
@@ -128,15 +125,7 @@ def indexed(host: Host) -> dict[str, dict[str, int]]:
     :returns: as :func:`product.objects.parse_indexed` does.
     :raises CommandExecutionError: nobody answers, there is no such index, or not the whole of it was counted.
     """
-    return _read(host, f"{frontend.SEARCH_URL}{objects.INDEXED}", objects.parse_indexed)
-
-
-def uuid(host: Host) -> str:
-    """Return the UUID of the index ``chef``: another index has another, whatever it is called.
-
-    :raises CommandExecutionError: nobody answers, or there is no such index.
-    """
-    return _read(host, f"{frontend.SEARCH_URL}/chef/_settings", indexes.parse_index_uuid)
+    return web.read(host, f"{frontend.SEARCH_URL}{objects.INDEXED}", objects.parse_indexed)
 
 
 def known_organisation(name: object) -> str:
@@ -144,14 +133,6 @@ def known_organisation(name: object) -> str:
     if not ORGANISATION.fullmatch(str(name)):
         raise CommandExecutionError(f"{name!r} is not the name of an organisation")
     return str(name)
-
-
-def _index_or_none(host: Host) -> str | None:
-    """The index's UUID; None if it cannot be told: then nothing counts as done."""
-    try:
-        return uuid(host)
-    except CommandExecutionError:
-        return None
 
 
 def _noted(host: Host) -> tuple[str | None, list[str]]:
@@ -164,13 +145,3 @@ def _note(host: Host, index: str, organisation: str | None) -> None:
     before, done = _noted(host)
     kept = done if before == index else []
     files.write(host.path(NOTE), " ".join([index, *kept, organisation or ALL]) + "\n", 0o644)
-
-
-def _read(host: Host, url: str, reader: Callable[[str], Read]) -> Read:
-    try:
-        answer = web.get(host, url)
-        if "error" in answer:
-            raise CommandExecutionError(answer["error"])
-        return reader(answer.get("body") or "")
-    except (CommandExecutionError, ParseError) as err:
-        raise CommandExecutionError(f"{host.name}: {url.partition('?')[0]}: {err}") from err

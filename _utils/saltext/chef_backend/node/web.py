@@ -1,9 +1,14 @@
 """What a service of this node's answers over HTTP: asked with a bound on the whole of the answer."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend.node.host import Host
+from saltext.chef_backend.product.reading import ParseError
 
+Read = TypeVar("Read")
 BOUND = 30.0  # seconds for one answer
 
 
@@ -18,3 +23,18 @@ def get(host: Host, url: str, within: float = BOUND, **options: Any) -> dict[str
     if answer.get("body") is None and not answer.get("error") and not answer.get("text"):
         answer["error"] = f"no answer within {within:g} s"
     return answer
+
+
+def read(host: Host, url: str, reader: Callable[[str], Read]) -> Read:
+    """Return what a reader makes of an answer.
+
+    :param reader: reads the answer's body; raises ParseError.
+    :raises CommandExecutionError: nobody answers, or it cannot be read; named are this node and the URL.
+    """
+    answer = get(host, url)
+    try:
+        if "error" in answer:
+            raise CommandExecutionError(answer["error"])
+        return reader(answer.get("body") or "")
+    except (CommandExecutionError, ParseError) as err:
+        raise CommandExecutionError(f"{host.name}: {url.partition('?')[0]}: {err}") from err

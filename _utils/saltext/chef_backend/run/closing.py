@@ -22,13 +22,12 @@ from saltext.chef_backend.run import failover as switch
 from saltext.chef_backend.run import heartbeat, lock, look, orders, probe, progress
 from saltext.chef_backend.run.master import Master
 
+Running = Mapping[str, Mapping[str, Any]]  # the results of the steps before, by Salt's tag
+log = logging.getLogger(__name__)
+
 
 class StillOn(ValueError):
     """Failover should be off, and could not be switched."""
-
-
-Running = Mapping[str, Mapping[str, Any]]  # the results of the steps before, by Salt's tag
-log = logging.getLogger(__name__)
 
 
 def closed(master: Master, name: str, cluster: str, running: Running) -> Result:

@@ -32,6 +32,16 @@ def switched(master: Master, name: str, cluster: str, to: object) -> Result:
     return ret
 
 
+def on_again(master: Master, name: str, cluster: str) -> Result:
+    """Failover is on, where this run has switched it off; else it is as it was."""
+    with master.signals.step(name) as ret:
+        held = lock.held(master, cluster)
+        if held and held.failover != "off":
+            return outcome.done(ret, "failover was not switched")
+        return switched(master, name, cluster, "on")
+    return ret
+
+
 def switch(master: Master, cluster: str, to: str) -> Changes:
     """Note and switch failover; return changes, as a state tells them. Raises CommandExecutionError.
 

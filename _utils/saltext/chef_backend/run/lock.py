@@ -90,6 +90,8 @@ def begin(master: Master, views: Views, resumed: Run | None, lease: int, **field
     if resumed:
         told |= {"way": fields["way"], "frontends": fields["frontends"], "step": "open", "waits": None}
         told |= {"turn": failover.turn_left(views.values(), resumed)}
+        if resumed.reindex and fields["failover_found"] == "off":  # a backend may have switched it meanwhile
+            told["failover"] = "off"
         record = dataclasses.replace(resumed.record, **told)
     else:
         base = {"run": run_id(master), "opened": now, "failover": fields["failover_found"]}

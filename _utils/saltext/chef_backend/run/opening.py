@@ -75,8 +75,6 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
             frontends=(*fronts, *refuse),
             reindex=way == "reindex" and bool(due),
         )
-        if record.reindex and failover_found == "off" and record.failover != "off":  # by a backend meanwhile
-            record = lock.note(master, cluster, failover="off")
         ret["changes"]["run"] = {"old": None, "new": record.run}
         look.seen(master, cluster, views)
         if record.failover == "off" and not record.down and not answers.half_upgraded(views):

@@ -15,7 +15,7 @@ from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import cluster as clusters
-from saltext.chef_backend.run import failover, frontends, lock, look, orders, ways
+from saltext.chef_backend.run import failover, frontends, look, orders, ways
 from saltext.chef_backend.run.bus import ask_all
 from saltext.chef_backend.run.master import Master
 
@@ -62,12 +62,7 @@ def failover_off(master: Master, name: str, cluster: str) -> Result:
 
 def failover_on(master: Master, name: str, cluster: str) -> Result:
     """Failover is on again, with the new index on every backend; as it was, if this run has not switched it."""
-    with master.signals.step(name) as ret:
-        held = lock.held(master, cluster)
-        if held and held.failover != "off":
-            return outcome.done(ret, "failover was not switched")
-        return failover.switched(master, name, cluster, "on")
-    return ret
+    return failover.on_again(master, name, cluster)
 
 
 def stopped(master: Master, name: str, cluster: str) -> Result:

@@ -78,15 +78,13 @@ def failover_on(master: Master, name: str, cluster: str) -> Result:
     """
     with master.signals.step(name) as ret:
         held = lock.held(master, cluster)
-        if held and held.failover != "off":
-            return outcome.done(ret, "failover was not switched")
-        if held and held.reindex:
+        if held and held.failover == "off" and held.reindex:
             bound = clusters.settings(master, cluster).timeouts.failover
             views, record, due = look.until_holds(master, cluster, lambda: _due(master, cluster), bound)
             if not _roles(views, due)[1]:
                 look.keep(master, cluster, views, record)
                 return outcome.done(ret, "no leader is due: failover stays off until the index is new")
-        return failover.switched(master, name, cluster, "on")
+        return failover.on_again(master, name, cluster)
     return ret
 
 

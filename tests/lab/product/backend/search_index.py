@@ -13,21 +13,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from . import node, paths
+from .chef_index import mapping
 
 FILE = paths.ELASTICSEARCH / "chef.json"
-FIELDS = ("X_CHEF_database_CHEF_X", "X_CHEF_type_CHEF_X", "X_CHEF_id_CHEF_X")
-"""Of each document, beside `content`: open source. Sources are off, so a search finds ids only."""
 RELEASES = (((3, 0, 0), "6.8.23"), ((2, 1, 0), "5.6.16"), ((2, 0, 30), "5.4.1"), ((2, 0, 0), "5.2.2"))
 """Elasticsearch by the first Chef Backend that brought it. synthetic between the documented releases."""
 OLDEST = "2.3.1"
 UNREADABLE = (5, 4, 1)
 """Documented: Elasticsearch 6 (Chef Backend 3.x) needs an index that was created by a later version than this."""
-
-
-def mapping() -> dict[str, Any]:
-    """What `reconfigure` on a frontend makes the index with; the type's name and the kinds of field are synthetic."""
-    fields = {name: {"type": "keyword"} for name in FIELDS}
-    return {"object": {"_source": {"enabled": False}, "properties": {**fields, "content": {"type": "text"}}}}
 
 
 def guessed(document: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any
 import psycopg2
 
 from . import server_api, server_haproxy
+from .chef_index import mapping
 from .server_settings import (
     CLIENTS_PORT,
     DATABASE,
@@ -29,16 +30,6 @@ from .server_settings import (
 
 LEAST = {2: (12,), 5: (12, 16, 2), 6: (13, 2, 0)}
 """Documented: the first Chef Infra Server that knows an Elasticsearch, by its major version."""
-
-MAPPING = {
-    "object": {
-        "_source": {"enabled": False},
-        "properties": {
-            **{f"X_CHEF_{name}_CHEF_X": {"type": "keyword"} for name in ("database", "type", "id")},
-            "content": {"type": "text"},
-        },
-    }
-}
 
 BATCH = 100
 """Objects between two lines of progress."""
@@ -67,7 +58,7 @@ def make(settings: ServerSettings) -> None:
     except ServerError as error:
         if error.status != 404:
             raise
-        _ask(settings, "PUT", "/chef", {"mappings": MAPPING})
+        _ask(settings, "PUT", "/chef", {"mappings": mapping()})
 
 
 def reindex(arguments: list[str]) -> int:
