@@ -110,6 +110,8 @@ class Hub:
     def _arrives(self, minion: Minion, message: Message) -> None:
         if self.place.power and self.network.linked(self.place.name, minion.name):
             minion.receive(message)
+        else:
+            minion.deaf = True
 
     # processes
 

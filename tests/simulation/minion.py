@@ -75,6 +75,7 @@ class Minion:
         self.processes: HostProcesses | None = None
         self.runs = True  # the daemon
         self.stunned = False
+        self.deaf = False  # what was sent to it last was lost
         self.jobs: dict[str, Job] = {}
         self.schedule: dict[str, dict[str, Any]] = {}  # on its disk
         self.queue: list[Message] = []  # of states; on its disk, where Salt keeps it so (3008), else in the jobs
@@ -92,7 +93,8 @@ class Minion:
 
     def receive(self, message: Message) -> None:
         """Take what was published; it is lost where no daemon runs."""
-        if not self.place.power or not self.runs:
+        self.deaf = not self.place.power or not self.runs
+        if self.deaf:
             return
         if self.stunned:
             self.inbox.append(message)

@@ -301,8 +301,8 @@ def stale(world: World, by: Process) -> str | None:
         return "its run is over"
     if truth.epoch > word["epoch"]:
         return f"its run has been taken over (epoch {truth.epoch})"
-    if truth.state != records.OPEN:
-        return f"its run has ended as {truth.state}"
+    if truth.state != records.OPEN and not (job.changes and world.minions[by.place.name].deaf):
+        return f"its run has ended as {truth.state}"  # where nobody can be told that what has begun goes on
     gone = owner_gone_for(world, job.message.sender, word["lease"])
     if gone and not job.changes:  # what has begun in time comes to its end, unless the run is void by now
         return f"its owner is gone for {gone:.0f} s"
