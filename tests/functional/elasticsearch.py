@@ -1,4 +1,4 @@
-"""Elasticsearch as seen on loopback, at the one port that is the product's."""
+"""Elasticsearch and etcd as seen on loopback, at the ports that are the product's."""
 
 import json
 import threading
@@ -10,16 +10,17 @@ import salt.utils.http
 
 
 class Elasticsearch:
-    """Answers by path, each a mapping; 404 for any other."""
+    """Answers by path, each a mapping or text; 404 for any other."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
-        self.answers: dict[str, dict[str, Any]] = {}
+        self.answers: dict[str, dict[str, Any] | str] = {}
         outer = self
 
         class Answers(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 found = outer.answers.get(self.path.partition("?")[0])
-                body = json.dumps(found if found is not None else {"error": "no such index"}).encode()
+                text = json.dumps({"error": "no such index"} if found is None else found)
+                body = (found if isinstance(found, str) else text).encode()
                 self.send_response(200 if found is not None else 404)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -34,7 +35,9 @@ class Elasticsearch:
         query = salt.utils.http.query
 
         def asked(url: str, **options: Any) -> Any:
-            return query(url=url.replace("http://127.0.0.1:9200", here), **options)
+            for port in (9200, 2379):
+                url = url.replace(f"http://127.0.0.1:{port}", here)
+            return query(url=url, **options)
 
         monkeypatch.setattr(salt.utils.http, "query", asked)
 

@@ -82,6 +82,11 @@ class Functions:
         return self._answer(url)
 
 
+FSYNC = "".join(
+    f'etcd_debugging_wal_fsync_duration_seconds_bucket{{le="{edge}"}} 100\n' for edge in ("0.001", "+Inf")
+)
+
+
 class OfBackend:
     """Chef Backend on a host."""
 
@@ -138,7 +143,10 @@ class OfBackend:
         return {"application_name": follower.name, "state": "streaming", "peer": peer, "current": here}
 
     def answer(self, url: str) -> dict[str, Any]:
-        """What Elasticsearch answers here."""
+        """What etcd and Elasticsearch answer here."""
+        if url.endswith("/metrics"):
+            runs = self._node.runs("etcd")
+            return {"status": 200, "body": FSYNC} if runs else {"error": "[Errno 111] Connection refused"}
         return self._cluster.search.asked(self._node, url)
 
 

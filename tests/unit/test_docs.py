@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from saltext.chef_backend import journal, record, settings
-from saltext.chef_backend.judge import fleet
+from saltext.chef_backend.judge import fleet, kinds
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PACKAGE = CHECKOUT / "_utils/saltext/chef_backend"
 REFERENCE = CHECKOUT / "docs/reference"
 PAGES = [CHECKOUT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")]
 PAGES += sorted((CHECKOUT / "tests").rglob("README.md"))
-MESSAGES = ("gates", "answers", "downtime", "replace", "server", "request", "way")
+MESSAGES = ("gates", "answers", "downtime", "replace", "server", "request", "way", "waiver")
 SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^()\s:]+)\)")
 KINDS = {
@@ -119,7 +119,7 @@ def test_every_refusal_is_explained(name):
 def test_every_reason_for_not_healthy_is_explained():
     page, tree = text_of("reasons.md"), ast.parse((PACKAGE / "judge/health.py").read_text(encoding="utf-8"))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Reason"]
-    words = {call.args[1].value for call in calls if isinstance(call.args[1], ast.Constant)}
+    words = {call.args[2].value for call in calls if isinstance(call.args[2], ast.Constant)}
     words |= {
         node.value.value
         for node in ast.walk(tree)
@@ -129,6 +129,13 @@ def test_every_reason_for_not_healthy_is_explained():
     }
     assert len(words) > 20
     assert sorted(word for word in words if word.strip() not in page) == []
+
+
+def test_the_guides_table_of_codes_says_what_the_code_says():
+    told = [tuple(row) for row in rows_below(text_of("reasons.md"), "Codes")]
+    assert told == [
+        (f"`{kind.code}`", kind.severity, "yes" if kind.waivable else "no", kind.means) for kind in kinds.KINDS.values()
+    ]
 
 
 def test_every_step_that_is_told_is_listed():

@@ -6,12 +6,17 @@ from typing import Any
 
 from salt.exceptions import CommandExecutionError
 
+from saltext.chef_backend.errors import reasons_of
+from saltext.chef_backend.judge import kinds
+
 Result = dict[str, Any]  # of a state: name, result, changes and comment
 
 
 @contextlib.contextmanager
 def attempt(name: str, errors: tuple[type[Exception], ...]) -> Iterator[Result]:
     """Give a state its result, and make one clear failure of what its body raises; changes until then are kept.
+
+    Reasons that have a code stand in it as fields, too, for ``--out=json``.
 
     :param name: the state's name.
     :param errors: the exceptions, a tuple, whose text is the failure; any other is a mistake of ours.
@@ -21,6 +26,8 @@ def attempt(name: str, errors: tuple[type[Exception], ...]) -> Iterator[Result]:
         yield ret
     except errors as err:
         ret.update(result=False, comment=str(err))
+        if reasons := reasons_of(err):
+            ret["reasons"] = [kinds.fields(reason) for reason in reasons]
 
 
 def on_node(name: str) -> contextlib.AbstractContextManager[Result]:

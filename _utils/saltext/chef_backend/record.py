@@ -70,6 +70,7 @@ class Record:
     waits: str | None = None  # why a paused run goes on by itself: what its window said; None if a person paused it
     reindex: bool = False  # the index is too old for the target: Elasticsearch is not well before it has a new one
     backup: str | None = None  # the node that is asked for this run's backup, from before it is
+    waived: tuple[str, ...] = ()  # reasons that a person has waived for this run, each CODE of NODE
     down: bool = False  # from before this run takes the first node down until the cluster was seen whole
 
     @classmethod
@@ -164,13 +165,14 @@ def _is_run(value: object) -> bool:
     return isinstance(value, str) and RUN.fullmatch(value) is not None
 
 
-_LISTS = ("backends", "frontends")
+_LISTS = ("backends", "frontends", "waived")
 # what a field holds, and how to call it; all others are text
 _FITS = {
     "run": (_is_run, "a run's id"),
     "owner": (_is_owner, "a mapping of jid, master, boot, pid and ticks"),
     "backends": (_are_names, "a list of names"),
     "frontends": (_are_names, "a list of names"),
+    "waived": (_are_names, "a list of waivers"),
     "opened": (_is_time, "a time in seconds"),
     "changed": (_is_time, "a time in seconds"),
     "lease": (_is_time, "a number of seconds"),

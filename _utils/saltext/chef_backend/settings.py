@@ -62,6 +62,7 @@ class Gates:
 
     max_lag_bytes: int = 52428800
     settle_seconds: int | float = 10
+    max_fsync_seconds: int | float = 0.5  # etcd's heartbeat: a slower disk loses elections
 
 
 @dataclasses.dataclass(frozen=True)

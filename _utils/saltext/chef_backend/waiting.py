@@ -30,6 +30,7 @@ def until(
     :raises InVain: as soon as ``look`` does.
     """
     began, before = clock.monotonic(), None
+    last: Exception
     while True:
         left = 0.0
         try:
@@ -37,11 +38,11 @@ def until(
         except InVain:
             raise
         except NotYet as err:
-            said, left = str(err), err.left
+            last, said, left = err, str(err), err.left
         except (CommandExecutionError, ValueError, KeyError) as err:
-            said = str(err)
+            last, said = err, str(err)
         if clock.monotonic() - began > bound:
-            raise CommandExecutionError(f"{said} (looked for {bound:g} s)")
+            raise CommandExecutionError(f"{said} (looked for {bound:g} s)") from last
         if said != before:
             before = said
             told(said)

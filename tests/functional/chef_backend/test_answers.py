@@ -130,13 +130,26 @@ def test_who_is_connected_is_asked_of_postgresql(backend, recorded):
     assert "could not connect" in backend.told("chef_backend_agent.connected")
 
 
-def test_what_a_new_run_stands_on_is_told_without_a_secret(backend):
+def test_what_a_new_run_stands_on_is_told_without_a_secret(backend, web):
     told = backend.call("chef_backend_agent.ground")
     assert (told["settings"], abs(told["clock"] - time.time()) < 60) == ({}, True)
     backend.write("/etc/chef-backend/chef-backend.rb", "postgresql.port 5433\npostgresql.password 's3cr3t'\n")
     assert backend.call("chef_backend_agent.ground")["settings"] == {"postgresql.port": "5433"}
     backend.path("/etc/chef-backend/chef-backend.rb").write_bytes(b"\xff\xfe")
     assert "chef-backend.rb" in backend.told("chef_backend_agent.ground")
+
+
+def test_how_fast_etcds_disk_is_and_whether_there_is_an_index_are_told_or_why_not(backend, web):
+    told = backend.call("chef_backend_agent.ground")
+    assert (told["fsync"], told["index"]) == (None, False)
+    assert told["errors"]["fsync"].startswith("be1: http://127.0.0.1:2379/metrics: ")
+    web.index()
+    web.answers["/metrics"] = 'etcd_wal_fsync_durations_microseconds{quantile="0.99"} 600000\n'
+    told = backend.call("chef_backend_agent.ground")
+    assert (told["fsync"], told["index"], told["errors"]) == (0.6, True, {})
+    web.end()
+    told = backend.call("chef_backend_agent.ground")
+    assert (told["fsync"], told["index"], sorted(told["errors"])) == (None, None, ["fsync", "index"])
 
 
 def test_who_made_the_index_and_what_postgresql_holds_are_told(backend, recorded, web):

@@ -144,7 +144,7 @@ class Search:
         if node is None or not self.answers(node):
             return {"error": "[Errno 111] Connection refused"}
         if node.index is None:
-            return {"error": "HTTP 404: Not Found"}
+            return {"status": 404, "error": "HTTP 404: Not Found"}
         index = node.index
         if url.endswith("/_mapping"):
             return _said({"chef": {"mappings": {"object": {"_source": {"enabled": False}}}}})
@@ -182,4 +182,4 @@ def _counted(documents: Mapping[str, int]) -> dict[str, object]:
 
 
 def _said(body: Mapping[str, object]) -> dict[str, Any]:
-    return {"body": json.dumps(body)}
+    return {"status": 200, "body": json.dumps(body)}

@@ -11,11 +11,7 @@ CLOCKS = {"be1": 1000.0, "be2": 1001.0, "be3": 1000.5}
 
 
 def why(check, *given):
-    try:
-        check(*given)
-    except ValueError as err:
-        return str(err)
-    return None
+    return "\n".join(map(str, check(*given))) or None
 
 
 def test_clocks_that_are_further_apart_than_the_product_allows_are_named():
@@ -53,3 +49,34 @@ def test_a_port_or_a_user_that_this_extension_does_not_know_is_named_with_what_i
     )
     assert said.startswith("be2: /etc/chef-backend/chef-backend.rb: postgresql.port is 5433, expected 5432: ")
     assert len(said.splitlines()) == 1
+
+
+def stands(**more):
+    return {"fsync": 0.004, "index": True, "errors": {}, **more}
+
+
+def test_a_disk_on_which_etcd_loses_its_elections_is_named_with_its_bound():
+    (reason,) = ground.disks_are_fast({"be1": stands(), "be2": stands(fsync=0.512)}, 0.5)
+    assert (reason.code, reason.node) == ("slow-disk", "be2")
+    assert "takes 0.512 s or more (limit 0.5 s)" in str(reason)
+
+
+def test_a_disk_of_which_nothing_is_known_is_not_a_fast_one():
+    (reason,) = ground.disks_are_fast({"be1": stands(fsync=None, errors={"fsync": "be1: no answer"})}, 0.5)
+    assert (reason.code, str(reason)) == (
+        "slow-disk-unknown",
+        "be1: etcd does not tell how fast its disk is: be1: no answer",
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (stands(index=False), "be1: Elasticsearch is green, and has no index chef: searches find nothing. On a frontend"),
+        (stands(index=None, errors={"index": "be1: no answer"}), "be1: be1: no answer. On a frontend"),
+    ],
+)
+def test_a_green_cluster_without_an_index_is_not_well(told, said):
+    assert ground.index_is_there("be1", stands()) == []
+    (reason,) = ground.index_is_there("be1", told)
+    assert reason.code == "no-index" and str(reason).startswith(said)

@@ -105,7 +105,7 @@ def test_a_node_that_is_shown_at_work_is_not_down(shown):
     ("broken", "said"),
     [
         (seen(be1={"replication": ""}), "shows replication to 0 followers"),
-        (seen({**DOWN, "postgresql": "leader: 1; offline: 1; syncing: 1; synced: 0"}), "be1 has postgresql with"),
+        (seen({**DOWN, "postgresql": "leader: 1; offline: 1; syncing: 1; synced: 0"}), "be1, be2 has postgresql with"),
         (seen(be2={"errors": {"status": "no answer"}}), "be2 could not be judged"),
         (seen(be1={"replication": replicated("be2", behind=LAG + 1)}), "be2 is 52428801 bytes behind"),
         (seen(members=tuple(dataclasses.replace(m, blocked="blocked") for m in UNLISTED)), "failover is off"),

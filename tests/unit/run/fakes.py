@@ -19,6 +19,7 @@ from tests.unit.answered import RECORD, answer, notes
 NOW = 2100.0  # epoch seconds at which a test begins; the owner of RECORD was heard of then
 ADDRESSES = {"be1": "10.0.0.1", "be2": "10.0.0.2", "be3": "10.0.0.3", "fe1": "10.0.0.4", "fe2": "10.0.0.5"}
 CLIENTS = ("10.0.0.2", "10.0.0.4", "10.0.0.5")  # of the leader's PostgreSQL
+WELL = {"settings": {}, "fsync": 0.002, "index": True, "errors": {}}  # what a backend says a new run stands on
 PROCESS = (RECORD.owner.boot, RECORD.owner.pid, RECORD.owner.ticks)
 Views = Mapping[str, Mapping[str, Any] | None]  # what is changed in the answers, by node
 
@@ -205,7 +206,7 @@ def master(
     } | {
         "chef_backend_agent.arm": lambda node, seconds: True,
         "chef_backend_agent.connected": lambda node: list(CLIENTS),
-        "chef_backend_agent.ground": lambda node: {"clock": clock.now(), "settings": {}},
+        "chef_backend_agent.ground": lambda node: {"clock": clock.now(), **WELL},
         "grains.item": lambda node, *names: {"ipv4": [ADDRESSES[node]], "ipv6": []},
         "chef_server_agent.accept": lambda node, record: {"taken": True, "record": record, "at": ["b1", 0.0]},
         "chef_server_agent.finish": lambda node, record: True,

@@ -219,3 +219,25 @@ def test_a_run_is_closed_after_a_signal_too():
     master.signals.arrive("SIGTERM")
     done = closes(master)
     assert (done["result"], done["changes"]) == (True, {"failover": {"old": "off", "new": "on"}})
+
+
+REASON = {"code": "lag", "severity": "passes", "node": "be2", "text": "be2 is far behind"}
+
+
+@pytest.mark.parametrize(
+    ("step", "code", "text"),
+    [
+        ({"reasons": [REASON], "comment": "be2 is far behind"}, "lag", "be2 is far behind"),
+        ({"comment": "be2: dpkg ended with status 1:\n  no space left"}, "failed", "be2: dpkg ended with status 1:"),
+    ],
+)
+def test_the_event_that_closes_a_run_says_why_it_ended_as_fields(step, code, text):
+    master = hub(RECORD)
+    closes(master, {"a_|-upgraded": {**step, "result": False, "changes": {}, "__id__": "Upgrade the first follower"}})
+    (told,) = [entry for entry in master.told.kept if entry.step == "close"]
+    assert [(one["code"], one["text"]) for one in told.data["reasons"]] == [(code, text)]
+
+
+def test_a_frontend_that_was_left_out_is_named_at_the_end():
+    done = closes(hub(dataclasses.replace(RECORD, waived=("frontend-unknown of fe2",))), {})
+    assert done["comment"].endswith("fe2 was left out: 'chef-server-ctl reconfigure' there is left to you")

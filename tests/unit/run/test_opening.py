@@ -6,6 +6,7 @@ import pytest
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend.product.backend_settings import FOLLOWERS
+from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import lock, opening
 from saltext.chef_backend.run.bus import Answer
 from tests.unit import printed
@@ -177,9 +178,9 @@ def test_a_run_that_is_gone_on_with_waits_for_no_address_to_be_named():
 @pytest.mark.parametrize(
     ("told", "said"),
     [
-        ({"be3": {"clock": fakes.NOW + 3600, "settings": {}}}, "the clocks of be1 and be3 are 3600.0 s apart or more"),
+        ({"be3": {**fakes.WELL, "clock": fakes.NOW + 3600}}, "the clocks of be1 and be3 are 3600.0 s apart or more"),
         (
-            {"be2": {"clock": fakes.NOW, "settings": {FOLLOWERS: "2"}}},
+            {"be2": {**fakes.WELL, "clock": fakes.NOW, "settings": {FOLLOWERS: "2"}}},
             "be2: /etc/chef-backend/chef-backend.rb: leaderl.",
         ),
         ({"be2": Answer(False, error="be2: it cannot be read")}, "be2: it cannot be read"),
@@ -187,7 +188,7 @@ def test_a_run_that_is_gone_on_with_waits_for_no_address_to_be_named():
 )
 def test_what_a_new_run_stands_on_refuses_it_and_not_one_that_goes_on(told, said):
     def ground(node):
-        return told.get(node, {"clock": fakes.NOW, "settings": {}})
+        return told.get(node, {**fakes.WELL, "clock": fakes.NOW})
 
     master = fakes.master(jid="2", does={"chef_server.version": lambda node: "14.16.19"})
     master.bus.does["chef_backend_agent.ground"] = ground
@@ -212,3 +213,67 @@ def test_i7_a_run_is_above_what_a_frontend_has_heard_of_although_the_backends_we
     master.bus.does["chef_server_agent.epoch"] = lambda node: 6 if node == "fe2" else 0
     assert opens(master)["result"] is True
     assert fakes.backends(master).record.epoch == 7
+
+
+ODD = printed.cluster_status(printed.changed("be2", es="yellow"))
+
+
+def waives(*said, told=None, does=None, **more):
+    """A master whose command waives something."""
+    does = {"chef_server.version": lambda node: "14.16.19", **(does or {})}
+    master = fakes.master(told or {}, jid="2", does=does, **more)
+    return dataclasses.replace(master, pillar={**master.pillar, "waive": list(said)})
+
+
+def test_what_is_waived_does_not_stop_the_run_and_stands_in_its_record():
+    odd = {node: {"cluster_status": ODD} for node in printed.NODES}
+    assert opens(waives(told=odd))["reasons"][0]["code"] == "search-state"
+    master = waives("search-state of be2 for 2.3.16", told=odd)
+    done = opens(master)
+    assert done["result"] is True, done["comment"]
+    assert done["comment"].endswith("; waived: search-state of be2")
+    assert fakes.backends(master).record.waived == ("search-state of be2",)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("search-state of be2 for 2.3.16", "there is nothing to waive: take it out of the pillar"),
+        ("search-state of be2 for 2.2.0", "this run goes to 2.3.16: take it out of the pillar"),
+        ("no-leader of be2 for 2.3.16", "no-leader cannot be waived"),
+    ],
+)
+def test_a_waiver_that_is_none_opens_nothing(said, why):
+    master = waives(said)
+    done = opens(master)
+    assert (done["result"], master.bus.asked("chef_backend_agent.accept")) == (False, [])
+    assert why in done["comment"]
+
+
+def test_a_disk_that_tells_nothing_may_be_waived():
+    silent = {**fakes.WELL, "clock": fakes.NOW, "fsync": None, "errors": {"fsync": "no answer"}}
+    does = {"chef_backend_agent.ground": lambda node: silent if node == "be3" else {**fakes.WELL, "clock": fakes.NOW}}
+    assert opens(waives(does=does))["reasons"][0]["code"] == "slow-disk-unknown"
+    assert opens(waives("slow-disk-unknown of be3 for 2.3.16", does=does))["result"] is True
+
+
+def test_a_frontend_that_is_waived_is_left_out_of_the_run():
+    def version(node):
+        return Answer(False, error="fe2 does not answer") if node == "fe2" else "14.16.19"
+
+    does = {"chef_server.version": version}
+    assert opens(waives(does=does))["reasons"][0]["code"] == "frontend-unknown"
+    master = waives("frontend-unknown of fe2 for 2.3.16", does=does, known_clients=["10.0.0.5"])
+    done = opens(master)
+    assert done["result"] is True, done["comment"]
+    assert fakes.backends(master).record.frontends == ("fe1",)
+    assert clusters.frontends(master, "prod") == ["fe1"]
+
+
+def test_i9_a_frontend_whose_clients_have_to_be_refused_cannot_be_left_out():
+    def version(node):
+        return Answer(False, error="fe2 does not answer") if node == "fe2" else "14.16.19"
+
+    master = waives("frontend-unknown of fe2 for 2.3.16", does={"chef_server.version": version})
+    done = opening.opened(master, "Open the run", "prod", "downtime")
+    assert "fe2 cannot be left out of the way downtime: its clients would have to be refused" in done["comment"]

@@ -3,12 +3,15 @@
 import dataclasses
 import json
 
-from saltext.chef_backend.judge import standing
+from saltext.chef_backend.judge import kinds, standing
 from saltext.chef_backend.judge.plan import Plan, Step
+from saltext.chef_backend.reason import Reason
 from saltext.chef_backend.show import status as shows
 from saltext.chef_backend.show.status import Shown
 from tests.unit import printed
 from tests.unit.answered import RECORD, silent, views
+
+NO = Reason("way", "prod", said="no")
 
 
 def status(seen, cluster="prod"):
@@ -66,12 +69,12 @@ def test_plan_for_a_terminal_shows_way_hops_order_commands_and_what_would_refuse
     assert text.endswith("order: be2, be1\n  be2      chef-backend-ctl upgrade")
     left = shows.plan_text(status(views()), dataclasses.replace(planned, left=("the last step is left to you",)))
     assert left.endswith("upgrade\nthe last step is left to you")
-    refused = shows.plan_text(status(views()), dataclasses.replace(planned, refusals=("be3 is behind",)))
+    refused = shows.plan_text(status(views()), dataclasses.replace(planned, refusals=(Reason("lag", "be3", "is behind"),)))
     assert refused.endswith("an upgrade would be refused now:\n  - be3 is behind")
 
 
 def test_plan_for_a_program_is_plain_lists_and_texts():
-    planned = Plan("rolling", "within 2.x", ("x",), ("be2",), (Step("be2", ("chef-backend-ctl", "upgrade")),), ("no",))
+    planned = Plan("rolling", "within 2.x", ("x",), ("be2",), (Step("be2", ("chef-backend-ctl", "upgrade")),), (NO,))
     assert shows.plan(planned, [["fe1"]]) == {
         "way": "rolling",
         "reason": "within 2.x",
@@ -79,6 +82,6 @@ def test_plan_for_a_program_is_plain_lists_and_texts():
         "order": ["be2"],
         "commands": [["be2", "chef-backend-ctl upgrade"]],
         "frontends": [["fe1"]],
-        "refusals": ["no"],
+        "refusals": [kinds.fields(NO)],
         "left": [],
     }

@@ -4,10 +4,12 @@ Nodes are called as their minions are, without a domain; what the product calls 
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from saltext.chef_backend import record as records
+from saltext.chef_backend.errors import Refused
 from saltext.chef_backend.judge import health, identity
+from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.judge.identity import Own
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.product.cluster_status import UNKNOWN, ClusterStatus, Node
@@ -77,14 +79,16 @@ def strangers(views: Views) -> list[str]:
 def cluster_of(view: View) -> ClusterStatus:
     """Return a view's cluster-status. Raises ValueError, naming the node, if there is none."""
     if view.cluster is None:
-        raise ValueError(f"{view.node}: {view.why_not('cluster_status') or 'no cluster-status'}")
+        said = f"{view.node}: {view.why_not('cluster_status') or 'no cluster-status'}"
+        raise Refused(said, "silent" if view.silent else "no-table", view.node)
     return view.cluster
 
 
 def status_of(view: View) -> Status:
     """Return a view's status. Raises ValueError, naming the node, if there is none."""
     if view.status is None:
-        raise ValueError(f"{view.node}: {view.why_not('status') or 'no status'}")
+        said = f"{view.node}: {view.why_not('status') or 'no status'}"
+        raise Refused(said, "silent" if view.silent else "no-status", view.node)
     return view.status
 
 
@@ -108,11 +112,11 @@ def leader(views: Views) -> str:
         seen.add(tuple(sorted(node.name for node in leaders)))
     if len(seen) != 1 or len(next(iter(seen))) != 1:
         told = "; ".join(troubles + [" and ".join(names) or "no leader" for names in sorted(seen)])
-        raise ValueError(f"no single leader: {told}")
+        raise Refused(f"no single leader: {told}", "no-leader")
     name = next(iter(seen))[0]
     minions = [minion for minion in views if name in (minion, node_name(minion))]
     if len(minions) != 1:
-        raise ValueError(f"{name} leads, but none of the minions {', '.join(sorted(views))} is that node")
+        raise Refused(f"{name} leads, but none of the minions {', '.join(sorted(views))} is that node", "not-itself")
     return minions[0]
 
 
@@ -135,7 +139,7 @@ def installed(views: Views) -> dict[str, Version]:
     """Return the version installed on each node. Raises ValueError, naming the node, if one does not tell its own."""
     for node, view in sorted(views.items()):
         if not view.version:
-            raise ValueError(f"{node}: {view.why_not('version') or 'no version'}")
+            raise Refused(f"{node}: {view.why_not('version') or 'no version'}", "version-unknown", node)
     return {node: Version.from_text(view.version) for node, view in views.items()}
 
 
@@ -160,7 +164,7 @@ def run(views: Views) -> Run | None:
     for view in views.values():
         for part in ("record", "note"):
             if part in view.errors:
-                raise ValueError(f"{view.node}: {view.errors[part]}")
+                raise Refused(f"{view.node}: {view.errors[part]}", "record-unreadable", view.node)
     ended = {view.ended for view in views.values() if view.ended and view.record is None}
     return records.together(
         {
@@ -178,13 +182,13 @@ def owned(views: Views, word: Record, now: float) -> Run:
     """
     found = run(views)
     if found is not None and (found.run, found.epoch) != (word.run, word.epoch):
-        raise ValueError(records.held_by(found, now))
+        raise Refused(records.held_by(found, now), "run-lost")
     if found is not None and found.state == records.ABANDONED:
-        raise ValueError(records.given_up(found))
+        raise Refused(records.given_up(found), "run-lost")
     without = [node for node, view in sorted(views.items()) if view.record != word]
     if found is None or len(views) - len(without) < MAJORITY:
         whys = [views[node].why_not("record") or f"{node} has not got the record" for node in without]
-        raise ValueError("; ".join(whys))
+        raise Refused("; ".join(whys), "run-lost")
     return found
 
 
@@ -219,13 +223,25 @@ def busy(views: Views) -> list[str]:
     return [f"{node}: {line}" for node, view in sorted(views.items()) for line in view.busy]
 
 
-def verdict(views: Views, max_lag_bytes: int, except_node: str | None = None, search: bool = True) -> health.Verdict:
+def verdict(
+    views: Views,
+    max_lag_bytes: int,
+    except_node: str | None = None,
+    search: bool = True,
+    waived: Collection[str] = (),
+) -> health.Verdict:
     """Judge the cluster from the views of all its backends.
+
+    What the record of a run says is waived is set aside.
+
 
     :param max_lag_bytes: how far a follower may be behind.
     :param except_node: a half-upgraded node that a run resumes: what concerns it alone is tolerated.
     :param search: whether Elasticsearch has to be well.
+    :param waived: what a person waives for a run that has no record yet.
     """
+    known = records.highest(view.record for view in views.values())
+    aside = waivers.pairs((*waived, *(known.waived if known else ())))
     seen = {node_name(node): view for node, view in views.items()}
-    bounds = health.Bounds(max_lag_bytes=max_lag_bytes, search=search)
+    bounds = health.Bounds(max_lag_bytes=max_lag_bytes, search=search, waived=aside)
     return health.judge_cluster(seen, bounds, except_node=except_node and node_name(except_node))

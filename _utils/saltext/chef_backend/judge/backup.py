@@ -1,5 +1,6 @@
 """Who takes a run's backup: one whole follower, once, and the same one again where nobody heard how it ended."""
 
+from saltext.chef_backend.errors import Refused
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.record import Run
 
@@ -24,5 +25,5 @@ def whose(views: Views, record: Run | None, leader: str) -> str:
     # those that have but got the package, all of them, run the version before
     whole = whole or [node for node in followers if record is None or node not in record.inside]
     if not whole:
-        raise ValueError("no follower is whole: there is nobody to take a backup")
+        raise Refused("no follower is whole: there is nobody to take a backup", "no-follower")
     return record.backup if record and record.backup in whole else whole[0]

@@ -12,6 +12,7 @@ import dataclasses
 
 from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import answers, failover, health
+from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.judge.fence import names
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.record import Record
@@ -74,11 +75,12 @@ def _of_what_is_seen(record: Record, view: View) -> Decision:
         cluster = answers.cluster_of(view)
     except ValueError as err:
         return Decision(OFF, str(err))
-    verdict = health.judge(cluster, view.status, view.node, search=not record.reindex)
+    waived = waivers.codes(record.waived)
+    verdict = health.judge(cluster, view.status, view.node, not record.reindex, waived)
     why = failover.why_off([view], verdict, record.turn)
     may_rest = why is None and record.reindex and cluster.failover == "on" and record.failover != "off"
     # on, and the leader can read the index: the next one may not be able to
-    if may_rest and not health.judge(cluster, view.status, view.node).healthy:
+    if may_rest and not health.judge(cluster, view.status, view.node, waived=waived).healthy:
         return Decision(REST, "failover is on, and the leader can read the index")
     if why is None:
         return Decision(ON, "the cluster is healthy, nothing is half-upgraded")

@@ -4,6 +4,7 @@ With the cluster down nobody can tell who led, and the leader holds the newest d
 last, and who it is stands in the record alone.
 """
 
+from saltext.chef_backend.errors import Refused
 from saltext.chef_backend.judge import answers
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.view import View
@@ -49,8 +50,10 @@ def may_go_first(views: Views, node: str) -> None:
     """The node leads now, as every backend sees it: it is the first to go down. Raises ValueError."""
     leads = answers.leader(views)
     if leads != node:
-        raise ValueError(
-            f"{node} was to go down first, but {leads} leads now. Nothing was taken down; the same command goes on"
+        raise Refused(
+            f"{node} was to go down first, but {leads} leads now. Nothing was taken down; the same command goes on",
+            "turn",
+            node,
         )
 
 
@@ -67,7 +70,7 @@ def leader_is_known(views: Views, leader: str) -> None:
     """Every backend has noted who led, before the first goes down. Raises ValueError naming those that have not."""
     without = [node for node, view in sorted(views.items()) if not view.record or view.record.leader != leader]
     if without:
-        raise ValueError(f"{', '.join(without)} has not noted that {leader} leads: nothing is taken down")
+        raise Refused(f"{', '.join(without)} has not noted that {leader} leads: nothing is taken down", "run-lost")
 
 
 def may_go_next(views: Views, record: Run, node: str) -> None:
@@ -77,9 +80,10 @@ def may_go_next(views: Views, record: Run, node: str) -> None:
     """
     led = record.leader
     if _finished(led, record) and views[node].leads is None and "postgresql" in running(views[node]):
-        raise ValueError(f"{node} does not tell whether it leads: {views[node].why_not('leads') or 'look there'}")
+        said = f"{node} does not tell whether it leads: {views[node].why_not('leads') or 'look there'}"
+        raise Refused(said, "leads-unknown", node)
     if node != led and not _finished(led, record) and not is_down(views[led]):
-        raise ValueError(f"{led} led and is not down ({_shown(views[led])}): it goes down first")
+        raise Refused(f"{led} led and is not down ({_shown(views[led])}): it goes down first", "turn", led)
 
 
 def may_come_up(views: Views, record: Run, target: str, node: str) -> None:
@@ -89,12 +93,13 @@ def may_come_up(views: Views, record: Run, target: str, node: str) -> None:
     """
     late = to_install(views, target)
     if late:
-        raise ValueError(f"{', '.join(late)} has not got {target} installed yet")
+        raise Refused(f"{', '.join(late)} has not got {target} installed yet", "not-installed", ", ".join(late))
     for other, view in sorted(views.items()):
         if other != node and not _finished(other, record) and not is_down(view):
-            raise ValueError(f"{other} is not down ({_shown(view)}): the upgrade needs the whole cluster down")
+            said = f"{other} is not down ({_shown(view)}): the upgrade needs the whole cluster down"
+            raise Refused(said, "not-down", other)
     if node == record.leader and (behind := [n for n in to_upgrade(views, record, record.leader) if n != node]):
-        raise ValueError(f"{node} led, it comes up last, but {', '.join(behind)} is not upgraded yet")
+        raise Refused(f"{node} led, it comes up last, but {', '.join(behind)} is not upgraded yet", "turn", node)
 
 
 def advice(views: Views, record: Run | None) -> str:

@@ -6,7 +6,7 @@ upgrade may lose writes. In doubt it stays off, and who asked says why.
 
 from collections.abc import Iterable
 
-from saltext.chef_backend.judge import answers, health
+from saltext.chef_backend.judge import answers, health, kinds
 from saltext.chef_backend.judge.fence import names
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.record import Run
@@ -30,7 +30,7 @@ def why_off(views: Iterable[View], verdict: health.Verdict, turn: str | None) ->
     reasons += [f"it is the turn of {node}, which has to decide" for node in names(turn) if node not in asked]
     if reasons:  # what they show meanwhile says nothing
         return "\n".join(reasons)
-    reasons += [*stuck(asked.values()), *map(str, verdict.reasons)]
+    reasons += [*stuck(asked.values()), *kinds.told(verdict.reasons)]
     return "\n".join(reasons or leader_without_search(asked.values())) or None
 
 

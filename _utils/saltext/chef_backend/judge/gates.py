@@ -1,19 +1,20 @@
 """Gates: what must hold before something is touched, judged from what the backends answered.
 
-Each function raises ValueError if its gate does not hold: which node, which value, which bound, what to do.
+Each function raises Refused, a ValueError, if its gate does not hold: which node, which value, which bound, what to do.
 """
 
 import dataclasses
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from saltext.chef_backend import record as records
-from saltext.chef_backend.errors import InVain, NotYet
-from saltext.chef_backend.judge import answers, failover, window
+from saltext.chef_backend.errors import InVain, NotYet, Refused
+from saltext.chef_backend.judge import answers, failover, kinds, window
 from saltext.chef_backend.judge import way as ways
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.view import SILENT
 from saltext.chef_backend.product.version import Version, least_frontend
+from saltext.chef_backend.reason import Reason
 from saltext.chef_backend.record import Run
 from saltext.chef_backend.settings import Cluster
 
@@ -21,24 +22,38 @@ from saltext.chef_backend.settings import Cluster
 def not_ended_by_wish(record: Run) -> None:
     """Nobody has asked for a pause or for the end of the run. While it has the cluster down there is no safe point."""
     if record.wish and not record.down:
-        raise InVain(f"{record.wish} was asked for: nothing more is begun")
+        raise InVain(f"{record.wish} was asked for: nothing more is begun", "wished")
 
 
 def everybody_answers(views: Views) -> None:
     """Every backend has answered."""
-    silent = [view.errors[SILENT] for view in views.values() if view.silent]
+    silent = [Reason("silent", node, said=view.errors[SILENT]) for node, view in views.items() if view.silent]
     if silent:
-        raise ValueError("\n".join(silent))
+        raise unwell(silent)
 
 
-def healthy(views: Views, max_lag_bytes: int, half_upgraded: str | None = None, search: bool = True) -> None:
-    """The cluster is wholly healthy, but for what concerns the half-upgraded node that is resumed.
+def healthy(
+    views: Views,
+    max_lag_bytes: int,
+    half_upgraded: str | None = None,
+    search: bool = True,
+    waived: Collection[str] = (),
+) -> tuple[Reason, ...]:
+    """The cluster is wholly healthy, but for what concerns the half-upgraded node that is resumed, or is waived.
 
     :param search: whether Elasticsearch has to be well.
+    :param waived: what a person waives for a run that has no record yet.
+    :returns: what was set aside for that.
     """
-    verdict = answers.verdict(views, max_lag_bytes, half_upgraded, search)
+    verdict = answers.verdict(views, max_lag_bytes, half_upgraded, search, waived)
     if not verdict.healthy:
-        raise ValueError("\n".join(str(reason) for reason in verdict.reasons))
+        raise unwell(verdict.reasons)
+    return verdict.tolerated
+
+
+def unwell(reasons: Sequence[Reason]) -> Refused:
+    """Return the refusal for several reasons: the one that explains the others first."""
+    return Refused("\n".join(kinds.told(reasons)), reasons=kinds.ordered(reasons))
 
 
 def nobody_at_work(views: Views) -> None:
@@ -46,7 +61,7 @@ def nobody_at_work(views: Views) -> None:
     busy = answers.busy(views)
     busy += [f"{node}: {view.errors['busy']}" for node, view in sorted(views.items()) if "busy" in view.errors]
     if busy:
-        raise ValueError(f"the cluster is being changed: {'; '.join(busy)}: wait until that has ended")
+        raise Refused(f"the cluster is being changed: {'; '.join(busy)}: wait until that has ended", "at-work")
 
 
 def in_window(settings: Cluster, now: float, resumed: Run | None, half_upgraded: list[str]) -> None:
@@ -62,7 +77,7 @@ def in_window(settings: Cluster, now: float, resumed: Run | None, half_upgraded:
         return
     outside = window.closed(settings.window, now)
     if outside:
-        raise ValueError(outside)
+        raise Refused(outside, "window")
 
 
 def fits_window(settings: Cluster, now: float, record: Run, views: Views) -> None:
@@ -74,7 +89,7 @@ def fits_window(settings: Cluster, now: float, record: Run, views: Views) -> Non
     """
     why = window.too_short(settings.window, now, window.expected(settings, record.way, record, views))
     if why:
-        raise InVain(why)
+        raise InVain(why, "window")
 
 
 def one_hop(settings: Cluster) -> None:
@@ -82,7 +97,7 @@ def one_hop(settings: Cluster) -> None:
     if settings.hops:
         shown = " -> ".join(map(str, settings.stops))
         path = f"chef_backend:clusters:{settings.name}:hops"
-        raise ValueError(f"{path}: {shown} is more than one hop: use orch.chef_backend_upgrade")
+        raise Refused(f"{path}: {shown} is more than one hop: use orch.chef_backend_upgrade", "hops")
 
 
 def same_kind(found: Run | None, way: str) -> None:
@@ -93,9 +108,10 @@ def same_kind(found: Run | None, way: str) -> None:
     """
     if found and (found.way == records.FRONTENDS) != (way == records.FRONTENDS):
         kind = "the frontends" if found.way == records.FRONTENDS else "the backends"
-        raise ValueError(
+        raise Refused(
             f"run {found.run} of {kind} to {found.target} is unfinished ({found.state}): go on with it, or end it by "
-            f"'salt-run chef_backend.abort {found.cluster}'"
+            f"'salt-run chef_backend.abort {found.cluster}'",
+            "other-run",
         )
 
 
@@ -106,9 +122,10 @@ def same_way(resumed: Run, way: str) -> None:
     :param way: the way that the orchestration goes.
     """
     if resumed.way != way:
-        raise ValueError(
+        raise Refused(
             f"run {resumed.run} to {resumed.target} is unfinished, on the way {resumed.way}: go on with "
-            f"orch.chef_backend_{resumed.way}, not with {way}"
+            f"orch.chef_backend_{resumed.way}, not with {way}",
+            "other-way",
         )
 
 
@@ -126,8 +143,10 @@ def right_way(views: Views, target: Version, index: Version | None, way: str) ->
         if chosen.name not in (way, "none"):
             right = f"; use orch.chef_backend_{chosen.name}" if chosen.name != "refused" else ""
             via = f": go to {chosen.via} first" if chosen.via else ""
-            raise ValueError(
-                f"{node} runs {installed}; to {target} the way is {chosen.name}, not {way}: {chosen.reason}{via}{right}"
+            raise Refused(
+                f"{node} runs {installed}; to {target} the way is {chosen.name}, not {way}: {chosen.reason}{via}{right}",
+                "way",
+                node,
             )
 
 
@@ -138,11 +157,14 @@ def reindex_is_prepared(way: str, settings: Cluster, frontends: Sequence[str]) -
     """
     path = f"chef_backend:clusters:{settings.name}"
     if way == "reindex" and not frontends:
-        raise ValueError(f"{path}:frontends: found none, expected at least one: the index is built again from there")
+        raise Refused(
+            f"{path}:frontends: found none, expected at least one: the index is built again from there", "no-frontends"
+        )
     if way == "reindex" and not settings.reindex_organisation:
-        raise ValueError(
+        raise Refused(
             f"{path}:reindex_organisation: found nothing, expected an organisation's short name: it is re-indexed and "
-            "counted before all others are"
+            "counted before all others are",
+            "no-organisation",
         )
 
 
@@ -156,9 +178,11 @@ def frontends_new_enough(installed: Mapping[str, str], settings: Cluster) -> Non
     late = [node for node, text in sorted(installed.items()) if least and Version.from_text(text) < least]
     if late:
         shown = ", ".join(f"{node} runs {installed[node]}" for node in late)
-        raise ValueError(
+        raise Refused(
             f"{shown}, and {settings.version} needs {least} on the frontends: upgrade them first, with "
-            "orch.chef_server_upgrade"
+            "orch.chef_server_upgrade",
+            "frontend-old",
+            ", ".join(late),
         )
 
 
@@ -174,10 +198,12 @@ def nobody_unnamed(settings: Cluster, leader: str, connected: Iterable[str], nam
     strange = sorted(str(one) for one in found if one not in ours and not any(one in network for network in known))
     if strange:
         path = f"chef_backend:clusters:{settings.name}"
-        raise ValueError(
+        raise Refused(
             f"{leader}: {', '.join(strange)} is connected to PostgreSQL, and neither a backend nor a frontend that the "
             f"pillar names: name it in {path}:frontends, or its address in {path}:known_clients if it is no frontend. "
-            "If it is named, its grains may be old: saltutil.refresh_grains there"
+            "If it is named, its grains may be old: saltutil.refresh_grains there",
+            "unnamed",
+            leader,
         )
 
 
@@ -201,9 +227,10 @@ def failover_found(views: Views, before: Run | None) -> str:
     if before and before.reindex and found in ("off", "mixed"):
         return "off"  # by a backend, for the lead would not have stayed where it is
     if found in ("off", "mixed"):
-        raise ValueError(
+        raise Refused(
             f"failover is {found} and no unfinished run explains it: find out who switched it off, "
-            "then run 'chef-backend-ctl set-cluster-failover on' on a backend"
+            "then run 'chef-backend-ctl set-cluster-failover on' on a backend",
+            "failover-off",
         )
     return found
 
@@ -217,19 +244,21 @@ def turn_of(views: Views, target: str, node: str, role: str, last: bool = True) 
     """
     leads = answers.leader(views)
     if (node == leads) != (role == "leader"):
-        raise ValueError(
-            f"{node} is not the {role}: {leads} leads now. Nothing was done; the same command goes on from here"
+        raise Refused(
+            f"{node} is not the {role}: {leads} leads now. Nothing was done; the same command goes on from here",
+            "turn",
+            node,
         )
     late = [other for other in answers.due(views, target) if other != node]
     if role == "leader" and last and late:
-        raise ValueError(f"the leader is upgraded last, but {', '.join(late)} is still due")
+        raise Refused(f"the leader is upgraded last, but {', '.join(late)} is still due", "turn", node)
 
 
 def failover_is(views: Views, wanted: str) -> None:
     """Failover is as the step needs it, where the version shows it: off for a follower, on for a hand-over."""
     found = answers.failover(views)
     if found not in (wanted, "unknown"):
-        raise ValueError(f"failover is {found}, expected {wanted}: find out who else switches it")
+        raise Refused(f"failover is {found}, expected {wanted}: find out who else switches it", "failover-switched")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -269,14 +298,15 @@ def settled(views: Views, settle: float, search: bool = True) -> None:
     found = answers.youngest(views, search)
     if found and found[2] < settle:
         node, service, up = found
-        raise NotYet(f"{service} on {node} has been up for {up} s only (settle time {settle} s)", settle - up)
+        said = f"{service} on {node} has been up for {up} s only (settle time {settle} s)"
+        raise NotYet(said, settle - up, "settling", node)
 
 
 def upgraded(views: Views, target: str) -> None:
     """Every backend runs the target."""
     late = answers.due(views, target)
     if late:
-        raise ValueError(f"{', '.join(late)} does not run {target} yet")
+        raise Refused(f"{', '.join(late)} does not run {target} yet", "due", ", ".join(late))
 
 
 def may_come_on(views: Views, run: Run, max_lag_bytes: int) -> None:
@@ -288,4 +318,5 @@ def may_come_on(views: Views, run: Run, max_lag_bytes: int) -> None:
     why = failover.why_off(views.values(), verdict, run.turn)
     if why:
         stuck = failover.stuck(views.values()) and not answers.busy(views)
-        raise InVain(why) if stuck else ValueError(why)
+        code = "half-upgraded" if stuck else "failover-unsafe"
+        raise InVain(why, code) if stuck else Refused(why, code)

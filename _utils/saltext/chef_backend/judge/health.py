@@ -5,12 +5,14 @@ Whatever is missing, cannot be read or contradicts itself is a reason. There is 
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
+from saltext.chef_backend.judge import kinds
 from saltext.chef_backend.judge.view import SILENT, View
 from saltext.chef_backend.product.cluster_status import ClusterStatus, Node
 from saltext.chef_backend.product.reading import ParseError
 from saltext.chef_backend.product.status import Service, Status, SystemCheck
+from saltext.chef_backend.reason import Reason
 
 MEMBERS = 3  # no other number of backends is supported
 SERVICES = ("leaderl", "etcd", "postgresql", "elasticsearch")  # epmd is a fifth since 1.4.6
@@ -24,33 +26,17 @@ class Bounds:
     """What is still healthy.
 
     ``search``: whether Elasticsearch has to be well. It cannot be between an upgrade and the re-index that it needs.
+    ``waived``: codes of reasons, and the nodes for which a person has waived them.
     """
 
     max_lag_bytes: int = 52428800
     search: bool = True
-
-
-@dataclasses.dataclass(frozen=True)
-class Reason:
-    """One thing that is not well; ``service`` if it concerns that alone."""
-
-    node: str
-    what: str
-    value: str = ""
-    bound: str = ""
-    advice: str = ""
-    service: str = ""
-
-    def __str__(self) -> str:
-        value = f" {self.value}" if self.value else ""
-        bound = f" ({self.bound})" if self.bound else ""
-        advice = f": {self.advice}" if self.advice else ""
-        return f"{self.node} {self.what}{value}{bound}{advice}"
+    waived: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """Healthy only if there is no reason. ``tolerated`` holds the reasons that concern only a resumed node."""
+    """Healthy only if there is no reason. ``tolerated``: what concerns only a resumed node, or was waived."""
 
     healthy: bool
     reasons: tuple[Reason, ...]
@@ -62,6 +48,7 @@ def judge(
     status: Status | ParseError | None,
     node: str = "this node",
     search: bool = True,
+    waived: Collection[str] = (),
 ) -> Verdict:
     """Judge from one node's view.
 
@@ -69,8 +56,10 @@ def judge(
     :param status: its Status, or the ParseError of reading it, or None.
     :param node: its name, for the reasons.
     :param search: whether Elasticsearch has to be well.
+    :param waived: codes that a person has waived, for whichever node: a gate of the run tells them apart.
     """
-    return _verdict(_but_search([*_judge_roles(cluster, node), *_judge_services(status, node)], search))
+    reasons = _but_search([*_judge_roles(cluster, node), *_judge_services(status, node)], search)
+    return _verdict(reasons, frozenset((reason.code, reason.node) for reason in reasons if reason.code in waived))
 
 
 def _but_search(reasons: Iterable[Reason], search: bool) -> list[Reason]:
@@ -86,17 +75,18 @@ def judge_cluster(views: Mapping[str, View], bounds: Bounds, except_node: str | 
         all that it says itself, and what the others miss for want of it. The other two must be a leader and a follower
         in sync, or, if the node itself leads, two followers in sync.
     """
-    strict = _verdict(_judge_views(views, bounds, None))
+    strict = _verdict(_judge_views(views, bounds, None), bounds.waived)
     if except_node is None or strict.healthy:
         return strict
-    left = _verdict(_judge_views(views, bounds, except_node))
-    aside = tuple(reason for reason in strict.reasons if reason not in left.reasons)
+    left = _verdict(_judge_views(views, bounds, except_node), bounds.waived)
+    aside = tuple(reason for reason in (*strict.reasons, *strict.tolerated) if reason not in left.reasons)
     return dataclasses.replace(left, tolerated=aside)
 
 
-def _verdict(reasons: Iterable[Reason]) -> Verdict:
-    unique = tuple(dict.fromkeys(reasons))
-    return Verdict(not unique, unique)
+def _verdict(reasons: Iterable[Reason], waived: frozenset[tuple[str, str]]) -> Verdict:
+    unique = kinds.ordered(reasons)
+    left = tuple(reason for reason in unique if (reason.code, reason.node) not in waived)
+    return Verdict(not left, left, tuple(reason for reason in unique if reason not in left))
 
 
 def _judge_views(views: Mapping[str, View], bounds: Bounds, absent: str | None) -> list[Reason]:
@@ -105,7 +95,7 @@ def _judge_views(views: Mapping[str, View], bounds: Bounds, absent: str | None) 
     if len(views) != MEMBERS:
         names = ", ".join(sorted(views)) or "none"
         advice = "all backends must answer: look at the minions that do not"
-        reasons.append(Reason(CLUSTER, "is seen by", f"{len(views)} nodes, {names}", f"expected {MEMBERS}", advice))
+        reasons.append(Reason("members", CLUSTER, "is seen by", f"{len(views)} nodes, {names}", f"expected {MEMBERS}", advice))
     heard = {node: view for node, view in sorted(views.items()) if absent is None or not _same(node, absent)}
     known = [view.cluster for view in heard.values() if view.cluster is not None]
     absent_leads = any(_is(leader, absent) for cluster in known for leader in cluster.leaders)
@@ -113,22 +103,25 @@ def _judge_views(views: Mapping[str, View], bounds: Bounds, absent: str | None) 
         if view.errors:
             parts = (f"{part}: {why}" for part, why in sorted(view.errors.items()))
             said = view.errors[SILENT] if view.silent else "; ".join(parts)
-            reasons.append(Reason(node, "could not be judged:", said))
+            code = "silent" if view.silent else "not-judged"
+            reasons.append(Reason(code, node, "could not be judged:", said))
         if view.unsynced:
-            reasons.append(Reason(node, "is partially synced", advice=SYNC_FAILED))
+            reasons.append(Reason("unsynced", node, "is partially synced", advice=SYNC_FAILED))
         if view.table or not known:  # between two turns one node is asked for the whole cluster's
             reasons += _judge_roles(view.cluster, node, absent)
         reasons += _judge_services(view.status, node, absent, absent_leads)
     reasons = _but_search(reasons, bounds.search)
     if len({frozenset(node.guid for node in cluster.leaders) for cluster in known}) > 1:
-        reasons.append(Reason(CLUSTER, "is seen with different leaders", advice="wait until the nodes agree"))
+        advice = "wait until the nodes agree"
+        reasons.append(Reason("leaders-differ", CLUSTER, "is seen with different leaders", advice=advice))
     if len({frozenset((n.name, n.guid) for n in c.nodes if not _is(n, absent)) for c in known}) > 1:
-        reasons.append(Reason(CLUSTER, "is seen with different nodes", advice="find out which node is of another one"))
+        advice = "find out which node is of another one"
+        reasons.append(Reason("nodes-differ", CLUSTER, "is seen with different nodes", advice=advice))
     strangers = []
     for node, view in heard.items():
         if view.cluster is not None and not any(_is(other, node) for other in view.cluster.nodes):
             advice = "correct the backends in the pillar, or the minion's id"
-            strangers.append(Reason(node, "is not in its own cluster-status", advice=advice))
+            strangers.append(Reason("not-itself", node, "is not in its own cluster-status", advice=advice))
     reasons += strangers
     if strangers and not all(any(_same(node.name, name) for name in views) for one in known for node in one.nodes):
         return reasons  # some are surely nobody's: who replicates from whom would only follow from it
@@ -150,25 +143,28 @@ def _judge_roles(cluster: ClusterStatus | ParseError | None, node: str, absent: 
     """One leader by Role and PG on the same node, all others followers of it. ``absent`` may be anything else."""
     if not isinstance(cluster, ClusterStatus):
         shown = f"that can be read: {cluster}" if cluster else ""
-        return [Reason(node, "shows no cluster-status", shown, advice="run chef-backend-ctl cluster-status there")]
+        advice = "run chef-backend-ctl cluster-status there"
+        return [Reason("no-table", node, "shows no cluster-status", shown, advice=advice)]
     reasons = []
     others = [other for other in cluster.nodes if not _is(other, absent)]
     least = MEMBERS - 1 if absent else MEMBERS
     if len(others) != least or len(cluster.nodes) > MEMBERS:
         shown = f"{len(cluster.nodes)} nodes, {', '.join(other.name for other in cluster.nodes)}"
-        reasons.append(Reason(node, "sees", shown, f"expected {MEMBERS}", "find out which node is missing"))
+        bound, advice = f"expected {MEMBERS}", "find out which node is missing"
+        reasons.append(Reason("node-missing", node, "sees", shown, bound, advice))
     leader = cluster.leaders[0] if len(cluster.leaders) == 1 and cluster.leaders[0].leads else None
     if leader is None:
         roles = ", ".join(f"{other.name} {other.role}/{other.pg}" for other in cluster.nodes)
         advice = "wait; if it stays so, look at the leaderl logs, and if nobody leads at chef-backend-ctl promote"
-        reasons.append(Reason(node, "sees no single leader:", roles, "expected one, by role and PostgreSQL", advice))
+        bound = "expected one, by role and PostgreSQL"
+        reasons.append(Reason("no-leader", node, "sees no single leader:", roles, bound, advice))
     for other in others:
         reasons += _judge_role(other, cluster, leader)
     masters = [other.name for other in others if other.es == "master"]
     if len(masters) > 1:
         shown = f"several Elasticsearch masters, {', '.join(masters)}"
         advice = "wait, or look at the elasticsearch logs"
-        reasons.append(Reason(node, "sees", shown, "expected one", advice, SEARCH))
+        reasons.append(Reason("search-masters", node, "sees", shown, "expected one", advice, SEARCH))
     return reasons
 
 
@@ -176,22 +172,24 @@ def _judge_role(other: Node, cluster: ClusterStatus, leader: Node | None) -> lis
     reasons: list[Reason] = []
     if other not in cluster.leaders and (other.role, other.pg) != ("follower", "follower"):
         shown = f"{other.role}, PostgreSQL {other.pg}"
-        reasons.append(Reason(other.name, "is", shown, "expected follower", "wait until it follows, or repair it"))
+        bound, advice = "expected follower", "wait until it follows, or repair it"
+        reasons.append(Reason("not-following", other.name, "is", shown, bound, advice))
     if other.partially_synced:
-        reasons.append(Reason(other.name, "is partially synced", advice=SYNC_FAILED))
+        reasons.append(Reason("unsynced", other.name, "is partially synced", advice=SYNC_FAILED))
     # whether a blocked node is shown as eligible is not documented, so only a free one must be
     if other.eligible is False and other.blocked is not True:
         advice = "wait until it is in sync, or look at its leaderl log"
-        reasons.append(Reason(other.name, "is not eligible to lead", advice=advice))
+        reasons.append(Reason("not-eligible", other.name, "is not eligible to lead", advice=advice))
     # the cell's form is not documented: only what clearly names another node than the leader counts
     followed = [one for one in cluster.nodes if _is(one, other.following)]
     if leader and other != leader and followed and followed[0] != leader:
         shown, bound = followed[0].name, f"expected the leader {leader.name}"
-        reasons.append(Reason(other.name, "follows", shown, bound, "wait until it follows the leader, or repair it"))
+        advice = "wait until it follows the leader, or repair it"
+        reasons.append(Reason("follows-other", other.name, "follows", shown, bound, advice))
     if other.es not in ("master", "not_master"):
         advice = "look at its elasticsearch log"
         bound = "expected master or not_master"
-        reasons.append(Reason(other.name, "has Elasticsearch", other.es, bound, advice, SEARCH))
+        reasons.append(Reason("search-state", other.name, "has Elasticsearch", other.es, bound, advice, SEARCH))
     return reasons
 
 
@@ -204,14 +202,16 @@ def _judge_services(
     """
     if not isinstance(status, Status):
         shown = f"that can be read: {status}" if status else ""
-        return [Reason(node, "shows no status of its services", shown, advice="run chef-backend-ctl status there")]
+        advice = "run chef-backend-ctl status there"
+        return [Reason("no-status", node, "shows no status of its services", shown, advice=advice)]
     reasons: list[Reason] = []
     few = MEMBERS - 1 if absent else MEMBERS
     listed = [service.name for service in status.services]
     for name in SERVICES:
         if name not in listed:
             advice = "run chef-backend-ctl status there"
-            reasons.append(Reason(node, "does not list", name, advice=advice, service=name))
+            code = "search-unlisted" if name == SEARCH else "service-unlisted"
+            reasons.append(Reason(code, node, "does not list", name, advice=advice, service=name))
     gone = 1 if absent and not absent_leads else 0  # followers that may be missing
     followers = (MEMBERS - 1 - gone, MEMBERS - 1)
     expected = {
@@ -224,16 +224,18 @@ def _judge_services(
         log = f"look at /var/log/chef-backend/{folder}/current there"
         if service.state != "running" or not service.pid:
             shown = f"has {service.name}"
-            reasons.append(Reason(node, shown, service.state, "expected running", log, service.name))
+            reasons.append(Reason("service-down", node, shown, service.state, "expected running", log, service.name))
         if service.error is not None:
             shown = f"has {service.name}"
-            reasons.append(Reason(node, shown, f"error: {service.error}", advice=log, service=service.name))
+            said = f"error: {service.error}"
+            reasons.append(Reason("service-error", node, shown, said, advice=log, service=service.name))
         for key, (least, most) in expected.get(service.name, {}).items():
             value = service.value(key) or ""
             if not re.fullmatch(r"[0-9]{1,3}", value) or not least <= int(value) <= most:
                 bound = f"expected {least}" if least == most else f"expected {least} to {most}"
                 shown = f"{key}: {value or 'nothing'}"
-                reasons.append(Reason(node, f"has {service.name} with", shown, bound, f"wait, or {log}"))
+                advice = f"wait, or {log}"
+                reasons.append(Reason("counts", node, f"has {service.name} with", shown, bound, advice))
         if service.name == "etcd":
             reasons += _judge_count(service, node, "health", "healthy nodes", few)
         if service.name == SEARCH:
@@ -241,8 +243,9 @@ def _judge_services(
     for check in status.system:
         bad = [f"{what}: {value}" for what, value in check.local if value != "OK"]
         if bad or check.error is not None or not check.local:
-            shown = "; ".join(bad) or f"error: {check.error}"
-            reasons.append(Reason(node, f"has {check.name}", shown, "expected OK", "make room on that disk"))
+            code, shown = "disk" if bad else "disk-unknown", "; ".join(bad) or f"error: {check.error}"
+            advice = "make room on that disk" if bad else "run chef-backend-ctl status there"
+            reasons.append(Reason(code, node, f"has {check.name}", shown, "expected OK", advice, check.name))
         if check.name == "disks":
             reasons += _judge_count(check, node, "health", "healthy nodes", few)
     return reasons
@@ -254,13 +257,13 @@ def _judge_count(row: Service | SystemCheck, node: str, colour: str, count: str,
     if few == MEMBERS and row.value(colour) != "green":
         shown = f"{colour}: {row.value(colour) or 'nothing'}"
         what, advice = f"has {row.name} with", "wait, or look at its log"
-        reasons.append(Reason(node, what, shown, "expected green", advice, row.name))
+        reasons.append(Reason("service-health", node, what, shown, "expected green", advice, row.name))
     numbers = re.fullmatch(r"([0-9]{1,3})/([0-9]{1,3})", row.value(count) or "")
     if not numbers or not few <= int(numbers[1]) <= int(numbers[2]) <= MEMBERS:
         shown = f"{count}: {row.value(count) or 'nothing'}"
         bound = f"expected {few}/{MEMBERS}" + (f" or {MEMBERS}/{MEMBERS}" if few < MEMBERS else "")
         what, advice = f"has {row.name} with", "wait, or look at its log"
-        reasons.append(Reason(node, what, shown, bound, advice, row.name))
+        reasons.append(Reason("service-health", node, what, shown, bound, advice, row.name))
     return reasons
 
 
@@ -275,13 +278,15 @@ def _judge_lag(
     behind = {node: view.lag for node, view in sorted(views.items()) if view.lag}
     if len(behind) > 1:
         shown = ", ".join(behind)
-        reasons.append(Reason(CLUSTER, "is replicated from several nodes,", shown, "expected the leader only"))
+        bound = "expected the leader only"
+        reasons.append(Reason("old-followers", CLUSTER, "is replicated from several nodes,", shown, bound))
     nodes = [node for cluster in known for node in cluster.nodes]
     leaders = [node for cluster in known for node in cluster.leaders]
     for node in behind:
         if leaders and not any(_is(leader, node) for leader in leaders):
             shown, bound = f"followers in replication, {', '.join(behind[node])}", f"{leaders[0].name} leads"
-            reasons.append(Reason(node, "has", shown, bound, "wait until they follow the leader, or repair them"))
+            advice = "wait until they follow the leader, or repair them"
+            reasons.append(Reason("old-followers", node, "has", shown, bound, advice))
     seen: dict[str, int] = {}
     for follower, lag in (pair for lags in behind.values() for pair in lags.items()):
         found = next((node for node in nodes if _is(node, follower)), None)
@@ -290,12 +295,14 @@ def _judge_lag(
         name = found.name if found else follower
         seen[follower] = lag
         if not isinstance(lag, int) or isinstance(lag, bool) or lag < 0:
-            reasons.append(Reason(name, "is", f"{lag!r} bytes behind the leader", "expected a number of bytes"))
+            shown, bound = f"{lag!r} bytes behind the leader", "expected a number of bytes"
+            reasons.append(Reason("lag-unknown", name, "is", shown, bound))
         elif lag > bounds.max_lag_bytes:
             shown, limit = f"{lag} bytes behind the leader", f"limit {bounds.max_lag_bytes}"
             advice = "wait until it has caught up, or raise gates.max_lag_bytes"
-            reasons.append(Reason(name, "is", shown, limit, advice))
+            reasons.append(Reason("lag", name, "is", shown, limit, advice))
     if len(seen) < followers and not reasons:
         shown, bound = f"{len(seen)} followers", f"expected {followers}"
-        reasons.append(Reason(CLUSTER, "shows replication to", shown, bound, "ask pg_stat_replication on the leader"))
+        advice = "ask pg_stat_replication on the leader"
+        reasons.append(Reason("not-replicating", CLUSTER, "shows replication to", shown, bound, advice))
     return reasons

@@ -6,7 +6,8 @@ The words of a command are those that the nodes are ordered to run (``product.co
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
-from saltext.chef_backend.judge import answers
+from saltext.chef_backend.errors import Refused
+from saltext.chef_backend.judge import answers, kinds
 from saltext.chef_backend.judge import way as ways
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.way import Hop
@@ -14,6 +15,7 @@ from saltext.chef_backend.product import command
 from saltext.chef_backend.product.command import Words
 from saltext.chef_backend.product.maintenance import MAINTENANCE
 from saltext.chef_backend.product.version import Version
+from saltext.chef_backend.reason import Reason
 from saltext.chef_backend.settings import Cluster
 
 NO_FRONTENDS = (
@@ -42,7 +44,7 @@ class Plan:
     hops: tuple[str, ...]
     order: tuple[str, ...]  # of the backends that are due in the first hop
     commands: tuple[Step, ...]  # of the first hop
-    refusals: tuple[str, ...]
+    refusals: tuple[Reason, ...]
     left: tuple[str, ...] = ()  # what of the procedure is left to a person
 
 
@@ -59,19 +61,22 @@ class Frontends:
         return [node for batch in self.batches for node in batch]
 
 
-def plan(views: Views, settings: Cluster, reasons: Iterable[str], index: Version | None, frontends: Frontends) -> Plan:
+def plan(
+    views: Views, settings: Cluster, reasons: Iterable[Reason], index: Version | None, frontends: Frontends
+) -> Plan:
     """Return what an upgrade would do.
 
     :param reasons: what is not well with the cluster.
     :param index: version of the Elasticsearch that created the index, where the way depends on it.
     """
     chain, troubles = _hops(views, settings.stops, index)
-    refusals = (*reasons, *troubles, *ways.refusals(chain))
+    no_way = [Reason("way", settings.name, said=said) for said in ways.refusals(chain)]
+    refusals = kinds.ordered((*reasons, *troubles, *no_way))
     first = chain[0] if chain else None
     if troubles:  # unknown is never "nothing to do"
-        way, reason = "refused", troubles[0]
-    elif ways.refusals(chain):
-        way, reason = "refused", ways.refusals(chain)[0]
+        way, reason = "refused", str(troubles[0])
+    elif no_way:
+        way, reason = "refused", str(no_way[0])
     else:
         way, reason = (first.way.name, first.way.reason) if first else ("none", f"{settings.version} is installed")
     late = answers.due(views, str(first.to if first else settings.version))
@@ -172,24 +177,24 @@ def _role(views: Views, node: str) -> str | None:
         return None
 
 
-def _hops(views: Views, stops: Sequence[Version], index: Version | None) -> tuple[tuple[Hop, ...], list[str]]:
+def _hops(views: Views, stops: Sequence[Version], index: Version | None) -> tuple[tuple[Hop, ...], list[Reason]]:
     """Return the chain of hops of these nodes, and what is unknown or contradicts itself in their versions."""
-    installed, troubles = {}, []
+    installed, troubles = {}, list[Reason]()
     for node, view in sorted(views.items()):
         try:
             if not view.version:
                 raise ValueError("its version is unknown")
             installed[node] = Version.from_text(view.version)
         except ValueError as err:
-            troubles.append(f"{node}: {err}")
+            troubles.append(Reason("version-unknown", node, said=f"{node}: {err}"))
     if troubles:
         return (), troubles
     try:
         return ways.chain(ways.start(installed, stops), stops, index), []
-    except ValueError as err:
-        return (), [str(err)]
+    except Refused as err:
+        return (), [*err.reasons]
 
 
-def refused(planned: Plan, why: str | None) -> Plan:
-    """Return a plan that is refused for one more reason, if there is one."""
-    return dataclasses.replace(planned, refusals=(*planned.refusals, why)) if why else planned
+def refused(planned: Plan, why: Iterable[Reason]) -> Plan:
+    """Return a plan that is refused for some more reasons, if there are any."""
+    return dataclasses.replace(planned, refusals=kinds.ordered((*planned.refusals, *why)))

@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterable
 
 from saltext.chef_backend import record as records
-from saltext.chef_backend.judge import answers, health
+from saltext.chef_backend.errors import Refused
+from saltext.chef_backend.judge import answers, health, kinds
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.product.version import CLOSED
+from saltext.chef_backend.reason import Reason
 from saltext.chef_backend.record import Run
 
 MEMBER = "a member that is down"
@@ -32,11 +34,12 @@ def confirmed(node: str, backends: Iterable[str], said: object) -> None:
     :param said: what the pillar holds as ``confirm``.
     """
     if node not in backends:
-        raise ValueError(f"node: {node!r} is no backend of this cluster, expected one of {', '.join(sorted(backends))}")
+        known = ", ".join(sorted(backends))
+        raise Refused(f"node: {node!r} is no backend of this cluster, expected one of {known}", "pillar")
     wanted = f"delete all data of {node}"
     if said != wanted:
-        raise ValueError(
-            f"confirm: found {said!r}, expected {wanted!r}: only then is {node} replaced. Nothing was done"
+        raise Refused(
+            f"confirm: found {said!r}, expected {wanted!r}: only then is {node} replaced. Nothing was done", "confirm", node
         )
 
 
@@ -50,16 +53,18 @@ def resumed(found: Run | None, gone: str | None, node: str, views: Views) -> Run
     if found is None or (found.target == target(node) and gone):
         return found
     if gone is None:
-        raise ValueError(f"run {found.run} to {found.target} is under way, at step {found.step!r}: wait for its end")
+        said = f"run {found.run} to {found.target} is under way, at step {found.step!r}: wait for its end"
+        raise Refused(said, "other-run")
     half_upgraded = [other for other in answers.half_upgraded(views) if other != node]
     if half_upgraded or found.down or found.failover == "off" or not records.may_be_left(found):
-        raise ValueError(
+        raise Refused(
             f"run {found.run} to {found.target} is unfinished ({gone}), and what it has left is not {node}'s alone: "
-            "finish it first, by the same command"
+            "finish it first, by the same command",
+            "other-run",
         )
     if found.way == records.FRONTENDS:
-        raise ValueError(
-            f"run {found.run} of the frontends to {found.target} is unfinished: go on with it, or abort it"
+        raise Refused(
+            f"run {found.run} of the frontends to {found.target} is unfinished: go on with it, or abort it", "other-run"
         )
     return None
 
@@ -72,7 +77,8 @@ def stage(views: Views, node: str, max_lag_bytes: int) -> str:
     counted = {other: _members(view) for other, view in sorted(views.items()) if other != node}
     if len(set(counted.values())) > 1:
         shown = ", ".join(f"{other} {count}" for other, count in counted.items())
-        raise ValueError(f"the nodes count different numbers of members ({shown}): wait until they agree")
+        said = f"the nodes count different numbers of members ({shown}): wait until they agree"
+        raise Refused(said, "members-differ")
     if answers.verdict(views, max_lag_bytes).healthy:
         return BACK
     return MEMBER if set(counted.values()) == {health.MEMBERS} else REMOVED
@@ -88,9 +94,11 @@ def not_at_work(views: Views, node: str) -> None:
         except KeyError:
             continue
         if shown.role in ("leader", "follower") or shown.pg in ("leader", "follower"):
-            raise ValueError(
+            raise Refused(
                 f"{node} is not down: {other} shows it as {shown.role}, PostgreSQL {shown.pg}. Stop it, by "
-                f"'chef-backend-ctl stop' on {node}, if it is to be replaced, and wait until the others see it"
+                f"'chef-backend-ctl stop' on {node}, if it is to be replaced, and wait until the others see it",
+                "not-down",
+                node,
             )
 
 
@@ -98,10 +106,11 @@ def others_are_well(views: Views, node: str, max_lag_bytes: int) -> None:
     """The other two are a leader and a follower in sync; else the node's data may be all that is left."""
     verdict = answers.verdict(views, max_lag_bytes, node)
     if not verdict.healthy:
-        said = "\n".join(str(reason) for reason in verdict.reasons)
-        raise ValueError(f"{said}\n{node} is replaced only while the other two are well: they have all the data then")
+        only = f"{node} is replaced only while the other two are well: they have all the data then"
+        reasons = (*verdict.reasons, Reason("others-unwell", node, said=only))
+        raise Refused("\n".join(kinds.told(reasons)), reasons=reasons)
     if answers.failover(views) == "off":
-        raise ValueError("failover is off: find out who switched it off, then switch it on")
+        raise Refused("failover is off: find out who switched it off, then switch it on", "failover-off")
 
 
 def same_package(views: Views, node: str) -> None:
@@ -109,9 +118,11 @@ def same_package(views: Views, node: str) -> None:
     found = answers.installed(views)
     others = {str(version) for other, version in found.items() if other != node}
     if others != {str(found[node])}:
-        raise ValueError(
+        raise Refused(
             f"{node} has chef-backend {found[node]} installed, the others run {', '.join(sorted(others))}: install "
-            "theirs there first"
+            "theirs there first",
+            "package-differs",
+            node,
         )
 
 
@@ -119,9 +130,11 @@ def may_be_joined(views: Views, node: str) -> None:
     """The version of the others admits a new member: documented, and mended in 3.1.1. Raises ValueError."""
     for other, version in sorted(answers.installed(views).items()):
         if other != node and version == CLOSED:
-            raise ValueError(
+            raise Refused(
                 f"{other} runs chef-backend {version}: a node cannot join a cluster that was installed with it (mended "
-                "in 3.1.1). Nothing was done: ask the vendor how this one comes to 3.1.1 with two nodes"
+                "in 3.1.1). Nothing was done: ask the vendor how this one comes to 3.1.1 with two nodes",
+                "closed-version",
+                other,
             )
 
 
@@ -141,8 +154,9 @@ def _members(view: View) -> int:
     try:
         shown = answers.status_of(view).service("etcd").value("healthy nodes")
     except KeyError as err:
-        raise ValueError(f"{view.node}: its status shows no etcd") from err
+        raise Refused(f"{view.node}: its status shows no etcd", "no-status", view.node) from err
     numbers = re.fullmatch(r"[0-9]{1,3}/([0-9]{1,3})", shown or "")
     if not numbers or not health.MEMBERS - 1 <= int(numbers[1]) <= health.MEMBERS:
-        raise ValueError(f"{view.node}: etcd has healthy nodes: {shown or 'nothing'}, expected 2/2, 2/3 or 3/3")
+        said = f"{view.node}: etcd has healthy nodes: {shown or 'nothing'}, expected 2/2, 2/3 or 3/3"
+        raise Refused(said, "service-health", view.node)
     return int(numbers[1])

@@ -6,6 +6,7 @@ The first migrates the database, which must happen once and only once: its migra
 import dataclasses
 from collections.abc import Sequence
 
+from saltext.chef_backend.errors import Refused
 from saltext.chef_backend.product.version import Version
 from saltext.chef_backend.settings import Server
 
@@ -67,7 +68,7 @@ def step(version: Version, target: Version) -> Version | None:
 
 
 def refuse(frontends: Sequence[Frontend], settings: Server) -> None:
-    """Raise ValueError if the frontends cannot go to the target, in words that say what to do.
+    """Raise Refused if the frontends cannot go to the target, in words that say what to do.
 
     :param frontends: list of Frontend.
     :param settings: ``Server``.
@@ -75,20 +76,24 @@ def refuse(frontends: Sequence[Frontend], settings: Server) -> None:
     target = settings.version
     newer = [f"{one.node} runs {one.version}" for one in frontends if one.version > target]
     if newer:
-        raise ValueError(f"{', '.join(newer)}, which is newer than {target}: there is no way back")
+        raise Refused(f"{', '.join(newer)}, which is newer than {target}: there is no way back", "way")
     old = {one.version for one in frontends if one.version != target}
     if len(old) > 1:
         shown = ", ".join(f"{one.node} {one.version}" for one in sorted(frontends, key=lambda one: one.node))
-        raise ValueError(f"the frontends run different versions ({shown}): bring them to one of these by hand")
+        said = f"the frontends run different versions ({shown}): bring them to one of these by hand"
+        raise Refused(said, "versions-differ")
     for one in sorted(frontends, key=lambda one: one.node):
         over = step(one.version, target)
         if over:
-            raise ValueError(
+            raise Refused(
                 f"{one.node} runs {one.version}: to {target} it has to go over {over}: name that version in the pillar "
-                "first, with its package"
+                "first, with its package",
+                "frontend-steps",
+                one.node,
             )
     if target >= LICENSED and not settings.accept_license:
-        raise ValueError(
+        raise Refused(
             f"chef-server-core {target} asks for its licence to be accepted: read it, and say so in the pillar with "
-            "server:accept_license: true"
+            "server:accept_license: true",
+            "licence",
         )

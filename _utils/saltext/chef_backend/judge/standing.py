@@ -3,8 +3,10 @@
 import dataclasses
 
 from saltext.chef_backend import record as records
-from saltext.chef_backend.judge import answers, downtime
+from saltext.chef_backend.errors import reasons_of
+from saltext.chef_backend.judge import answers, downtime, kinds
 from saltext.chef_backend.judge.answers import Views
+from saltext.chef_backend.reason import Reason
 from saltext.chef_backend.record import Run
 
 UNKNOWN = "unknown"
@@ -36,9 +38,10 @@ class Standing:
     run: Run | None
     known: bool  # whether any backend told of its record: else whether a run is open is unknown
     advice: str  # what to do about a run that is not under way any more; empty if nothing
-    reasons: tuple[str, ...]  # what is not well
+    reasons: tuple[Reason, ...]  # what is not well: first what explains the others
     called: tuple[str, ...] = ()  # what the product calls nodes, where that is another name than ours
     at_work: tuple[str, ...] = ()  # commands that change a node now: ``node: command``
+    waived: tuple[Reason, ...] = ()  # what is not well, and a person has waived for the run
 
     @property
     def healthy(self) -> bool:
@@ -72,13 +75,14 @@ def of_nodes(views: Views, target: str) -> tuple[NodeStanding, ...]:
 
 def of_cluster(cluster: str, target: str, views: Views, max_lag_bytes: int) -> Standing:
     """Return how a cluster stands."""
-    reasons = [str(reason) for reason in answers.verdict(views, max_lag_bytes).reasons]
+    verdict = answers.verdict(views, max_lag_bytes)
+    reasons = [*verdict.reasons]
     failover = answers.failover(views)
     try:
         record = answers.run(views)
     except ValueError as err:
-        record, reasons = None, [*reasons, str(err)]
-    reasons += _of_failover(failover, record)
+        record, reasons = None, [*reasons, *reasons_of(err)]
+    reasons += [Reason("failover-off", cluster, said=said) for said in _of_failover(failover, record)]
     advice = downtime.advice(views, record) or records.advice(record)
     known = any(view.why_not("record") is None for view in views.values())
     return Standing(
@@ -89,9 +93,10 @@ def of_cluster(cluster: str, target: str, views: Views, max_lag_bytes: int) -> S
         record,
         known,
         advice,
-        tuple(reasons),
+        kinds.ordered(reasons),
         _called(views),
         tuple(answers.busy(views)),
+        verdict.tolerated,
     )
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
+from saltext.chef_backend.errors import Refused
 from saltext.chef_backend.product.version import LAST_OLD_INDEX, Version, reads_index
 
 
@@ -99,9 +100,10 @@ def start(installed: Mapping[str, Version], stops: Sequence[Version]) -> Version
     strange = [node for node, version in sorted(installed.items()) if version not in (lowest, following)]
     if strange:
         shown = ", ".join(f"{node} {version}" for node, version in sorted(installed.items()))
-        raise ValueError(
+        raise Refused(
             f"the backends run different versions ({shown}), expected one, or that and {following}: bring "
-            f"{', '.join(strange)} to the others' version by hand"
+            f"{', '.join(strange)} to the others' version by hand",
+            "versions-differ",
         )
     return lowest
 

@@ -1,6 +1,7 @@
 """What this backend is asked: its version, who leads, whether failover is on, how far followers are."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from salt.exceptions import CommandExecutionError
@@ -11,7 +12,7 @@ from saltext.chef_backend.judge import identity
 from saltext.chef_backend.judge.identity import Own
 from saltext.chef_backend.node import ctl, files, web
 from saltext.chef_backend.node.host import Host
-from saltext.chef_backend.product import backend_settings, command, objects, runit
+from saltext.chef_backend.product import backend_settings, command, etcd_metrics, objects, runit
 from saltext.chef_backend.product import index as indexes
 from saltext.chef_backend.product.cluster_status import UNKNOWN, ClusterStatus
 from saltext.chef_backend.product.reading import ParseError
@@ -21,6 +22,7 @@ MANIFEST = "/opt/chef-backend/version-manifest.json"
 PSQL = "/opt/chef-backend/embedded/bin/psql"
 PGSQL_USER = "chef_pgsql"
 MAPPING_URL = "http://127.0.0.1:9200/chef/_mapping"
+METRICS_URL = "http://127.0.0.1:2379/metrics"
 INDEX_URL = "http://127.0.0.1:9200/chef/_settings/index.version.created*?human"
 SERVICES = ("leaderl", "epmd", "etcd", "postgresql", "elasticsearch")
 STATES = {"on": "on", "true": "on", "enabled": "on", "off": "off", "false": "off", "disabled": "off"}
@@ -231,6 +233,33 @@ def index_created(host: Host) -> str:
 def index_is_mapped(host: Host) -> bool:
     """Tell whether a frontend has made the search index. Raises CommandExecutionError if it cannot be told."""
     return web.read(host, MAPPING_URL, indexes.parse_is_mapped)
+
+
+def has_index(host: Host) -> bool:
+    """Tell whether there is a search index at all. Raises CommandExecutionError if it cannot be told."""
+    answer = web.get(host, MAPPING_URL, status=True)
+    if answer.get("status") not in (200, 404):
+        shown = answer.get("error") or answer.get("status")
+        raise CommandExecutionError(f"{host.name}: {MAPPING_URL}: {shown}")
+    return bool(answer["status"] == 200)
+
+
+def fsync(host: Host) -> float:
+    """Return the seconds that one of a hundred of etcd's writes takes at least. Raises CommandExecutionError."""
+    return web.read(host, METRICS_URL, etcd_metrics.fsync)
+
+
+def ground(host: Host) -> dict[str, Any]:
+    """Return what a new run stands on here, as ``chef_backend_agent.ground`` does."""
+    found: dict[str, Any] = {"clock": host.clock.now(), "settings": settings(host), "errors": {}}
+    asked: dict[str, Callable[[Host], object]] = {"fsync": fsync, "index": has_index}
+    for part, ask in asked.items():
+        try:
+            found[part] = ask(host)
+        except CommandExecutionError as err:
+            found[part] = None
+            found["errors"][part] = str(err)
+    return found
 
 
 def stored(host: Host, timeout: float = 300) -> dict[str, dict[str, Any]]:

@@ -1,14 +1,14 @@
 """A backend is backed up, goes down, is upgraded, and has rejoined: what states of a node do, and read again."""
 
 import itertools
-from collections.abc import Iterable
 from pathlib import Path
 
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import outcome, waiting
 from saltext.chef_backend.errors import NotYet
-from saltext.chef_backend.judge import health
+from saltext.chef_backend.judge import health, kinds
+from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.node import backend, ctl, durable, fence, journal, record_file, side_by_side
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.node.package import archive_members
@@ -230,13 +230,11 @@ def _look(host: Host, search: bool, within: float = 0) -> None:
     with side_by_side.pool() as pool:
         cluster = pool.submit(lambda: backend.cluster(host, within=within))
         services = pool.submit(lambda: backend.services(host, within=within))
-    verdict = health.judge(cluster.result(), services.result(), search=search)
+    record = record_file.read(host)
+    waived = waivers.codes(record.waived) if record else ()
+    verdict = health.judge(cluster.result(), services.result(), search=search, waived=waived)
     if not verdict.healthy:
-        raise NotYet(_shown(verdict.reasons))
-
-
-def _shown(reasons: Iterable[health.Reason]) -> str:
-    return "; ".join(str(reason) for reason in reasons)
+        raise NotYet("; ".join(kinds.told(verdict.reasons)))
 
 
 def _archives(folder: Path) -> set[str]:

@@ -5,17 +5,19 @@ What has to be done comes first, and nothing that may be left out can keep it fr
 
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import journal
 from saltext.chef_backend import record as records
-from saltext.chef_backend.judge import answers, downtime, failover, gates
+from saltext.chef_backend.judge import answers, downtime, failover, gates, kinds
+from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.plan import NO_FRONTENDS
 from saltext.chef_backend.outcome import Result
+from saltext.chef_backend.reason import Reason
 from saltext.chef_backend.record import Record, Run
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import failover as switch
@@ -37,7 +39,7 @@ def closed(master: Master, name: str, cluster: str, running: Running) -> Result:
     """
     ret: Result = {"name": name, "result": False, "changes": {}, "comment": ""}
     held = lock.held(master, cluster)
-    failed = [str(step.get("__id__")) for step in running.values() if step.get("result") is False]
+    failed = {str(step.get("__id__")): step for step in running.values() if step.get("result") is False}
     with master.signals.closing():
         if master.test:
             ret.update(result=None, comment="would switch failover on if it is not, and free the cluster")
@@ -46,11 +48,19 @@ def closed(master: Master, name: str, cluster: str, running: Running) -> Result:
         else:
             if master.signals.came:  # in the middle of what it waited for: that client may be of no use any more
                 master = dataclasses.replace(master, bus=master.bus.own())
-            _close(master, ret, held, failed)
+            _close(master, ret, held, list(failed), [one for step in failed.values() for one in _why(step)])
     return ret
 
 
-def _close(master: Master, ret: Result, held: Record, failed: list[str]) -> None:
+def _why(step: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The reasons for which a step has failed, as fields."""
+    comment = str(step.get("comment") or "")
+    return step.get("reasons") or [kinds.fields(Reason("failed", "", said=(comment.splitlines() or [""])[0]))]
+
+
+def _close(
+    master: Master, ret: Result, held: Record, failed: list[str], reasons: Sequence[Mapping[str, Any]] = ()
+) -> None:
     """Do what has to be done, and then what may be left out."""
     cluster = held.cluster
     state = records.FAILED if failed else records.DONE
@@ -73,7 +83,7 @@ def _close(master: Master, ret: Result, held: Record, failed: list[str]) -> None
     except (CommandExecutionError, ValueError) as err:
         ret["comment"] = _not_closed(held.failover == "off", held.lease, str(err))
     for optional in (
-        lambda: _tell(master, cluster, ret),
+        lambda: _tell(master, cluster, ret, reasons),
         lambda: heartbeat.stop(master, held.owner.jid),
         lambda: probe.end(master, held),
     ):
@@ -223,6 +233,8 @@ def _ended(master: Master, run: Run, state: str, failed: list[str]) -> str:
             return f"run {run.run} is aborted{now}; nothing is left open{late}"
         too_late = "; abort came too late, nothing was left to do" if run.wish == records.ABORT else ""
         left = f"; {NO_FRONTENDS}" if records.switches_failover(run) and not run.frontends else ""
+        out = ", ".join(waivers.nodes(run.waived, "frontend-unknown"))
+        left += f"; {out} was left out: 'chef-server-ctl reconfigure' there is left to you" if out else ""
         return f"run {run.run} is done{now}{too_late}{late}{left}"
     if state == records.ABORTED:
         lock.note(master, cluster, **word, waits=None)
@@ -262,9 +274,10 @@ def _not_closed(off: bool, lease: int, why: str) -> str:
     )
 
 
-def _tell(master: Master, cluster: str, ret: Result) -> None:
+def _tell(master: Master, cluster: str, ret: Result, reasons: Sequence[Mapping[str, Any]]) -> None:
     how = journal.END if ret["result"] else journal.FAILED
-    progress.tell(master, lock.held(master, cluster), "close", how, comment=ret["comment"])
+    data = {"reasons": list(reasons)} if reasons else {}
+    progress.tell(master, lock.held(master, cluster), "close", how, comment=ret["comment"], data=data)
 
 
 def _spread(master: Master, run: Run) -> None:

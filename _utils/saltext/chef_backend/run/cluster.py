@@ -16,6 +16,7 @@ from saltext.chef_backend.run.master import Master
 from saltext.chef_backend.settings import Cluster
 
 VIEW = "chef_backend_agent.view"
+LEFT_OUT = "chef_backend.left_out"
 
 
 def settings(master: Master, name: str) -> Cluster:
@@ -58,18 +59,26 @@ def backends(master: Master, name: str) -> list[str]:
 def frontends(master: Master, name: str) -> list[str]:
     """Return the minion ids of the frontends, sorted; an empty list if the pillar names none.
 
+    Without those that were left out of the run that this process drives.
+
     :raises CommandExecutionError: there is a target, and it matches no minion.
     """
     target = settings(master, name).frontends
     if not target:
         return []
-    found = _minions(master, target)
-    if not found:
+    left_out = master.kept.get(f"{LEFT_OUT}.{name}", ())
+    found = [node for node in _minions(master, target) if node not in left_out]
+    if not found and not left_out:
         raise CommandExecutionError(
             f"chef_backend:clusters:{name}:frontends: {target!r} matches no minion, expected at least one: "
             "correct the target or accept their keys"
         )
     return found
+
+
+def leave_out(master: Master, name: str, nodes: Sequence[str]) -> None:
+    """Leave frontends out of the run that this process drives: a person has waived that they are asked."""
+    master.kept[f"{LEFT_OUT}.{name}"] = tuple(nodes)
 
 
 def batches(master: Master, name: str, nodes: Sequence[str]) -> list[list[str]]:

@@ -6,6 +6,7 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import outcome
 from saltext.chef_backend.judge import answers, gates
+from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.judge import way as ways
 from saltext.chef_backend.judge.way import Hop
 from saltext.chef_backend.outcome import Result
@@ -67,12 +68,20 @@ def _run(master: Master, way: str, cluster: str, version: str) -> applied.Applie
     returned = master.salt["state.sls"](
         f"orch.chef_backend_{way}",
         test=master.test,
-        pillar={"cluster": cluster, "hop": version},
+        pillar={"cluster": cluster, "hop": version, **_waived(master, cluster, version)},
         concurrent=True,  # with the state that asks for it
         orchestration_jid=master.jid,
         **options,
     )
     return applied.read(returned)
+
+
+def _waived(master: Master, cluster: str, version: str) -> dict[str, Any]:
+    """The waivers of this command for one hop, without those for another; what is none is refused by the hop."""
+    said = master.pillar.get(waivers.KEY)
+    others = tuple(f" for {stop}" for stop in clusters.settings(master, cluster).stops if str(stop) != version)
+    mine = [one for one in said if not str(one).endswith(others)] if isinstance(said, list) else said
+    return {waivers.KEY: mine} if mine else {}
 
 
 def _look(master: Master, settings: Cluster) -> tuple[Run | None, tuple[Hop, ...]]:

@@ -89,7 +89,7 @@ def begin(master: Master, views: Views, resumed: Run | None, lease: int, **field
     told |= {"epoch": _next_epoch(master, views, fields["cluster"], known), "revision": 1, "backends": tuple(views)}
     if resumed:
         told |= {"way": fields["way"], "frontends": fields["frontends"], "step": "open", "waits": None}
-        told |= {"turn": failover.turn_left(views.values(), resumed)}
+        told |= {"turn": failover.turn_left(views.values(), resumed), "waived": fields.get("waived", resumed.waived)}
         if resumed.reindex and fields["failover_found"] == "off":  # a backend may have switched it meanwhile
             told["failover"] = "off"
         record = dataclasses.replace(resumed.record, **told)

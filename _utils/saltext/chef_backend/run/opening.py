@@ -4,9 +4,12 @@ import dataclasses
 from collections.abc import Sequence
 
 from saltext.chef_backend import journal, outcome
+from saltext.chef_backend.errors import Refused
 from saltext.chef_backend.judge import answers, gates
+from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.outcome import Result
+from saltext.chef_backend.reason import Reason
 from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import failover, frontends, ground, lock, look, progress, ways
@@ -29,12 +32,13 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
         fronts = clusters.frontends(master, cluster)
         gates.reindex_is_prepared(way, settings, fronts)
         bound = settings.timeouts.ask
-        gates.frontends_new_enough(ask_all(master.bus, fronts, "chef_server.version", timeout=bound), settings)
-        if way == "reindex":
-            ask_all(master.bus, fronts[:1], "chef_server_agent.may_keep_out", timeout=bound)
         views: Views = clusters.views(master, cluster)
         gates.everybody_answers(views)
         found = answers.run(views)
+        waived, new = _waived(master, settings, views, fronts, found)
+        fronts, aside = _that_are_asked(master, settings, way, fronts, waived)
+        if way == "reindex":
+            ask_all(master.bus, fronts[:1], "chef_server_agent.may_keep_out", timeout=bound)
         gates.same_kind(found, way)
         refuse, said = list[str](), list[str]()
         resumed = lock.may_take(master, found, str(settings.version), views)
@@ -50,15 +54,17 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
             views = _until_whole(master, settings, resumed)
         gates.nobody_at_work(views)
         gates.in_window(settings, master.clock.now(), resumed, answers.half_upgraded(views))
-        failover_found = _may_begin(master, settings, way, views, resumed, found)
+        failover_found, health_aside = _may_begin(master, settings, way, views, resumed, found, waived)
+        aside += health_aside
         if resumed is None:  # a run that is gone on with has left what must not wait for anybody
-            ground.holds(master, settings, way, views, fronts)
+            aside += ground.holds(master, settings, way, views, fronts, waived)
+            waivers.needed(new, [(one.code, one.node) for one in aside])
         due = answers.due(views, str(settings.version))
         leads = resumed.leader if resumed and resumed.down else answers.leader(views)
         plan = f"{way} to {settings.version}; due: {', '.join(due) or 'no backend'}; {leads} leads now"
         if resumed and resumed.down:
             plan = f"{way} to {settings.version}; the cluster is down: {', '.join(resumed.taken_down)}; {leads} led"
-        plan += "".join(said)
+        plan += "".join([*said, *(f"; waived: {one}" for one in waived)])
         if master.test:
             ret.update(result=None, comment=f"would open a run: {plan}")
             return ret
@@ -74,6 +80,7 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
             failover_found=failover_found,
             frontends=(*fronts, *refuse),
             reindex=way == "reindex" and bool(due),
+            waived=waived,
         )
         ret["changes"]["run"] = {"old": None, "new": record.run}
         look.seen(master, cluster, views)
@@ -84,6 +91,45 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
         progress.tell(master, record, "open", journal.END, comment=plan)
         return outcome.done(ret, f"{'resumed' if resumed else 'opened'} run {record.run}: {plan}")
     return ret
+
+
+def _waived(
+    master: Master, settings: Cluster, views: Views, fronts: Sequence[str], found: Run | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what is waived for this run, by its record and by the command, and what of it is new.
+
+    :raises Refused: a waiver of the command that is none.
+    """
+    target = str(settings.version)
+    said = waivers.read(master.pillar.get(waivers.KEY), target, [*views, *fronts])
+    before = found.waived if found and found.target == target else ()
+    return tuple(dict.fromkeys((*before, *said))), tuple(one for one in said if one not in before)
+
+
+def _that_are_asked(
+    master: Master, settings: Cluster, way: str, fronts: Sequence[str], waived: Sequence[str]
+) -> tuple[list[str], list[Reason]]:
+    """Hold that every frontend tells its version, and is new enough; return them, without those that are waived.
+
+    :returns: the frontends that this run has to do with, and the reasons that were set aside.
+    :raises Refused: one that does not tell, or is too old; or its clients would have to be refused, which nobody can.
+    """
+    said = master.bus.ask(fronts, "chef_server.version", timeout=settings.timeouts.ask)
+    unknown = [
+        Reason("frontend-unknown", node, said=answer.error) for node, answer in said.items() if not answer.ok
+    ]
+    aside = [one for one in unknown if waivers.covers(waived, one.code, one.node)]
+    if len(aside) < len(unknown):
+        raise gates.unwell([one for one in unknown if one not in aside])
+    if aside and way != "rolling":
+        names = ", ".join(one.node for one in aside)
+        raise Refused(
+            f"{names} cannot be left out of the way {way}: its clients would have to be refused meanwhile", "waiver"
+        )
+    gates.frontends_new_enough({node: answer.value for node, answer in said.items() if answer.ok}, settings)
+    left_out = waivers.nodes(waived, "frontend-unknown")
+    clusters.leave_out(master, settings.name, left_out)
+    return [node for node in fronts if node not in left_out], aside
 
 
 def _as_it_is(resumed: Run | None) -> Run | None:
@@ -137,16 +183,25 @@ def _until_whole(master: Master, settings: Cluster, resumed: Run) -> Views:
 
 
 def _may_begin(
-    master: Master, settings: Cluster, way: str, views: Views, resumed: Run | None, found: Run | None
-) -> str:
-    """Hold the cluster's health and its way; return failover as it is found.
+    master: Master,
+    settings: Cluster,
+    way: str,
+    views: Views,
+    resumed: Run | None,
+    found: Run | None,
+    waived: Sequence[str],
+) -> tuple[str, list[Reason]]:
+    """Hold the cluster's health and its way; return failover as it is found, and what was set aside.
 
     :param found: the run that is taken over, be it resumed or not.
     """
     if resumed and resumed.down:  # by this run: nobody leads, and health cannot be asked for
-        return resumed.failover
+        return resumed.failover, []
+    if resumed is None:  # what was waived for another run does not hold for this one
+        views = {node: dataclasses.replace(view, record=None) for node, view in views.items()}
     search = not (resumed and resumed.reindex)
-    gates.healthy(views, settings.gates.max_lag_bytes, next(iter(resumed.inside), None) if resumed else None, search)
+    inside = next(iter(resumed.inside), None) if resumed else None
+    aside = gates.healthy(views, settings.gates.max_lag_bytes, inside, search, waived)
     if search:  # the Elasticsearch that refuses an old index cannot be asked who created it
         gates.right_way(views, settings.version, ways.index_created(master, settings.name, views), way)
-    return gates.failover_found(views, found)
+    return gates.failover_found(views, found), list(aside)

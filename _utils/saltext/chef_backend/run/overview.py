@@ -6,11 +6,13 @@ from typing import Any
 
 from salt.exceptions import CommandExecutionError
 
+from saltext.chef_backend.errors import reasons_of
 from saltext.chef_backend.judge import advice, standing, window
 from saltext.chef_backend.judge import plan as plans
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.product.maintenance import out_of_service_by
 from saltext.chef_backend.product.version import Version
+from saltext.chef_backend.reason import Reason
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import ground, lock, ways
 from saltext.chef_backend.run.master import Master
@@ -46,12 +48,12 @@ def plan(master: Master, name: str) -> dict[str, Any]:
     way = record.way if record else planned.way
     seconds = window.expected(settings, way, record, seen) if planned.order else 0
     outside = window.too_short(settings.window, master.clock.now(), seconds)
-    planned = plans.refused(planned, outside)
+    planned = plans.refused(planned, [Reason("window", name, said=outside)] if outside else [])
     if record is None and planned.order and not planned.refusals:
         try:
             ground.holds(master, settings, planned.way, seen, clusters.frontends(master, name))
         except (ValueError, CommandExecutionError) as err:
-            planned = plans.refused(planned, str(err))
+            planned = plans.refused(planned, reasons_of(err) or [Reason("failed", name, said=str(err))])
     plain = shows.plan(planned, leave.batches)
     return {**plain, "text": shows.plan_text(shown, planned), "ok": not planned.refusals}
 

@@ -47,7 +47,9 @@ def facts(timeline: Timeline) -> list[tuple[str, str]]:
         ("commands", f"{len(timeline.commands)}, failed: {failed}"),
         ("backup", backup(timeline.backup)),
     ]
-    return pairs
+    first = [str(one.get("text", "")) for one in timeline.reasons][:1]  # it explains the others
+    pairs += [("waived", ", ".join(timeline.waived))] if timeline.waived else []
+    return pairs + [("why it ended", text.partition("\n")[0]) for text in first]
 
 
 def state(timeline: Timeline) -> str:

@@ -1,11 +1,13 @@
 """Tables and plans in words, and as plain mappings: what ``status`` and ``plan`` show."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from saltext.chef_backend.judge import kinds
 from saltext.chef_backend.judge.plan import Plan
 from saltext.chef_backend.judge.standing import UNKNOWN, NodeStanding, Standing
+from saltext.chef_backend.reason import Reason
 
 NODE = ("node", "address", "role", "pg", "es", "version", "target", "lag", "due")
 
@@ -29,7 +31,8 @@ class Shown:
             "run": standing.run.to_dict() if standing.run else None,
             "advice": standing.advice,
             "healthy": standing.healthy,
-            "reasons": list(standing.reasons),
+            "reasons": [kinds.fields(reason) for reason in standing.reasons],
+            "waived": [kinds.fields(reason) for reason in standing.waived],
             "called": list(standing.called),
             "at_work": list(standing.at_work),
             "to_do": list(self.to_do),
@@ -71,8 +74,8 @@ def every_text(several: Sequence[Standing]) -> str:
     ]
     lines = [table(rows, ("cluster", "version", "target", "leader", "failover", "run", "verdict"))]
     for one in several:
-        said = [*one.reasons, *([one.advice] if one.advice else [])]
-        lines += [f"{one.cluster}:", *(f"  - {reason}" for reason in said)] if said else []
+        said = [*_reasons(one.reasons), *([f"  - {one.advice}"] if one.advice else [])]
+        lines += [f"{one.cluster}:", *said] if said else []
     return "\n".join(lines)
 
 
@@ -89,10 +92,17 @@ def status_text(shown: Shown) -> str:
     lines += [f"at work: {command}" for command in one.at_work]
     lines += [f"window: {shown.window}"] if shown.window else []
     lines += [f"  {one.advice}"] if one.advice else []
-    lines += [f"  - {reason}" for reason in one.reasons]
+    lines += _reasons(one.reasons)
+    lines += [f"  waived for this run: {said}" for said in kinds.told(one.waived)]
     if shown.to_do:
         lines += ["what the documents advise; nothing of it was done:", *(f"  * {each}" for each in shown.to_do)]
     return "\n".join(lines)
+
+
+def _reasons(reasons: Iterable[Reason]) -> list[str]:
+    """Lines of reasons: the one that explains the others, and what is seen with it."""
+    first, *others = kinds.told(reasons) or [""]
+    return [*([f"  - {first}"] if first else []), *(["    seen with it:"] if others else []), *(f"    - {said}" for said in others)]
 
 
 def _no_run(one: Standing) -> str:
@@ -111,7 +121,7 @@ def plan(planned: Plan, frontends: Sequence[Sequence[str]]) -> dict[str, Any]:
         "order": list(planned.order),
         "commands": [[step.node, str(step)] for step in planned.commands],
         "frontends": [list(batch) for batch in frontends],
-        "refusals": list(planned.refusals),
+        "refusals": [kinds.fields(reason) for reason in planned.refusals],
         "left": list(planned.left),
     }
 
@@ -126,5 +136,5 @@ def plan_text(shown: Shown, planned: Plan) -> str:
     lines += [f"  {step.node:<8} {step}" for step in planned.commands]
     lines += planned.left
     if planned.refusals:
-        lines += ["an upgrade would be refused now:"] + [f"  - {refusal}" for refusal in planned.refusals]
+        lines += ["an upgrade would be refused now:", *_reasons(planned.refusals)]
     return "\n".join(lines)

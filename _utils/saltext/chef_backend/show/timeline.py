@@ -6,13 +6,14 @@ begins.
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from saltext.chef_backend.journal import BEGIN, COMMAND, END, FAILED, GATE, Entry
 from saltext.chef_backend.record import Record
 
 OPEN = "open"  # of a span: its end was never told; of a record: the run is under way
-LEADS, PROBE, BACKUP = "leads", "probe", "backup"
+LEADS, PROBE, BACKUP, CLOSE = "leads", "probe", "backup", "close"
 SWITCHED = {"failover off": "off", "failover on": "on", "restore failover": "on"}
 SWITCH, TO_ANOTHER = "set-cluster-failover", "--failover"
 
@@ -98,6 +99,8 @@ class Timeline:
     commands: tuple[Command, ...]
     backup: Backup | None
     troubles: tuple[str, ...]  # what is missing or odd, one sentence each
+    waived: tuple[str, ...] = ()  # reasons that a person has waived for it
+    reasons: tuple[Mapping[str, Any], ...] = ()  # why it ended before its target: as judge.kinds.fields makes them
 
 
 def build(record: Record, entries: Iterable[Entry], troubles: Iterable[str] = ()) -> Timeline:
@@ -141,6 +144,8 @@ def build(record: Record, entries: Iterable[Entry], troubles: Iterable[str] = ()
         commands=commands,
         backup=_backup(entries),
         troubles=(*troubles, *odd),
+        waived=record.waived,
+        reasons=_reasons(entries),
     )
 
 
@@ -269,6 +274,13 @@ def _gates(clock: _Clock, entry: Entry) -> list[Gate]:
         )
         for value in values
     ]
+
+
+def _reasons(entries: Iterable[Entry]) -> tuple[Mapping[str, Any], ...]:
+    """Why the run has ended, as was told last when it was closed."""
+    told = [entry.data.get("reasons") for entry in entries if entry.step == CLOSE and entry.how != BEGIN]
+    last = told[-1] if told else None
+    return tuple(one for one in last if isinstance(one, Mapping)) if isinstance(last, (list, tuple)) else ()
 
 
 def _backup(entries: Iterable[Entry]) -> Backup | None:

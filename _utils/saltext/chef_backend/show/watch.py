@@ -77,6 +77,7 @@ def screen(record: Record, shown: Sequence[Mapping[str, Any]], entries: Iterable
         tables.table(shown, ("node", "role", "version", "step", "elapsed", "estimated")),
     ]
     gate = waits_for(entries)
+    lines += [f"waived for this run: {', '.join(record.waived)}"] if record.waived else []
     return "\n".join(lines + ([f"gate: {gate}"] if gate else []))
 
 
