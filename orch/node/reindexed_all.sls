@@ -2,6 +2,6 @@
 The search index of all organisations is built again:
   chef_server_index.reindexed:
     - organisation: {{ pillar.get('organisations') | json }}
-    - anew: True
+    - anew: {{ pillar.get('anew', True) | json }}
     - leader_timeout: {{ pillar.get('timeouts', {}).get('failover') | json }}
     - timeout: {{ pillar.get('timeouts', {}).get('reindex') | json }}

@@ -25,6 +25,7 @@ class Fault:
         return f"{self.kind} ({self.where}){lasts}, {self.after} points on"
 
 
+SEARCH = "elasticsearch"
 Strike = Callable[[World, Fault, Point], None]
 KINDS: dict[str, Strike] = {}
 
@@ -200,6 +201,24 @@ def _move_lead(world: World, fault: Fault, point: Point) -> None:
     leader, follower = cluster.leader, cluster.best_follower()
     if leader is not None and follower is not None and not cluster.blocked and cluster.key == leader.name:
         cluster.hand_over(leader, follower)
+
+
+@kind("Elasticsearch restarted")
+def _restart_search(world: World, fault: Fault, point: Point) -> None:
+    """Somebody stops the leader's Elasticsearch, and starts it again."""
+    node, search = world.cluster.leader, world.cluster.search
+    if node is None or not node.runs(SEARCH):
+        return
+
+    def again() -> None:
+        if node.place.power and not node.runs(SEARCH):
+            node.begin(SEARCH)
+            search.starts(node)
+            world.cluster.changed()
+
+    node.set(SEARCH, False)
+    world.cluster.changed()
+    world.engine.after(fault.seconds, again)
 
 
 def _typed_failover(blocked: bool) -> Strike:

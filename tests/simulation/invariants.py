@@ -100,7 +100,10 @@ def i4(world: World) -> Iterator[str]:
 
 
 def i5(world: World) -> Iterator[str]:
-    """Nothing is done twice that is done."""
+    """Nothing is done twice that is done, and nothing that is whole is thrown away."""
+    for event in world.history.of(happened.BEGUN):
+        if event.about.endswith("stop elasticsearch") and event.data["whole_index"]:
+            yield f"I5: {event.where} at {event.time:.0f} s stops Elasticsearch, to delete an index that is whole and new"
     began = {one.data["number"]: one for one in world.history.of(happened.BEGUN)}
     well = [one for one in world.history.of(happened.DONE) if " backup " in one.about and one.data["status"] == 0]
     whole = [one for one in well if world.places[one.where].path(backend_ctl.archive(one.data["number"])).exists()]
@@ -200,7 +203,8 @@ def left_alone(world: World) -> list[str]:
         return []
     if not truth.looked_after(world):
         return [f"I3: failover is off at {now:.0f} s, and nobody looks after it"]
-    safe = not any(look(world) for look in (truth.half_upgraded, truth.unfinished, truth.at_work, truth.unwell))
+    unwell = truth.leads_well if record is not None and record.reindex else truth.unwell
+    safe = not any(look(world) for look in (truth.half_upgraded, truth.unfinished, truth.at_work, unwell))
     settled = all(now - event.time > GRACE for event in world.history.of(happened.DONE, happened.LEADS))
     if safe and settled:
         return [f"I3: failover is off at {now:.0f} s, although it could be on"]
@@ -211,14 +215,14 @@ def left_alone(world: World) -> list[str]:
 
 
 def restless(world: World) -> list[str]:
-    """I3: where Elasticsearch fails on the leader failover does not stay on, or the lead goes from one to the next."""
+    """I3: where Elasticsearch fails on each that could lead failover does not stay on, or the lead goes round and round."""
     record, cluster, now = truth.record(world), world.cluster, world.engine.now
     works = _is_driven(world) or truth.at_work(world)
-    if record is None or not record.reindex or works or cluster.blocked or not truth.looked_after(world):
+    if record is None or not record.reindex or works or cluster.blocked:
         return []
-    if cluster.leader is None or cluster.search.answers(cluster.leader) or _by_somebody(world, happened.FREED):
+    if cluster.leader is None or any(map(cluster.search.answers, cluster.nodes)) or _by_somebody(world, happened.FREED):
         return []
-    if now - _alone_since(world) < _looked_within(record):
+    if now - _alone_since(world) < _looked_within(record) + record.lease / 4:  # it looks twice
         return []
     return [f"I3: failover is on at {now:.0f} s, and {cluster.leader.name} leads without Elasticsearch"]
 

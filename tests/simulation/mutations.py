@@ -140,9 +140,9 @@ MUTANTS = (
     Mutant(
         "failover is left on where the lead goes from one to the next",
         "judge.deadman",
-        "_of_what_is_seen",
-        "others and failover.leader_without_search([view])",
-        "False",
+        "_of_a_reindex",
+        "if nowhere and others:",
+        "if False:",
         ("reindex",),
         kinds=("orchestration gets signal 9", "master lost for good"),
     ),

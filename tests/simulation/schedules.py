@@ -23,6 +23,7 @@ LASTS: dict[str, Sequence[float]] = {
     "order late": (8.0, 22.0, 40.0, 200.0),
     "order doubled": (8.0, 22.0, 40.0, 200.0),
     "clock steps": HOURS,
+    "Elasticsearch restarted": (8.0, 32.0),  # leaderl moves the lead after 30
 }
 AT_MASTERS = ("pause typed", "resume typed", "abort typed", "same command typed", "another target typed")
 
@@ -74,7 +75,7 @@ GROUPS = (
     ("node without power", "node cut off", "node cut off from the nodes", "clock steps"),
     OF_ORDERS,
     OF_COMMANDS,
-    ("lead moves by itself", "failover typed off", "failover typed on"),
+    ("lead moves by itself", "failover typed off", "failover typed on", "Elasticsearch restarted"),
     AT_MASTERS,
 )  # fmt: skip
 

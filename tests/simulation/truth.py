@@ -44,6 +44,13 @@ def unwell(world: World) -> list[str]:
     return found
 
 
+def leads_well(world: World) -> list[str]:
+    """As :func:`unwell`, in a re-index: of Elasticsearch the leader's alone keeps failover off."""
+    leader = world.cluster.leader
+    search = [] if leader is not None and world.cluster.search.answers(leader) else ["the leader has no Elasticsearch"]
+    return search + [line for line in unwell(world) if not line.endswith("has no Elasticsearch")]
+
+
 def looked_after(world: World) -> list[str]:
     """The backends whose dead man's switch is armed, and whose minion works."""
     return [name for name in BACKENDS if world.minions[name].schedule and world.minions[name].answers]

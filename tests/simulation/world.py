@@ -30,6 +30,7 @@ from tests.simulation.product.backend import Backend
 from tests.simulation.product.cluster import Cluster
 from tests.simulation.product.ctl import Calls
 from tests.simulation.product.frontend import Frontend
+from tests.simulation.product.search import reads, release
 
 HUBS = ("hub", "hub2")
 GRAINS = {"os_family": "Debian", "osarch": "amd64"}
@@ -201,7 +202,15 @@ class World:
             "installed": {node.name: node.installed for node in cluster.nodes},
             "upgrading": [name for name in BACKENDS if self.in_upgrade(name)],
             "half": [node.name for node in cluster.nodes if node.ran != node.installed or node.unsynced],
+            "whole_index": self.has_new_index(),
         }
+
+    def has_new_index(self) -> bool:
+        """Whether whoever leads has an index that the target can read, and in which searches find all."""
+        leader, search = self.cluster.leader, self.cluster.search
+        if leader is None or leader.index is None or not search.answers(leader):
+            return False
+        return leader.index.whole and reads(release(self.scene.target), leader.index)
 
     def in_upgrade(self, name: str) -> bool:
         """Whether ``upgrade`` is at work on a backend."""
@@ -301,8 +310,11 @@ def stale(world: World, by: Process) -> str | None:
         return "its run is over"
     if truth.epoch > word["epoch"]:
         return f"its run has been taken over (epoch {truth.epoch})"
-    if truth.state != records.OPEN and not (job.changes and world.minions[by.place.name].deaf):
-        return f"its run has ended as {truth.state}"  # where nobody can be told that what has begun goes on
+    own = record_on(world, by.place.name)
+    unheard = own is not None and own.run == truth.run and own.state == records.OPEN
+    # where nobody could tell the node, what has begun goes on
+    if truth.state != records.OPEN and not (job.changes and unheard and world.minions[by.place.name].deaf):
+        return f"its run has ended as {truth.state}"
     gone = owner_gone_for(world, job.message.sender, word["lease"])
     if gone and not job.changes:  # what has begun in time comes to its end, unless the run is void by now
         return f"its owner is gone for {gone:.0f} s"

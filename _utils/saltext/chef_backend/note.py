@@ -20,6 +20,11 @@ class Note:
     wish: str | None = None  # what an operator wants of the run; the same on all nodes that heard it
     wished: int | None = None  # in which epoch: the next owner is asked anew
     gave_up: int | None = None  # the epoch of the run that this node has given up: no order of it is obeyed any more
+    # what its dead man's switch has seen and done in a re-index, in that epoch alone
+    looked: int | None = None  # the epoch
+    shown: str | None = None  # failover, at its last look
+    nowhere: bool = False  # at its last look no node could keep the lead: Elasticsearch failed on each
+    switched: bool | None = None  # it has switched failover off (true), or failover is on for good since (false)
 
     @classmethod
     def from_dict(cls, data: Any) -> "Note":
@@ -30,10 +35,12 @@ class Note:
             and set(data) <= names
             and isinstance(data.get("run"), str)
             and RUN.fullmatch(data["run"]) is not None
-            and all(isinstance(data.get(name, False), bool) for name in ("inside", "finished", "down", "emptied"))
+            and all(isinstance(data.get(name, False), bool) for name in ("inside", "finished", "down", "emptied", "nowhere"))
             and isinstance(data.get("backup"), (str, type(None)))
+            and isinstance(data.get("shown"), (str, type(None)))
+            and isinstance(data.get("switched"), (bool, type(None)))
             and data.get("wish") in (None, PAUSE, ABORT)
-            and all(data.get(name) is None or type(data[name]) is int for name in ("wished", "gave_up"))
+            and all(data.get(name) is None or type(data[name]) is int for name in ("wished", "gave_up", "looked"))
         )
         if not fits:
             raise RecordError(f"not a node's note: {str(data)[:80]!r}")

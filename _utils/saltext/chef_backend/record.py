@@ -200,6 +200,7 @@ class Run(Record):
     emptied: tuple[str, ...] = ()  # nodes whose copy of the search index was deleted for this run
     wish: str | None = None  # what the operator wants at the next safe point
     unheard: float | None = None  # seconds since any of them heard of its owner; None if none can tell
+    switched: bool = False  # a backend has switched failover off by itself, as the lead could not stay anywhere
 
 
 def together(told: Mapping[str, tuple[Record | None, "Note | None", float | None]]) -> Run | None:
@@ -229,6 +230,7 @@ def together(told: Mapping[str, tuple[Record | None, "Note | None", float | None
         emptied=tuple(node for node, note in notes.items() if note.emptied),
         wish=next((note.wish for note in notes.values() if note.wish and note.wished == truth.epoch), None),
         unheard=min(heard, default=None),
+        switched=any(note.switched and note.looked == truth.epoch for note in notes.values()),
     )
 
 

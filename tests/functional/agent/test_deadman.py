@@ -32,10 +32,11 @@ def given_up(backend, record):
 def fixture_shows(recorded, recording):
     """Return a function that has cluster-status show failover so until it is switched on."""
 
-    def shows(failover):
+    def shows(failover, says_on=True):
         tables = {"off": recording("synthetic-be1-leads-blocked.txt"), "on": recording("synthetic-be1-leads.txt")}
         recorded.say("chef-backend-ctl cluster-status", tables[failover])
-        recorded.say(SWITCH_ON, then={"chef-backend-ctl cluster-status": tables["on"]})
+        if says_on:
+            recorded.say(SWITCH_ON, then={"chef-backend-ctl cluster-status": tables["on"]})
 
     return shows
 
@@ -44,8 +45,8 @@ def fixture_shows(recorded, recording):
 def fixture_left_alone(backend, shows, record):
     """Return a function that leaves be1 with the record of a silent run and failover off, and has it look."""
 
-    def looks(failover="off", **changes):
-        shows(failover)
+    def looks(failover="off", says_on=True, **changes):
+        shows(failover, says_on)
         backend.call("chef_backend_agent.accept", {**record, "failover": "off", **changes})
         heard(backend, record["lease"] + 1)
         return backend.call("chef_backend_agent.look_after_failover")
@@ -53,22 +54,60 @@ def fixture_left_alone(backend, shows, record):
     return looks
 
 
-def test_i3_where_the_lead_cannot_stay_failover_is_switched_off_and_looked_after(backend, recorded, recording, record):
-    """leaderl moves the lead where Elasticsearch fails: after a hand-over to nodes with an old index, without end."""
+@pytest.fixture(name="nowhere")
+def fixture_nowhere(backend, recorded, recording, record):
+    """A silent re-index whose cluster has no Elasticsearch that works; ``set-cluster-failover`` works, or does not."""
 
     def table(name):
-        return re.sub(r"^(be1 .*?)(not_master|master)", r"\1down", recording(name), flags=re.MULTILINE)
+        return re.sub(r"(?<= )(not_master|master)", "down", recording(name))
 
-    on, off = table("synthetic-be1-leads.txt"), table("synthetic-be1-leads-blocked.txt")
-    recorded.say("chef-backend-ctl cluster-status", on)
-    recorded.say(SWITCH_OFF, then={"chef-backend-ctl cluster-status": off})
-    backend.call("chef_backend_agent.accept", {**record, "way": "reindex", "reindex": True})
-    heard(backend, record["lease"] + 1)
-    for action in ("switch off", "keep off"):
-        looked = backend.call("chef_backend_agent.look_after_failover")
+    def left(status=0):
+        recorded.say("chef-backend-ctl cluster-status", table("synthetic-be1-leads.txt"))
+        off = {"chef-backend-ctl cluster-status": table("synthetic-be1-leads-blocked.txt")}
+        recorded.say(SWITCH_OFF, status=status, then={} if status else off)
+        backend.call("chef_backend_agent.accept", {**record, "way": "reindex", "reindex": True})
+        heard(backend, record["lease"] + 1)
+
+    return left
+
+
+def look(backend):
+    return backend.call("chef_backend_agent.look_after_failover")
+
+
+def test_i3_where_the_lead_can_stay_nowhere_failover_is_switched_off_and_looked_after(
+    backend, recorded, nowhere, record, recording
+):
+    """leaderl moves the lead where Elasticsearch fails: after a hand-over to nodes with an old index, without end."""
+    nowhere()
+    for action in ("rest", "switch off", "keep off"):
+        looked = look(backend)
         assert (looked["action"], "leaderl would move the lead" in looked["reason"]) == (action, True)
     assert recorded.changing == [SWITCH_OFF]
-    assert given_up(backend, record)
+    assert backend.note()["gave_up"] == 1
+    recorded.say("chef-backend-ctl cluster-status", recording("synthetic-be1-leads-blocked.txt"))
+    recorded.say(SWITCH_ON, then={"chef-backend-ctl cluster-status": recording("synthetic-be1-leads.txt")})
+    assert [look(backend)["action"] for _ in range(2)] == ["switch on", "over"]
+    assert recorded.changing == [SWITCH_OFF, SWITCH_ON]
+
+
+def test_i3_failover_that_cannot_be_switched_is_said_loudly_and_tried_again(backend, recorded, nowhere, caplog):
+    nowhere(status=1)
+    look(backend)
+    with caplog.at_level(logging.ERROR):
+        for _ in range(2):
+            assert look(backend)["action"] == "keep off"
+    assert recorded.changing == [SWITCH_OFF, SWITCH_OFF]
+    assert "FAILOVER OF prod MAY BE ON, AND THE LEAD MAY MOVE: it could not be switched off: be1: chef-backend-ctl" in (
+        caplog.text
+    )
+
+
+def test_i3_failover_that_cannot_be_switched_on_goes_on_being_looked_after(backend, recorded, left_alone, caplog):
+    recorded.say(SWITCH_ON, status=1, stderr="no etcd\n")
+    with caplog.at_level(logging.ERROR):
+        assert left_alone(says_on=False)["action"] == "keep off"
+    assert "FAILOVER OF prod MAY BE OFF: it could not be switched on: be1: chef-backend-ctl" in caplog.text
 
 
 def test_i3_failover_is_switched_on_and_the_run_given_up(backend, recorded, left_alone, record):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import deadman
+from saltext.chef_backend.note import Note
 from tests.unit import printed
 from tests.unit.answered import RECORD, view
 
@@ -121,36 +122,103 @@ def test_in_a_reindex_elasticsearch_of_a_follower_does_not_keep_failover_off():
     assert deadman.decide(dataclasses.replace(SILENT, reindex=True), no_search).action == deadman.ON
 
 
-def test_in_a_reindex_failover_is_switched_off_where_the_leaders_elasticsearch_fails_and_it_is_on():
+REINDEX = dataclasses.replace(SILENT, reindex=True)
+NO_SEARCH = tuple(printed.Member(**{**vars(node), "es": "down"}) for node in printed.MEMBERS)
+ON_NOWHERE = printed.cluster_status(NO_SEARCH)
+OFF_NOWHERE = printed.cluster_status(tuple(dataclasses.replace(node, blocked="yes") for node in NO_SEARCH))
+ON_WELL = printed.cluster_status()
+
+
+def looks(record, *seen, **more):
+    """Have a node look again and again; return what it decides each time, as it notes what it has seen."""
+    note, actions = Note(record.run), list[str]()
+    for table in seen:
+        decision = deadman.decide(record, left(cluster_status=table, note=note.to_dict(), **more))
+        note = dataclasses.replace(note, **decision.noted)
+        actions.append(decision.action)
+    return actions, note, decision
+
+
+def test_in_a_reindex_failover_is_switched_off_where_no_elasticsearch_works_and_it_is_on():
     """leaderl would move the lead from one to the next, for as long as nobody comes."""
-    reindex = dataclasses.replace(SILENT, reindex=True)
-    failing = printed.cluster_status(printed.changed("be1", es="down"))
-    decision = deadman.decide(reindex, left(cluster_status=failing))
-    assert (decision.action, "be1 leads, its Elasticsearch: down" in decision.reason) == (deadman.SWITCH_OFF, True)
-    assert deadman.decide(SILENT, left(cluster_status=failing)).action == deadman.REST
-    assert (
-        deadman.decide(reindex, left(cluster_status=failing, busy=["chef-backend-ctl upgrade"])).action == deadman.REST
-    )
+    actions, note, decision = looks(REINDEX, ON_NOWHERE, ON_NOWHERE)
+    assert actions == [deadman.REST, deadman.SWITCH_OFF]
+    assert "be1 leads, its Elasticsearch: down, and no other's works" in decision.reason
+    assert note.switched is True
+    assert deadman.decide(SILENT, left(cluster_status=ON_NOWHERE)).action == deadman.REST
+
+
+def test_an_elasticsearch_that_was_restarted_switches_nothing():
+    assert looks(REINDEX, ON_NOWHERE, ON_WELL, ON_NOWHERE, ON_WELL)[0] == [deadman.REST] * 4
+
+
+def test_where_one_elasticsearch_works_the_lead_comes_to_it():
+    leader_fails = printed.cluster_status(printed.changed("be1", es="down"))
+    assert looks(REINDEX, leader_fails, leader_fails, leader_fails)[0] == [deadman.REST] * 3
 
 
 def test_failover_is_not_switched_off_beneath_the_hand_over_of_the_one_that_leads():
-    failing = printed.cluster_status(printed.changed("be1", es="down"))
-    reindex = dataclasses.replace(SILENT, reindex=True, turn="be1")
-    assert deadman.decide(reindex, left(cluster_status=failing)).action == deadman.REST
-    assert deadman.decide(dataclasses.replace(reindex, turn="be3"), left(cluster_status=failing)).action == (
-        deadman.SWITCH_OFF
+    assert looks(dataclasses.replace(REINDEX, turn="be1"), ON_NOWHERE, ON_NOWHERE)[0] == [deadman.REST] * 2
+    assert looks(dataclasses.replace(REINDEX, turn="be3"), ON_NOWHERE, ON_NOWHERE)[0][-1] == deadman.SWITCH_OFF
+
+
+def test_failover_that_is_off_for_one_node_only_is_switched_off_for_all():
+    mixed = printed.cluster_status((*NO_SEARCH[:2], dataclasses.replace(NO_SEARCH[2], blocked="yes")))
+    assert looks(REINDEX, mixed, mixed)[0] == [deadman.REST, deadman.SWITCH_OFF]
+
+
+@pytest.mark.parametrize("failover", ["on", "off"])
+def test_i3_what_a_backend_has_switched_off_it_switches_on_again_whatever_the_record_says(failover):
+    record = dataclasses.replace(REINDEX, failover=failover)
+    actions, note, _ = looks(record, ON_NOWHERE, ON_NOWHERE, OFF_NOWHERE, BLOCKED, ON_WELL)
+    assert actions == [deadman.REST, deadman.SWITCH_OFF, deadman.OFF, deadman.ON, deadman.REST]
+    assert note.switched is False
+
+
+def test_i3_what_another_backend_has_switched_off_meanwhile_is_known_should_that_one_be_lost():
+    record = dataclasses.replace(REINDEX, failover="on")
+    assert looks(record, ON_NOWHERE, OFF_NOWHERE, BLOCKED)[0] == [deadman.REST, deadman.OFF, deadman.ON]
+
+
+@pytest.mark.parametrize("failover", ["on", "off"])
+def test_failover_that_somebody_else_has_switched_off_is_left_so_and_said(failover):
+    """Seen on twice, it is on: what the table shows lags by ten seconds only."""
+    record = dataclasses.replace(REINDEX, failover=failover, state="failed")
+    actions, _, decision = looks(record, ON_WELL, ON_WELL, BLOCKED, BLOCKED)
+    assert actions[2:] == [deadman.OFF, deadman.OFF]
+    assert "somebody else has switched it off: find out who" in decision.reason
+    # of an owner before
+    noted = {"run": record.run, "looked": record.epoch + 1, "switched": False, "shown": "on"}
+    again = deadman.decide(record, left(note=noted)).action
+    assert again == (deadman.ON if failover == "off" else deadman.OFF)
+
+
+@pytest.mark.parametrize("state", ["open", "failed", "paused"])
+@pytest.mark.parametrize("failover", ["on", "off"])
+def test_a_reindex_is_looked_after_until_the_index_is_new_whether_failover_was_switched_or_not(state, failover):
+    """The old leader may still crash: the upgraded followers cannot read the index."""
+    ended = dataclasses.replace(REINDEX, state=state, failover=failover)
+    assert deadman.first_look(ended, LATE) is None
+    followers_fail = printed.cluster_status(printed.changed("be2", es="down"))
+    assert looks(ended, followers_fail, followers_fail)[0] == [deadman.REST] * 2
+    assert looks(ended, ON_WELL, version=ended.target)[0] == [deadman.OVER], "who missed its end ends its watch"
+    assert looks(ended, ON_WELL, version="2.2.0")[0] == [deadman.REST], "nothing has begun here"
+    assert deadman.first_look(dataclasses.replace(ended, state="failed", failover="on", reindex=False), LATE).action == (
+        deadman.OVER
     )
 
 
-@pytest.mark.parametrize("state", ["failed", "paused"])
-def test_a_reindex_that_ended_with_failover_on_is_looked_after_until_its_record_is_gone(state):
-    """The old leader may still crash: the upgraded followers cannot read the index."""
-    ended = dataclasses.replace(SILENT, state=state, failover="on", reindex=True)
-    assert deadman.first_look(ended, LATE) is None
-    followers_fail = printed.cluster_status(printed.changed("be2", es="down"))
-    assert deadman.decide(ended, left(cluster_status=followers_fail)).action == deadman.REST
-    assert deadman.decide(ended, left(cluster_status=printed.cluster_status())).action == deadman.ON
-    assert deadman.first_look(dataclasses.replace(ended, reindex=False), LATE).action == deadman.OVER
+def test_a_healthy_cluster_with_failover_on_is_ordered_nothing():
+    assert looks(dataclasses.replace(REINDEX, failover="on"), ON_WELL, ON_WELL, ON_WELL)[0] == [deadman.REST] * 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [({}, "off"), ({"cluster_status": None, "errors": {"cluster_status": "status 1"}}, "unknown")],
+)
+def test_failover_is_said_to_be_off_only_where_that_was_seen(changes, shown):
+    decision = deadman.decide(dataclasses.replace(SILENT, turn="be3"), left(**changes))
+    assert (decision.action, decision.shown) == (deadman.OFF, shown)
 
 
 @settings(max_examples=300, deadline=None)

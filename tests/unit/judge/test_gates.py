@@ -217,8 +217,13 @@ def test_i3_failover_found_off_needs_a_run_that_explains_it():
     refused(gates.failover_found, seen, None, said="set-cluster-failover on")
     refused(gates.failover_found, seen, RUN, said="failover is off and no unfinished run explains it")
     assert gates.failover_found(seen, run(failover="off")) == "off"
-    # a backend may have switched it off, for the lead would not have stayed where it was
-    assert gates.failover_found(seen, run(way="reindex", reindex=True)) == "off"
+    # a backend has switched it off, for the lead would not have stayed anywhere; else somebody else has
+    reindex = run(way="reindex", reindex=True)
+    assert gates.failover_found(seen, dataclasses.replace(reindex, switched=True)) == "off"
+    refused(gates.failover_found, seen, reindex, said="failover is off and no unfinished run explains it")
+    rows = (dataclasses.replace(one, es="down", blocked="yes") for one in printed.MEMBERS)
+    nowhere = views(**everywhere({"cluster_status": printed.cluster_status(tuple(rows))}))
+    assert gates.failover_found(nowhere, reindex) == "off"
     refused(gates.upgraded, views(be1=DONE), "2.3.16", said="be2, be3 does not run 2.3.16 yet")
 
 

@@ -37,3 +37,19 @@ def test_the_last_of_two_counts_as_ruby_has_it():
 def test_no_secret_leaves_the_node():
     text = "postgresql.replication_password 's3cr3t'\npostgresql.port 5433\n"
     assert backend_settings.read(text) == {"postgresql.port": "5433"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "leaderl.required_active_followers(2)",
+        "leaderl['required_active_followers'] = 2",
+        "if true then leaderl.required_active_followers 2 end",
+    ],
+)
+def test_a_setting_that_is_written_in_another_way_is_told_as_it_is_written(line):
+    assert backend_settings.read(f"# leaderl.required_active_followers 0\n{line}\n") == {FOLLOWERS: line}
+
+
+def test_a_value_on_the_next_line_is_not_the_default():
+    assert backend_settings.read(f"{FOLLOWERS} \\\n  2\n") == {FOLLOWERS: "\\"}

@@ -103,3 +103,23 @@ def test_why_it_was_not_counted_is_told(text, said):
 
 def test_each_table_is_counted_for_each_organisation():
     assert objects.STORED.count("where t.org_id = o.id") == len(objects.KINDS) == 5
+
+
+@pytest.mark.parametrize("count", ["5", 5.9, -5, True, 1e999, None])
+def test_what_counts_nothing_is_no_count(count):
+    text = answer({ACME: {"node": 5}}).replace('"doc_count": 5}]', f'"doc_count": {json.dumps(count)}}}]')
+    with pytest.raises(ParseError):
+        objects.parse_indexed(text)
+    with pytest.raises(ParseError):
+        objects.parse_stored(json.dumps({**ROW, "counts": {**COUNTS, "node": count}}))
+
+
+@pytest.mark.parametrize("shards", [{"failed": 0}, {"failed": 0, "total": None, "successful": None}, {"failed": 0, "total": 0}])
+def test_an_answer_of_no_shards_is_not_the_whole_index(shards):
+    with pytest.raises(ParseError):
+        objects.parse_indexed(json.dumps({**json.loads(answer({})), "_shards": shards}))
+
+
+def test_a_database_without_an_organisation_tells_nothing():
+    with pytest.raises(ParseError, match="no organisation"):
+        objects.parse_stored("")

@@ -21,7 +21,7 @@ def told(version, silent=(), guessed=()):
 
     def answer(node):
         said = {"created": version, "mapped": node not in guessed}
-        return Answer(False, error="connection refused") if node in silent else said
+        return Answer(False, error="connection refused", failed="ERROR: connection refused") if node in silent else said
 
     return answer
 
@@ -181,6 +181,30 @@ def test_what_may_be_missing_is_built_all_the_same_and_allowed_only_afterwards()
     assert ordered(master) == ["fe1"]
     master = hub(REINDEX, indexed=({}, {}), reindex_missing=11)
     assert reindexing.filled(master, "fill", "prod")["result"] is False
+
+
+def test_i5_what_may_be_missing_is_not_built_again_in_an_index_it_was_sent_to():
+    """The frontend knows which index it has sent what to; what lacks more is built whatever it knows."""
+    less = WHOLE | {"chef_b": {"node": 6}}
+    master = hub(REINDEX, indexed=(less, less), reindex_missing=1)
+    assert reindexing.filled(master, "fill", "prod")["result"] is True
+    assert master.kept["given"]["anew"] is False
+    master = hub(REINDEX, indexed=({}, WHOLE), reindex_missing=1)
+    assert reindexing.filled(master, "fill", "prod")["result"] is True
+    assert master.kept["given"]["anew"] is True
+
+
+@pytest.mark.parametrize("step", [reindexing.failover_off, reindexing.stopped, reindexing.deleted])
+def test_i8_a_backend_that_does_not_answer_has_no_index_deleted_and_no_failover_switched(step):
+    """Nothing is known of its index: silence is not an Elasticsearch that refuses an old one."""
+
+    def index(node):
+        return Answer(False, error="be3 does not answer") if node == "be3" else told("6.8.23")(node)
+
+    master = hub(dataclasses.replace(REINDEX, emptied=("be1", "be2")), index=index)
+    done = step(master, "a step", "prod")
+    assert (done["result"], done["comment"], ordered(master)) == (False, "be3 does not answer", [])
+    assert master.bus.asked("chef_backend_agent.ensure_failover") == []
 
 
 def test_where_every_backend_has_the_new_index_failover_stays_as_it_is():

@@ -5,16 +5,20 @@ upgrade may lose writes. So a node acts only when its run has been silent for it
 nothing half-upgraded, and when it sees a wholly healthy cluster. In doubt failover stays off, and the node says why.
 
 Where a run has left behind an index that no Elasticsearch can read, failover that is on moves the lead again and again:
-there it is switched off.
+there it is switched off, and on again when one can. What somebody else has switched is left as it is, and said.
 """
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import answers, failover, health
 from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.judge.fence import names
 from saltext.chef_backend.judge.view import View
+from saltext.chef_backend.note import Note
+from saltext.chef_backend.product.cluster_status import UNKNOWN, ClusterStatus
 from saltext.chef_backend.record import Record
 
 REST = "rest"  # nothing to do now; look again later
@@ -31,6 +35,8 @@ class Decision:
 
     action: str
     reason: str
+    shown: str = UNKNOWN  # failover, as cluster-status shows it
+    noted: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # what the next look has to know, see Note
 
 
 def first_look(record: Record | None, unheard: float | None) -> Decision | None:
@@ -57,12 +63,12 @@ def decide(record: Record, view: View) -> Decision:
     """Decide from what this node sees.
 
     :param record: one for which :func:`first_look` returned None.
-    :param view: of this node, with ``busy``, ``half_upgraded``, ``cluster`` and ``status``.
+    :param view: of this node, with ``note``, ``version``, ``busy``, ``half_upgraded``, ``cluster`` and ``status``.
     """
     decision = _of_what_is_seen(record, view)
     if decision.action == OFF and record.down:  # a cluster that is up again has only missed that word
         why = f"run {record.run} fell silent with the cluster down: run the same command again ({decision.reason})"
-        return Decision(DOWN, why)
+        return Decision(DOWN, why, decision.shown)
     return decision
 
 
@@ -78,16 +84,62 @@ def _of_what_is_seen(record: Record, view: View) -> Decision:
     waived = waivers.codes(record.waived)
     verdict = health.judge(cluster, view.status, view.node, not record.reindex, waived)
     why = failover.why_off([view], verdict, record.turn)
-    may_rest = why is None and record.reindex and cluster.failover == "on" and record.failover != "off"
-    # on, and the leader can read the index: the next one may not be able to
-    if may_rest and not health.judge(cluster, view.status, view.node, waived=waived).healthy:
-        return Decision(REST, "failover is on, and the leader can read the index")
+    if record.reindex:
+        return _of_a_reindex(record, view, cluster, why)
     if why is None:
         return Decision(ON, "the cluster is healthy, nothing is half-upgraded")
+    return _stays(cluster.failover, why)
+
+
+def _stays(shown: str, why: str) -> Decision:
+    """Failover stays as it is: on, by whomever, which is not for this node to change; or off, and why."""
+    if shown == "on":
+        return Decision(REST, f"failover is on already; {why}")
+    return Decision(OFF, why, shown)
+
+
+def _of_a_reindex(record: Record, view: View, cluster: ClusterStatus, why: str | None) -> Decision:
+    """Failover is looked after until the index is new: any crash may leave the lead with nodes that cannot read it.
+
+    What is switched off, and by whom, is looked at twice: an Elasticsearch may have been restarted, and what
+    cluster-status shows of failover lags by ten seconds.
+
+    :param why: failover must not come on; None if it may.
+    """
+    shown, note = cluster.failover, _noted(record, view)
+    nowhere = failover.nowhere_to_lead(cluster)
+    noted: dict[str, Any] = {"looked": record.epoch, "shown": shown, "nowhere": bool(nowhere)}
+    if shown == "on" and note.shown == "on":
+        noted["switched"] = False  # what is off later, somebody else has switched
+    elif note.looked == record.epoch:
+        noted["switched"] = note.switched
     # but not beneath the hand-over of the one that leads and whose turn it is
     others = [leader.name for leader in cluster.leaders if leader.name not in names(record.turn)]
-    if cluster.failover == "on" and record.reindex and others and failover.leader_without_search([view]):
-        return Decision(SWITCH_OFF, why)
-    if cluster.failover == "on":  # by whomever, and not for this node to change
-        return Decision(REST, f"failover is on already; {why}")
-    return Decision(OFF, why)
+    if nowhere and others:
+        said = "\n".join(nowhere)
+        if note.nowhere and shown != "off":
+            return Decision(SWITCH_OFF, said, shown, {**noted, "switched": True})
+        if note.nowhere and note.shown == "on":  # another backend was faster: should that one be lost, this one knows
+            noted["switched"] = True
+        if shown != "off":
+            return Decision(REST, f"looked at once more before failover is switched off: {said}", shown, noted)
+    if why is None and shown == "on":
+        if _has_a_new_index(record, view, cluster):
+            return Decision(OVER, "failover is on, and every backend can read the index", shown)
+        return Decision(REST, "failover is on, and the leader can read the index", shown, noted)
+    if why is None and (record.failover == "off" if noted.get("switched") is None else noted["switched"]):
+        return Decision(ON, "the cluster is healthy, nothing is half-upgraded", shown, {**noted, "switched": False})
+    said = why or f"somebody else has switched it {shown}: find out who, then switch it on"
+    return dataclasses.replace(_stays(shown, said), noted=noted)
+
+
+def _noted(record: Record, view: View) -> Note:
+    """What this node has noted at its looks before, under the same owner."""
+    note = view.note
+    same = note is not None and (note.run, note.looked) == (record.run, record.epoch)
+    return note if note is not None and same else Note(record.run)
+
+
+def _has_a_new_index(record: Record, view: View, cluster: ClusterStatus) -> bool:
+    """Whether the re-index has come so far that whoever leads can read the index: this node runs the target, as well."""
+    return view.version == record.target and all(node.es in failover.SEARCHES for node in cluster.nodes)

@@ -9,7 +9,10 @@ from collections.abc import Iterable
 from saltext.chef_backend.judge import answers, health, kinds
 from saltext.chef_backend.judge.fence import names
 from saltext.chef_backend.judge.view import View
+from saltext.chef_backend.product.cluster_status import ClusterStatus
 from saltext.chef_backend.record import Run
+
+SEARCHES = ("master", "not_master")  # what cluster-status says of an Elasticsearch that works
 
 
 def why_off(views: Iterable[View], verdict: health.Verdict, turn: str | None) -> str | None:
@@ -42,7 +45,7 @@ def leader_without_search(views: Iterable[View]) -> list[str]:
     reasons = []
     for view in views:
         for leader in view.cluster.leaders if view.cluster else ():
-            found = leader.es if leader.es not in ("master", "not_master") else None
+            found = leader.es if leader.es not in SEARCHES else None
             itself = leader.name in (view.node, answers.node_name(view.node))
             for own in view.status.services if view.status and itself else ():  # this does not lag
                 if own.name == health.SEARCH and (own.state != "running" or own.error):
@@ -53,6 +56,20 @@ def leader_without_search(views: Iterable[View]) -> list[str]:
                     "is on. The same command goes on with the index"
                 )
     return list(dict.fromkeys(reasons))
+
+
+def nowhere_to_lead(cluster: ClusterStatus) -> list[str]:
+    """Return why the lead would go from one node to the next without end: Elasticsearch fails on each that could lead.
+
+    Where it works on one of them, leaderl comes to that one; where one has but been restarted, it is back soon.
+    """
+    if any(node.es in SEARCHES for node in cluster.nodes):
+        return []
+    return [
+        f"{leader.name} leads, its Elasticsearch: {leader.es}, and no other's works: leaderl would move the lead from one "
+        "to the next. The same command goes on with the index"
+        for leader in cluster.leaders
+    ]
 
 
 def stuck(views: Iterable[View]) -> list[str]:

@@ -225,7 +225,9 @@ def failover_found(views: Views, before: Run | None) -> str:
     if before and before.failover == "off":
         return "off"  # what the table shows may lag behind its order
     if before and before.reindex and found in ("off", "mixed"):
-        return "off"  # by a backend, for the lead would not have stayed where it is
+        nowhere = [view.cluster for view in views.values() if view.cluster and failover.nowhere_to_lead(view.cluster)]
+        if before.switched or nowhere:
+            return "off"  # by a backend, for the lead would not have stayed where it is
     if found in ("off", "mixed"):
         raise Refused(
             f"failover is {found} and no unfinished run explains it: find out who switched it off, "

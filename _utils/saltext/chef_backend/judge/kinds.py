@@ -13,7 +13,7 @@ CRITICAL = "critical"  # data or service are at risk now
 ERROR = "error"  # nothing is begun, or gone on with, before somebody has mended it
 PASSES = "passes"  # it may pass by itself: a gate waits for it
 # of what several services show at once the first explains the others
-SERVICES = ("disks", "etcd", "leaderl", "postgresql", "elasticsearch")
+SERVICES = ("etcd", "leaderl", "postgresql", "elasticsearch", "disks")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,14 +19,10 @@ from saltext.chef_backend.node.view import view
 from saltext.chef_backend.record import Record
 
 JOB = "chef_backend_deadman"
+LOOKS_AT = ("note", "version", "busy", "cluster_status", "status", "half_upgraded")
 LOOKED = f"{OWN}/looked"  # written at each look
 ARMED_WITHIN = 10  # seconds; a minion's scheduler looks at its jobs each second
 FUNCTION = "chef_backend_agent.look_after_failover"
-LOUD = {
-    deadman.OFF: "FAILOVER OF {} STAYS OFF",
-    deadman.SWITCH_OFF: "FAILOVER OF {} IS SWITCHED OFF",
-    deadman.DOWN: "{} IS DOWN",
-}
 log = logging.getLogger(__name__)
 
 
@@ -80,28 +76,55 @@ def look(host: Host) -> deadman.Decision:
     files.write(host.path(LOOKED), "")
     decision = deadman.first_look(record, record_file.unheard(host))
     if decision is None and record is not None:
-        seen = view(host, ["busy", "cluster_status", "status", "half_upgraded"])
+        seen = view(host, LOOKS_AT)
         decision = deadman.decide(record, View.of_answer(seen))
     if decision is None or record is None or decision.action == deadman.OVER:
         disarm(host)
         return decision or deadman.Decision(deadman.OVER, "no run is open")
-    # first: an order of it that comes late changes nothing
     switches = decision.action in (deadman.ON, deadman.SWITCH_OFF)
+    # first: an order of it that comes late changes nothing
     if switches and not record_file.give_up(host, record.run, record.epoch):
         return deadman.Decision(deadman.REST, f"run {record.run} was taken over, or has ended, meanwhile")
-    if decision.action == deadman.SWITCH_OFF:
-        backend.ensure_failover(host, "off", before="on")
-    if decision.action in LOUD:
-        log.error("%s: %s: %s", host.name, LOUD[decision.action].format(record.cluster), decision.reason)
+    if decision.action != deadman.ON:  # of what it switches off it has to know that it did
+        record_file.looked_here(host, decision.noted)
+    try:
+        if decision.action == deadman.SWITCH_OFF:
+            backend.ensure_failover(host, "off", before="on")
+        elif decision.action == deadman.ON:
+            backend.ensure_failover(host, "on", before="off")  # ordered whatever the table shows, which lags
+    except CommandExecutionError as err:
+        return _could_not(host, record, decision, str(err))
+    if decision.action in (deadman.OFF, deadman.DOWN, deadman.SWITCH_OFF):
+        log.error("%s: %s: %s", host.name, _loud(record.cluster, decision), decision.reason)
         _tell(host, record, journal.FAILED, decision.reason)
     elif decision.action == deadman.ON:
-        backend.ensure_failover(host, "on", before="off")  # ordered whatever the table shows, which lags
+        record_file.looked_here(host, decision.noted)
         if record.state == records.ABORTED:
             record_file.finish(host, record)
-        disarm(host)
+        if not record.reindex or record.state == records.ABORTED:
+            disarm(host)
         log.warning("%s: run %s is left, failover is on: %s", host.name, record.run, decision.reason)
         _tell(host, record, journal.END, decision.reason)
     return decision
+
+
+def _loud(cluster: str, decision: deadman.Decision) -> str:
+    """What is so, in the words that a person looks for in a log: what was not seen off is not said to be off."""
+    if decision.action == deadman.DOWN:
+        return f"{cluster} IS DOWN"
+    if decision.action == deadman.SWITCH_OFF:
+        return f"FAILOVER OF {cluster} IS SWITCHED OFF"
+    return f"FAILOVER OF {cluster} {'STAYS OFF' if decision.shown == 'off' else 'MAY BE OFF'}"
+
+
+def _could_not(host: Host, record: Record, decision: deadman.Decision, why: str) -> deadman.Decision:
+    """Say loudly that failover could not be switched; the next look tries again."""
+    on = decision.action == deadman.ON
+    state = "MAY BE OFF" if on else "MAY BE ON, AND THE LEAD MAY MOVE"
+    reason = f"it could not be switched {'on' if on else 'off'}: {why}"
+    log.error("%s: FAILOVER OF %s %s: %s", host.name, record.cluster, state, reason)
+    _tell(host, record, journal.FAILED, reason)
+    return deadman.Decision(deadman.OFF, reason, decision.shown)
 
 
 def _tell(host: Host, record: Record, how: str, reason: str) -> None:

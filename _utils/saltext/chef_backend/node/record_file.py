@@ -6,7 +6,7 @@ A copy is replaced by one of a higher epoch and revision, never by one that is n
 import contextlib
 import dataclasses
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 from salt.exceptions import CommandExecutionError
@@ -237,6 +237,12 @@ def finished_here(host: Host) -> None:
 def emptied_here(host: Host, emptied: bool = True) -> None:
     """Note that this node's copy of the search index is deleted, so that what lies there now is a new one's, or not."""
     _noted_here(host, begins=False, emptied=emptied)
+
+
+def looked_here(host: Host, seen: Mapping[str, Any]) -> None:
+    """Note what this node's dead man's switch has seen and done; nothing if it has nothing to note."""
+    if seen:
+        _noted_here(host, begins=False, **seen)
 
 
 def backed_up_here(host: Host, archive: str) -> None:

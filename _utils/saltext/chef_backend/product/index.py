@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from saltext.chef_backend.product.reading import ParseError, read_json
+from saltext.chef_backend.product.reading import ParseError, is_count, read_json
 
 
 def parse_index_created(text: str) -> str:
@@ -16,7 +16,9 @@ def parse_index_created(text: str) -> str:
         created = read_json(text, "index settings")["chef"]["settings"]["index"]["version"]["created_string"]
     except (KeyError, TypeError) as err:
         raise ParseError("no created_string of index chef", str(text)[:80]) from err
-    return str(created)
+    if not isinstance(created, str):
+        raise ParseError("a created_string of index chef that is none", str(created)[:80])
+    return created
 
 
 def parse_is_mapped(text: str) -> bool:
@@ -64,7 +66,7 @@ def parse_count(text: str) -> int:
     """
     data = read_json(text, "count of documents")
     count = data.get("count") if isinstance(data, dict) else None
-    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+    if not is_count(count):
         raise ParseError("no count of documents of index chef", str(text)[:80])
     check_whole(data, text)
     return count
@@ -79,6 +81,7 @@ def check_whole(data: Any, text: str) -> None:
     shards = data.get("_shards") if isinstance(data, dict) else None
     if not isinstance(shards, dict) or data.get("timed_out"):
         raise ParseError("not the whole of index chef has answered", str(text)[:80])
-    if shards.get("failed") != 0 or shards.get("successful") != shards.get("total"):
+    whole = is_count(shards.get("total")) and shards["total"] > 0 and shards.get("successful") == shards["total"]
+    if shards.get("failed") != 0 or not whole:
         shown = f"{shards.get('successful')} of {shards.get('total')}"
         raise ParseError(f"{shown} shards of index chef have answered", str(text)[:80])

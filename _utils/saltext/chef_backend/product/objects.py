@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from saltext.chef_backend.product import index as indexes
-from saltext.chef_backend.product.reading import ParseError, read_json
+from saltext.chef_backend.product.reading import ParseError, is_count, read_json
 
 DATABASE = "opscode_chef"
 ITEM = "data bag item"
@@ -51,12 +51,14 @@ def parse_stored(text: str) -> dict[str, dict[str, Any]]:
         try:
             name, database, counts = row["organisation"], row["database"], row["counts"]
             known = isinstance(name, str) and re.fullmatch(r"chef_[0-9a-f]{32}", database) is not None
-            fits = known and set(counts) == set(KINDS) and all(type(count) is int for count in counts.values())
+            fits = known and set(counts) == set(KINDS) and all(map(is_count, counts.values()))
         except (KeyError, TypeError) as err:
             raise ParseError("no objects of an organisation", line[:80]) from err
         if not fits:
             raise ParseError("no objects of an organisation", line[:80])
         found[name] = {"database": database, "counts": dict(counts)}
+    if not found:
+        raise ParseError("no organisation", text[:80])
     return found
 
 
@@ -78,7 +80,9 @@ def parse_indexed(text: str) -> dict[str, dict[str, int]]:
             kinds: dict[str, int] = found.setdefault(one["key"], {})
             for kind in one["types"]["buckets"]:
                 name = kind["key"] if kind["key"] in KINDS else ITEM
-                kinds[name] = kinds.get(name, 0) + int(kind["doc_count"])
+                if not is_count(kind["doc_count"]):
+                    raise ParseError("no count of documents", kind["doc_count"])
+                kinds[name] = kinds.get(name, 0) + kind["doc_count"]
     except (AttributeError, KeyError, TypeError, ValueError) as err:
         raise ParseError("no count of documents by organisation", str(text)[:80]) from err
     if any(others):

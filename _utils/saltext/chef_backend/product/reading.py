@@ -5,7 +5,7 @@ lose.
 """
 
 import json
-from typing import Any
+from typing import Any, TypeGuard
 
 
 class ParseError(ValueError):
@@ -21,6 +21,11 @@ def lines_of(text: object, what: str) -> list[str]:
     if not lines:
         raise ParseError(f"{what} printed nothing", text)
     return lines
+
+
+def is_count(value: object) -> TypeGuard[int]:
+    """Whether a value counts something: a whole number, at least 0. JSON's ``true`` and ``1e999`` are none."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def read_json(text: Any, what: str) -> Any:

@@ -16,6 +16,11 @@ class Answer:
     error: str = ""
     failed: Any = None  # what a call that failed returned all the same: which of its states did what
 
+    @property
+    def silent(self) -> bool:
+        """Whether nothing came from the minion at all."""
+        return not self.ok and self.failed is None
+
 
 class Bus(Protocol):
     """What a run asks of nodes, and orders them to do."""

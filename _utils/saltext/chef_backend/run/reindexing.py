@@ -10,7 +10,7 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import outcome, waiting
 from saltext.chef_backend.errors import NotYet
-from saltext.chef_backend.judge import answers, parity
+from saltext.chef_backend.judge import answers, gates, parity
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.record import Run
@@ -130,7 +130,10 @@ def _filled(master: Master, name: str, cluster: str, sls: str, one: str | None) 
             look.keep(master, cluster, views, record)
             return outcome.done(ret, f"the index holds {before}")
         left = parity.to_build(before) if before else None
-        if orders.apply(master, ret, cluster, record, [frontend], _kept_out(sls), organisations=left):
+        # what the pillar allows to be missing is not built again, if it was sent to this very index
+        allowed = clusters.settings(master, cluster).reindex_missing
+        anew = before is None or not before.lacks_no_more_than(allowed)
+        if orders.apply(master, ret, cluster, record, [frontend], _kept_out(sls), organisations=left, anew=anew):
             after = _until_whole(master, cluster, frontend, one)
             return outcome.done(ret, f"on {frontend}: the index holds {after}")
     return ret
@@ -187,7 +190,10 @@ def _with_an_old_index(master: Master, cluster: str, views: Views) -> Sequence[s
 
     An old one keeps its backend's Elasticsearch from starting: it tells nothing, as one does that is just starting. So
     what each node has noted of this run counts, and a filled index is not deleted because one of them is silent.
+
+    :raises ValueError, CommandExecutionError: one of them does not answer.
     """
+    gates.everybody_answers(views)
     tells, run = ways.readers(master, cluster, views), answers.run(views)
     emptied = run.emptied if run else ()
     old = [node for node, reads in tells.items() if reads is False or (reads is None and node not in emptied)]

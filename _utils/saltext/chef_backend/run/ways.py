@@ -41,9 +41,14 @@ def readers(master: Master, cluster: str, nodes: Iterable[str]) -> dict[str, boo
 
     One whose mapping Elasticsearch has guessed is of no use, and counts as one that it cannot. It tells nothing where
     it is stopped, has no index yet, or cannot start on the files of an old one.
+
+    :raises CommandExecutionError: a backend does not answer: what its Elasticsearch would tell is not known.
     """
     settings = clusters.settings(master, cluster)
     told = master.bus.ask(list(nodes), LOOK_AT_INDEX, timeout=settings.timeouts.ask)
+    silent = [answer.error for answer in told.values() if answer.silent]
+    if silent:
+        raise CommandExecutionError("\n".join(silent))
     return {node: _reads(settings.version, answer) for node, answer in told.items()}
 
 
