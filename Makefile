@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .cache/venv
 PY := $(VENV)/bin/python
 
-.PHONY: help venv ansible demo test test-lab test-faults campaign unit simulate lint docs bench lab-shell clean
+.PHONY: conform help venv ansible demo test test-lab test-faults campaign unit simulate lint docs bench lab-shell clean
 
 help:
 	@echo "make demo       lab up, a rolling upgrade under load, a report of what it did   (root)"
@@ -17,6 +17,7 @@ help:
 	@echo "make lint       ruff, mypy, yamllint, salt-lint, CLI examples, docs"
 	@echo "make docs       the documentation as pages, in .cache/docs/html"
 	@echo "make bench      the orchestration against the bare commands, by shell and by Salt, and Ansible (root)"
+	@echo "make conform    CAPTURE=FILE: what a cluster of yours prints, against what the laboratory does  (root)"
 	@echo "make lab-shell  a lab of your own, to try the extension by hand                 (root)"
 	@echo "make venv       only the virtual environment (.cache/venv)"
 	@echo "make clean      remove .cache, and what Python left behind"
@@ -34,6 +35,11 @@ demo:
 
 bench:
 	@$(PY) -m tests.lab run -- $(PY) -m tests.lab.bench $(BENCH)
+
+conform: root venv
+	@test -n "$(CAPTURE)" || { echo "conform: say which capture: make conform CAPTURE=FILE" >&2; exit 2; }
+	@$(PY) -m tests.lab.conform check "$(CAPTURE)"
+	@$(PY) -m tests.lab run -- $(PY) -m tests.lab.conform compare "$(CAPTURE)"
 
 lab-shell:
 	@$(PY) -m tests.lab up && { $(PY) -m tests.lab shell; status=$$?; $(PY) -m tests.lab down; exit $$status; }

@@ -14,6 +14,7 @@ saltext.chef_backend.attach(__file__)
 
 from saltext.chef_backend import salt
 from saltext.chef_backend.node import backend, ctl, deadman, membership, record_file
+from saltext.chef_backend.node import capture as captures
 from saltext.chef_backend.node import journal as journals
 from saltext.chef_backend.node import view as views
 from saltext.chef_backend.product import command
@@ -184,6 +185,11 @@ def stored() -> dict[str, dict[str, Any]]:
     :raises CommandExecutionError: it does not tell.
     """
     return backend.stored(salt.host())
+
+
+def capture() -> dict[str, Any]:
+    """Return all that this extension reads here, as it is printed, without secrets: a node of a capture."""
+    return captures.of_backend(salt.host())
 
 
 def remove_node(node: str, order: Mapping[str, Any] | None = None, timeout: float = 300) -> bool:

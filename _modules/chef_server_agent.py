@@ -13,6 +13,7 @@ saltext.chef_backend.attach(__file__)
 
 from saltext.chef_backend import salt
 from saltext.chef_backend.node import busy as busies
+from saltext.chef_backend.node import capture as captures
 from saltext.chef_backend.node import clients, firewall, frontend, record_file, reindex, server
 from saltext.chef_backend.node import journal as journals
 from saltext.chef_backend.record import Record
@@ -135,6 +136,14 @@ def level() -> dict[str, str]:
     :raises CommandExecutionError: there is none: then this frontend has not migrated the database.
     """
     return server.level(salt.host())
+
+
+def capture(api: str) -> dict[str, Any]:
+    """Return all that this extension reads here, as it is printed, without secrets: a node of a capture.
+
+    :param api: URL of this frontend's status page.
+    """
+    return captures.of_frontend(salt.host(), api)
 
 
 def journal(run: str) -> dict[str, list[Any]]:

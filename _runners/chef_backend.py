@@ -1,6 +1,6 @@
 """What the operator types: ``salt-run chef_backend.status``, ``plan``, ``pause``, ``resume``, ``abort``, ``report`` ...
 
-Those that are no verb of a run only read: ``status``, ``plan``, ``watch``, ``history``, ``report``. They return text,
+Those that are no verb of a run only read: ``status``, ``plan``, ``watch``, ``history``, ``report``, ``capture``, ``bundle``. They return text,
 or with ``text=False`` a list of mappings, whose fields ``docs/reference/events.md`` lists. Where the exit status is 1
 they return ``{"found": what was asked for, "retcode": 1}``. A mistake ends in one message,
 ``{"error": text, "retcode": 1}``, and exit status 1.
@@ -16,6 +16,7 @@ import saltext.chef_backend
 saltext.chef_backend.attach(__file__)
 
 from saltext.chef_backend import salt
+from saltext.chef_backend.run import capture as captures
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import history as runs
 from saltext.chef_backend.run import launch, overview, requests, steering, watching
@@ -120,6 +121,44 @@ def report(cluster: str, run: str | None = None, text: bool = True, html: bool =
     if not isinstance(html, bool):
         return _bad({"error": f"html: found {html!r}, expected True: where the page is written to is told"})
     return _answer(lambda master: [runs.reported(master, cluster, _id(run), html)], text)
+
+
+def capture(cluster: str, anonymous: bool = False, text: bool = True) -> Any:
+    """Collect all that this extension reads of a cluster, as the product prints it, into one file on this master.
+
+    Without secrets; for whoever wants to see what this extension makes of another site's product (``make conform``).
+
+    :param cluster: the cluster's name.
+    :param anonymous: names, addresses and GUIDs are replaced by others, alike everywhere.
+    :param text: as for ``status``.
+    :returns: where it was written, and what of it could not be read. Exit status 1 if something could not.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run chef_backend.capture prod
+        salt-run chef_backend.capture prod anonymous=True
+    """
+    return _answer(lambda master: [captures.taken(master, cluster, anonymous is True)], text)
+
+
+def bundle(cluster: str, node: str | None = None, run: str | None = None, text: bool = True) -> Any:
+    """Put together what to give to whoever is asked for help: capture, status, the run's journal and report.
+
+    :param cluster: the cluster's name.
+    :param node: the backend concerned: its logs are gathered there, by the product, and stay there.
+    :param run: a run's id; the newest run if not given.
+    :param text: as for ``status``.
+    :returns: where it was written, on this master. Exit status 1 if it could not be.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run chef_backend.bundle prod node=be2
+    """
+    return _answer(lambda master: [captures.bundled(master, cluster, node, _id(run))], text)
 
 
 def pause(cluster: str) -> Any:
@@ -243,7 +282,7 @@ def _answer(ask: Callable[[Master], list[Shown]], text: bool) -> Any:
     """Return what was asked for. Only a mapping with ``retcode`` makes salt-run exit non-zero without a traceback."""
     try:
         shown = ask(salt.master())
-    except CommandExecutionError as err:
+    except (CommandExecutionError, ValueError) as err:  # Refused is one
         return _bad({"error": str(err)})
     found = "\n\n".join(one["text"] for one in shown) if text else shown
     return found if all(one["ok"] for one in shown) else _bad({"found": found})

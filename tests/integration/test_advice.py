@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from tests.integration.operator import Operator
+
 SENTINEL = "/var/opt/chef-backend/leaderl/data/unsynced"
 SECRETS = "/etc/chef-backend/chef-backend-secrets.json"
 COPY = "/root/secrets.json"
@@ -174,6 +176,21 @@ def test_p3_a_node_that_does_not_come_back(operator, who):
         back = "mkdir /etc/chef-backend && cp -p /root/chef-backend-cleanse*/* /etc/chef-backend/"
         operator.lab.exec("be3", "sh", "-c", back)
         follows(operator, join, "be3")
+    assert_whole(operator)
+
+
+@pytest.mark.campaign
+def test_p5_the_old_leader_is_left_with_elasticsearchs_old_settings_on_the_way_to_3(house):
+    operator = Operator(house.fresh(backends="2.3.16"))
+    operator.wants("3.1.1", backup=False, timeouts={"ask": 10, "gate": 15, "rejoin": 20, "failover": 30, "lease": 60})
+    operator.orders_fault("be1", {"old_settings": {"times": 1}})
+    run = operator.upgrades()
+    assert run.returncode == 1
+    assert "Elasticsearch 6 was given settings of 5, as the upgrade to 3.x ended half-way" in run.stdout
+    operator.lab.put("be1", "/etc/lab/faults.json", "{}")
+    advice = says(operator, "Elasticsearch does not start on be1, and its log says 'unknown setting [path.scripts]'")
+    follows(operator, next(line for line in advice if "path.scripts" in line))
+    operator.waits_for(lambda: operator.upgrades().returncode == 0, 60)
     assert_whole(operator)
 
 

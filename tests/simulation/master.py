@@ -294,5 +294,5 @@ class _Notes:
     def alone(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 
-    def page(self, name: str, text: str) -> str:
+    def keep(self, name: str, content: str | bytes) -> str:
         return name

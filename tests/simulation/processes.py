@@ -61,6 +61,8 @@ class HostProcesses:
         match tuple(words):
             case ("tar", *_):
                 return QUERY, lambda: _listed(words[-1])
+            case ("tail", *_):
+                return QUERY, lambda: "nothing that is known"
             case ("nft", text):
                 return QUERY, lambda: self.product.wall(text)
             case ("runuser", *_):

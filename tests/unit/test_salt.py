@@ -26,8 +26,8 @@ def test_a_note_is_read_again_and_one_that_is_not_there_is_none(notes):
 
 
 def test_a_page_is_written_for_its_owner_only_and_replaces_the_one_before(notes, tmp_path):
-    notes.page("prod-1", "old")
-    path = notes.page("prod-1", "<!DOCTYPE html>")
+    notes.keep("reports/prod-1.html", "old")
+    path = notes.keep("reports/prod-1.html", "<!DOCTYPE html>")
     assert path == str(tmp_path / "chef_backend/reports/prod-1.html")
     assert (tmp_path / "chef_backend/reports/prod-1.html").read_text() == "<!DOCTYPE html>"
     assert os.stat(path).st_mode & 0o777 == 0o600
@@ -36,8 +36,8 @@ def test_a_page_is_written_for_its_owner_only_and_replaces_the_one_before(notes,
 
 def test_a_page_that_cannot_be_written_is_one_message(tmp_path):
     (tmp_path / "chef_backend").write_text("a file where the folder is to be")
-    with pytest.raises(CommandExecutionError, match=r"the report cannot be written to .*/prod-1.html: "):
-        salt._Notes({"cachedir": str(tmp_path)}).page("prod-1", "<!DOCTYPE html>")
+    with pytest.raises(CommandExecutionError, match=r"/prod-1.html cannot be written: "):
+        salt._Notes({"cachedir": str(tmp_path)}).keep("reports/prod-1.html", "<!DOCTYPE html>")
 
 
 def test_what_is_read_and_then_written_is_done_by_one_at_a_time(notes):

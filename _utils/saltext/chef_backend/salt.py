@@ -283,14 +283,12 @@ class _Notes:
     def alone(self) -> contextlib.AbstractContextManager[None]:
         return files.guarded(self._folder)
 
-    def page(self, name: str, text: str) -> str:
-        path = self._folder / "reports" / f"{name}.html"
+    def keep(self, name: str, content: str | bytes) -> str:
+        path = self._folder / name
         try:
-            files.write(path, text)
+            files.write(path, content)
         except OSError as err:
-            raise CommandExecutionError(
-                f"the report cannot be written to {path}: {err.strerror}: is this user the master's?"
-            ) from err
+            raise CommandExecutionError(f"{path} cannot be written: {err.strerror}: is this user the master's?") from err
         return str(path)
 
 

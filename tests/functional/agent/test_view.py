@@ -1,6 +1,7 @@
 """A backend's whole view: what it runs, whether its upgrade has ended, what is at work on it."""
 
 import json
+import re
 
 import pytest
 
@@ -172,3 +173,13 @@ class TestView:
         view = backend.call("chef_backend_agent.view", ["record"], {**record, "revision": 2, "colour": "red"})
         assert view["errors"]["record"].startswith("not a record: colour is unknown, it is of another version")
         assert backend.record() == record
+
+
+def test_known_lines_in_the_log_of_a_service_that_is_down_come_with_the_view(backend, recorded, recording):
+    recorded.say("chef-backend-ctl status", recording("synthetic-status-down.txt"))
+    assert backend.call("chef_backend_agent.view", ["status", "signs"])["signs"] == {}
+    down = re.findall(r"^(\w+) +down", recording("synthetic-status-down.txt"), re.MULTILINE)
+    log = f"/var/log/chef-backend/{down[0]}/current"
+    backend.write(log, "noise\nPANIC: no space left on device\nmore noise\n")
+    recorded.say(f"tail -n 400 {backend.path(log)}", backend.path(log).read_text())
+    assert backend.call("chef_backend_agent.view", ["status", "signs"])["signs"] == {down[0]: ["no-space"]}

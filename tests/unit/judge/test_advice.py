@@ -255,3 +255,19 @@ def test_failover_off_without_a_run_and_after_one():
 
 def test_what_cannot_be_read_is_left_to_the_verdict():
     assert advise(views(**everywhere({"cluster_status": "broken", "replication": "broken"}))) == []
+
+
+def test_old_settings_of_elasticsearch_are_named_with_the_upgrade_that_mends_them():
+    broken = {"signs": {"elasticsearch": ["old-settings"]}, "status": printed.status(down=["elasticsearch"])}
+    advice = advise(views(be1=broken))
+    assert any("Elasticsearch does not start on be1" in line and "'chef-backend-ctl upgrade' once more" in line for line in advice)
+    reason = next(one for one in answers.verdict(views(be1=broken), 1024).reasons if one.code == "service-down")
+    assert reason.advice.startswith("Elasticsearch 6 was given settings of 5")
+    assert "look at /var/log/chef-backend/elasticsearch/current there" in reason.advice
+
+
+def test_a_wal_segment_that_is_gone_is_said_where_the_log_was_read():
+    late = {"be1": {"replication": ""}, "be3": {"signs": {"postgresql": ["wal-gone"]}}}
+    advice = advise(views(**late))
+    assert any(line.startswith("be3 does not replicate from be1. Its log says 'requested WAL") for line in advice)
+    assert any(line.startswith("be2 does not replicate from be1. If /var/log/") for line in advice)

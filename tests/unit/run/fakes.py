@@ -127,7 +127,7 @@ class Told:
 
 class Notes:
     def __init__(self) -> None:
-        self.notes: dict[str, str] = {}
+        self.notes: dict[str, Any] = {}
 
     def read(self, name: str) -> str | None:
         return self.notes.get(name)
@@ -138,9 +138,9 @@ class Notes:
     def alone(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 
-    def page(self, name: str, text: str) -> str:
-        self.notes[f"reports/{name}.html"] = text
-        return f"/reports/{name}.html"
+    def keep(self, name: str, content: str | bytes) -> str:
+        self.notes[name] = content
+        return f"/{name}"
 
 
 class Backends:

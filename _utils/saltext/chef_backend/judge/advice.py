@@ -16,6 +16,7 @@ from saltext.chef_backend.record import Run
 DEPOSED = "deposed_leader"  # its role: another was to lead, and it has not followed yet
 LEADERL_DATA = "/var/opt/chef-backend/leaderl/data"
 NO_START, SENTINEL = f"{LEADERL_DATA}/no-start-pgsql", f"{LEADERL_DATA}/unsynced"
+SEARCH, OLD_SETTINGS, WAL_GONE = "elasticsearch", "old-settings", "wal-gone"  # as product.signatures calls them
 FOLLOW = "PSQL_INTERNAL_OK=true chef-backend-ctl pgsql-follow"
 COPY_FIRST = "copy the file systems of all nodes first"  # the vendor's advice before each of these
 
@@ -40,6 +41,7 @@ def advise(views: Views, record: Run | None, gone: str | None) -> list[str]:
         *_without_leader(views, record, silent),
         *_unsynced(views),
         *_not_replicating(views),
+        *_old_settings(views),
         *_half_upgraded(views, record),
         *_failover(views, record),
     ]
@@ -189,9 +191,11 @@ def _not_replicating(views: Views) -> list[str]:
     strangers = lags - {known for node in nodes for known in (node.name, node.guid, node.ip)}
     if len(late) <= len(strangers):
         return []  # each may be one of those, by another address
+    gone = {answers.node_name(node) for node, view in views.items() if WAL_GONE in view.signs.get("postgresql", ())}
     return [
-        f"{node.name} does not replicate from {leads.name}. If /var/log/chef-backend/postgresql/*/current there says "
-        f"'requested WAL segment ... has already been removed': {_base_backup(views, node.name)}"
+        f"{node.name} does not replicate from {leads.name}. "
+        + ("Its log says" if node.name in gone else "If /var/log/chef-backend/postgresql/*/current there says")
+        + f" 'requested WAL segment ... has already been removed': {_base_backup(views, node.name)}"
         for node in late
     ]
 
@@ -200,6 +204,16 @@ def _partially_synced(views: Views) -> set[str]:
     """The nodes that say so themselves, or are shown so."""
     shown = {node.name for cluster in _seen(views) for node in cluster.nodes if node.partially_synced}
     return shown | {answers.node_name(node) for node, view in views.items() if view.unsynced}
+
+
+def _old_settings(views: Views) -> list[str]:
+    """On the way to 3.x the old leader may be left with Elasticsearch's old settings: chef-server PR 3214."""
+    names = [answers.node_name(node) for node, view in sorted(views.items()) if OLD_SETTINGS in view.signs.get(SEARCH, ())]
+    return [
+        f"Elasticsearch does not start on {name}, and its log says 'unknown setting [path.scripts]': the upgrade to 3.x "
+        f"has ended half-way there. On {name} 'chef-backend-ctl upgrade' once more"
+        for name in names
+    ]
 
 
 def _half_upgraded(views: Views, record: Run | None) -> list[str]:

@@ -5,12 +5,13 @@ Whatever is missing, cannot be read or contradicts itself is a reason. There is 
 
 import dataclasses
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from saltext.chef_backend.judge import kinds
 from saltext.chef_backend.judge.view import SILENT, View
 from saltext.chef_backend.product.cluster_status import ClusterStatus, Node
 from saltext.chef_backend.product.reading import ParseError
+from saltext.chef_backend.product.signatures import BY_NAME
 from saltext.chef_backend.product.status import Service, Status, SystemCheck
 from saltext.chef_backend.reason import Reason
 
@@ -109,7 +110,7 @@ def _judge_views(views: Mapping[str, View], bounds: Bounds, absent: str | None) 
             reasons.append(Reason("unsynced", node, "is partially synced", advice=SYNC_FAILED))
         if view.table or not known:  # between two turns one node is asked for the whole cluster's
             reasons += _judge_roles(view.cluster, node, absent)
-        reasons += _judge_services(view.status, node, absent, absent_leads)
+        reasons += _judge_services(view.status, node, absent, absent_leads, view.signs)
     reasons = _but_search(reasons, bounds.search)
     if len({frozenset(node.guid for node in cluster.leaders) for cluster in known}) > 1:
         advice = "wait until the nodes agree"
@@ -194,11 +195,17 @@ def _judge_role(other: Node, cluster: ClusterStatus, leader: Node | None) -> lis
 
 
 def _judge_services(
-    status: Status | ParseError | None, node: str, absent: str | None = None, absent_leads: bool = False
+    status: Status | ParseError | None,
+    node: str,
+    absent: str | None = None,
+    absent_leads: bool = False,
+    signs: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Reason]:
     """All services run here, and each sees all nodes; one fewer, in whatever state, where a node is absent.
 
     An absent node that leads is missed by nobody as a follower: then both followers must be in sync.
+
+    :param signs: known lines that were found in the logs of services that are not well.
     """
     if not isinstance(status, Status):
         shown = f"that can be read: {status}" if status else ""
@@ -222,6 +229,8 @@ def _judge_services(
         # PostgreSQL's lies in a folder of its version
         folder = f"{service.name}/*" if service.name == "postgresql" else service.name
         log = f"look at /var/log/chef-backend/{folder}/current there"
+        known = [str(BY_NAME[name]) for name in (signs or {}).get(service.name, ()) if name in BY_NAME]
+        log = "; ".join([*known, log])
         if service.state != "running" or not service.pid:
             shown = f"has {service.name}"
             reasons.append(Reason("service-down", node, shown, service.state, "expected running", log, service.name))

@@ -21,6 +21,7 @@ from saltext.chef_backend.product.status import Status
 MANIFEST = "/opt/chef-backend/version-manifest.json"
 PSQL = "/opt/chef-backend/embedded/bin/psql"
 PGSQL_USER = "chef_pgsql"
+TAKES_WRITES = "select pg_is_in_recovery()"
 MAPPING_URL = "http://127.0.0.1:9200/chef/_mapping"
 METRICS_URL = "http://127.0.0.1:2379/metrics"
 INDEX_URL = "http://127.0.0.1:9200/chef/_settings/index.version.created*?human"
@@ -108,7 +109,7 @@ def takes_writes(host: Host, timeout: float = 30) -> bool:
 
     :raises CommandExecutionError: it does not tell.
     """
-    said = _psql(host, "select pg_is_in_recovery()", timeout).strip()
+    said = ask_postgresql(host, TAKES_WRITES, timeout=timeout).strip()
     if said not in ("t", "f"):
         raise CommandExecutionError(f"{host.name}: psql says {said!r}, expected t or f")
     return said == "f"
@@ -189,14 +190,14 @@ def replication(host: Host, timeout: float = 30) -> str:
     The columns' names differ by PostgreSQL version (``replay_location`` before 10, ``replay_lsn`` since); ``current``
     is where the leader writes now.
     """
-    number = _psql(host, "show server_version_num", timeout).strip()
+    number = ask_postgresql(host, "show server_version_num", timeout=timeout).strip()
     here = "pg_current_wal_lsn()" if int(number) >= 100000 else "pg_current_xlog_location()"
-    return _psql(
+    return ask_postgresql(
         host,
         "select row_to_json(r) from (select application_name, state, to_json(s) as peer, "
         f"case when pg_is_in_recovery() then null else {here}::text end as current "
         "from pg_stat_replication s) r",
-        timeout,
+        timeout=timeout,
     )
 
 
@@ -207,7 +208,8 @@ def connected(host: Host, timeout: float = 30) -> list[str]:
 
     :raises CommandExecutionError: it does not tell.
     """
-    said = _psql(host, "select distinct host(client_addr) from pg_stat_activity where client_addr is not null", timeout)
+    asked = "select distinct host(client_addr) from pg_stat_activity where client_addr is not null"
+    said = ask_postgresql(host, asked, timeout=timeout)
     return sorted(said.split())
 
 
@@ -269,7 +271,7 @@ def stored(host: Host, timeout: float = 300) -> dict[str, dict[str, Any]]:
     :raises CommandExecutionError: it does not tell.
     """
     try:
-        return objects.parse_stored(_psql(host, objects.STORED, timeout, objects.DATABASE))
+        return objects.parse_stored(ask_postgresql(host, objects.STORED, objects.DATABASE, timeout))
     except ParseError as err:
         raise CommandExecutionError(f"{host.name}: psql: {err}") from err
 
@@ -317,7 +319,8 @@ def unpacked(host: Host, manifest: str = MANIFEST) -> float:
     return os.stat(host.path(manifest)).st_ctime  # mtime is the build's; ctime is when dpkg or rpm put it there
 
 
-def _psql(host: Host, query: str, timeout: float, database: str = "postgres") -> str:
+def ask_postgresql(host: Host, query: str, database: str = "postgres", timeout: float = 30) -> str:
+    """Return what this node's PostgreSQL answers to a query that only reads. Raises CommandExecutionError."""
     # not runas: Salt would ask a login shell for the user's environment first, a quarter of a second each time
     words = ["runuser", "-u", PGSQL_USER, "--", str(host.path(PSQL)), "-d", database, "-X", "-A", "-t", "-c", query]
     done = ctl.run_all(host, words, timeout)

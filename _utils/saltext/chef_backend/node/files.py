@@ -18,7 +18,7 @@ def read(path: Path) -> str | None:
         return None
 
 
-def write(path: Path, text: str, mode: int = 0o600) -> None:
+def write(path: Path, text: str | bytes, mode: int = 0o600) -> None:
     """Replace a file at once: a node that dies here holds the old one or the new one.
 
     The new one is made under a name that nobody can have prepared, and never through a link.
@@ -30,8 +30,8 @@ def write(path: Path, text: str, mode: int = 0o600) -> None:
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode() if isinstance(text, str) else text)
             file.flush()
             os.fsync(file.fileno())
         os.replace(fresh, path)

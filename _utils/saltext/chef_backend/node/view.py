@@ -15,6 +15,7 @@ from saltext.chef_backend.judge.identity import Own
 from saltext.chef_backend.node import age, backend, record_file, side_by_side
 from saltext.chef_backend.node.busy import busy
 from saltext.chef_backend.node.host import Host
+from saltext.chef_backend.product import signatures
 from saltext.chef_backend.product.cluster_status import ClusterStatus
 from saltext.chef_backend.product.reading import ParseError
 from saltext.chef_backend.product.status import Service, Status
@@ -22,7 +23,8 @@ from saltext.chef_backend.record import Record
 
 OF_THE_RUN = ("note", "unheard", "ended", "epoch")  # they come with the record
 SLOW = ("cluster_status", "status")  # each starts a Ruby program: side by side
-LATER = ("half_upgraded", "up", "replication")  # they look at what the others found
+LATER = ("half_upgraded", "up", "signs", "replication")  # they look at what the others found
+LOG_LINES = 400  # of a service that is not well
 UNSYNCED = "/var/opt/chef-backend/leaderl/data/unsynced"  # left by a sync that failed; cluster-status does not show it
 
 
@@ -39,10 +41,10 @@ def view(
     :param table: minion id of the one node that is to ask for cluster-status, the table of the whole cluster; every
         one of them if not given.
     :returns: ``{"node", "at", "record", "note", "unheard", "ended", "epoch", "own", "version", "busy",
-        "cluster_status", "status", "half_upgraded", "up", "leads", "earlier", "unsynced", "replication", "errors"}``;
+        "cluster_status", "status", "half_upgraded", "up", "signs", "leads", "earlier", "unsynced", "replication", "errors"}``;
         what failed stands under ``errors``. ``own``: the host's names and addresses. ``at``: this node's boot, and the
         seconds since. ``earlier``: seconds that each node took in the run before. ``up``: seconds for which each
-        service that runs has been running.
+        service that runs has been running. ``signs``: names of the known lines in the logs of those that are not well.
     """
     own = dataclasses.asdict(Own.of_grains(host.name, host.grains))  # without it no table can be read
     answer: dict[str, Any] = {"node": host.name, "at": list(host.clock.boot()), "own": own, "errors": {}}
@@ -58,6 +60,7 @@ def view(
         "status": lambda: backend.status(host),
         "half_upgraded": lambda: half_upgraded(host, answer.get("status")),
         "up": lambda: _up(host, answer.get("status")),
+        "signs": lambda: signs(host, answer.get("status")),
         "leads": lambda: backend.takes_writes(host),
         "earlier": lambda: _took_before(host),
         "unsynced": lambda: host.path(UNSYNCED).exists(),
@@ -87,6 +90,27 @@ def view(
         if part in wanted:
             ask(part)
     return answer
+
+
+def signs(host: Host, status: str | None) -> dict[str, list[str]]:
+    """Return the names of the known lines in the logs of services that are not well; a log that cannot be read has none.
+
+    A line may be of long ago: it tells of a service that is not well now, and proves nothing of one that is.
+
+    :param status: what ``status`` printed; without it nothing is known.
+    """
+    try:
+        services = Status.from_text(status or "").services
+    except ParseError:
+        return {}
+    found = {}
+    for service in services:
+        lags = service.name == "postgresql" and service.value("synced") != "2"  # a follower's own log tells why
+        if (lags or service.state != "running" or service.error is not None) and service.name in backend.SERVICES:
+            with contextlib.suppress(CommandExecutionError, OSError):
+                text = backend.tail(host, service.name, LOG_LINES)
+                found[service.name] = [one.name for one in signatures.known(text)]
+    return {name: names for name, names in found.items() if names}
 
 
 def half_upgraded(host: Host, status: str | None) -> str | None:

@@ -6,7 +6,7 @@ A plan prints them, the nodes run them: both take the words from here.
 import dataclasses
 from collections.abc import Sequence
 
-from saltext.chef_backend.product import masking
+from saltext.chef_backend.product import masking, signatures
 
 BACKEND, SERVER = "chef-backend-ctl", "chef-server-ctl"
 Words = tuple[str, ...]  # of a command, its program first
@@ -110,7 +110,8 @@ def failure(node: str, argv: Sequence[str], done: Done, timeout: float, hide: bo
     :param timeout: its bound in seconds.
     :param hide: leave the output out, it may hold a secret.
     :param late: nobody waited for it when it ended.
-    :returns: text; its lines after the first are the command's own, the last ones, without secrets.
+    :returns: text; its lines after the first say what is known of that, then come the command's own, the last ones,
+        without secrets.
     """
     if done.status is None:
         ended = f"did not end within {timeout} s, and was ended with all its children"
@@ -151,5 +152,7 @@ def unknown_end(node: str, argv: Sequence[str], done: Done) -> str:
 def _with_last_lines(sentence: str, done: Done | None) -> str:
     # masked before it is cut: a key has many lines
     output = [masking.mask(text).strip() for text in (done.stdout, done.stderr)] if done else []
-    lines = "".join(f"\n  {line}" for line in "\n".join(filter(None, output)).splitlines()[-LAST_LINES:])
-    return f"{sentence}{':' if lines else ''}{lines}"
+    text = "\n".join(filter(None, output))
+    known = "".join(f"\n  {one}" for one in signatures.known(text))  # first: it may stand far above the last lines
+    lines = "".join(f"\n  {line}" for line in text.splitlines()[-LAST_LINES:])
+    return f"{sentence}{':' if lines else ''}{known}{lines}"

@@ -95,7 +95,7 @@ def reported(master: Master, cluster: str, run: str | None = None, html: bool = 
     drawn = timeline.build(found, *entries(master, cluster, found.run))
     shown = {**report.mapping(drawn), "text": report.text(drawn), "ok": True}
     if html:
-        shown["html"] = master.notes.page(f"{cluster}-{found.run}", page.page(drawn))
+        shown["html"] = master.notes.keep(f"reports/{cluster}-{found.run}.html", page.page(drawn))
         shown["text"] += f"\n\nwritten: {shown['html']}"
     return shown
 

@@ -59,8 +59,11 @@ class Notes(Protocol):
     def alone(self) -> AbstractContextManager[None]:
         """Hold all notes against this master's other processes and threads, for what is read and then written."""
 
-    def page(self, name: str, text: str) -> str:
-        """Keep a page of HTML among this master's reports; return its path. Raises CommandExecutionError."""
+    def keep(self, name: str, content: str | bytes) -> str:
+        """Keep a file for a person, by its name below this master's own folder; return its path.
+
+        :raises CommandExecutionError: it cannot be written.
+        """
 
 
 @dataclasses.dataclass(frozen=True)

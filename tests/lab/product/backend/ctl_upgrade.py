@@ -140,6 +140,10 @@ def _migrate(installed: str) -> None:
     began = time.monotonic()
     postgres.verify_checksums()
     services.configure(supervise=False)
+    # seen by users on the way to 3.x (chef-server PR 3214): the settings of the version before are left
+    old = faults.once("old_settings")
+    paths.SEARCH_SETTINGS.parent.mkdir(parents=True, exist_ok=True)
+    node.write_atomically(paths.SEARCH_SETTINGS, "path.scripts: /tmp\n" if old else "")
     node.write_atomically(paths.UPGRADED_TO, installed + "\n")
     seconds = float(faults.read().get("upgrade_seconds", this_machine().scaled(MIGRATION, 0.5)))
     time.sleep(max(0.0, began + seconds - time.monotonic()))

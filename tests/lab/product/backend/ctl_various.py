@@ -168,7 +168,17 @@ def gen_sample_backend_config(_options: Options) -> None:
     print("# publish_address '10.0.0.1'\n# leaderl.leader_ttl_seconds 30\n# leaderl.required_active_followers 0")
 
 
+def gather_logs(options: Options) -> None:
+    """Put this node's logs into one archive. Its name and what is printed are synthetic."""
+    paths.BACKUPS.mkdir(parents=True, exist_ok=True)
+    name = paths.BACKUPS / time.strftime("logs-%Y%m%d%H%M%S.tbz2", time.gmtime())
+    with tarfile.open(name, "w:bz2") as archive:
+        archive.add(paths.LOGS, "logs")
+    progress(options, f"Gathered the logs in {name}")
+
+
 COMMANDS = {
+    "gather-logs": Command(gather_logs, "Gather the logs in an archive."),
     "reconfigure": Command(reconfigure, "Write the configuration of all services."),
     "show-config": Command(show_config, "Show the running configuration."),
     "gen-server-config": Command(

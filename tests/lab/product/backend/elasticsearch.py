@@ -18,7 +18,7 @@ from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypedDict
 
-from . import journal, node, services
+from . import journal, node, paths, services
 from .machine import this_machine
 from .search_index import Index, TooOld, guessed, release
 
@@ -296,10 +296,18 @@ class _Server(ThreadingHTTPServer):
 def main() -> int:
     """Run as the node's service; returns 1 when the index is too old, and ends by a signal otherwise."""
     try:
+        _refuse_old_settings()
         _serve(Store(node.identity()))
     except TooOld as refusal:
         print(f"[ERROR] {refusal}", file=sys.stderr)
     return 1
+
+
+def _refuse_old_settings() -> None:
+    """As Elasticsearch 6 does with settings of 5. Raises TooOld."""
+    settings = paths.SEARCH_SETTINGS.read_text() if paths.SEARCH_SETTINGS.exists() else ""
+    if "path.scripts" in settings and node.version_numbers(release(node.running_version())) >= (6,):
+        raise TooOld("java.lang.IllegalArgumentException: unknown setting [path.scripts] please check that any required")
 
 
 def _serve(store: Store) -> None:

@@ -25,6 +25,7 @@ ETCD = DATA / "etcd"
 POSTGRESQL = DATA / "postgresql"
 PGDATA = POSTGRESQL / "data"
 ELASTICSEARCH = DATA / "elasticsearch" / "data"
+SEARCH_SETTINGS = DATA / "elasticsearch" / "config" / "elasticsearch.yml"
 LOGS = Path("/var/log/chef-backend")
 CLEANSED = Path("/root/chef-backend-cleanse")  # how the folders begin into which cleanse saves the settings
 BACKUPS = Path("/var/opt/chef-backup")

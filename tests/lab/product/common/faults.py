@@ -13,6 +13,8 @@ output and ends with that status (0 when only output is given), without `exit` a
 `posts`: the node's leaderl posts what cluster-status shows every so many seconds, at that phase of the interval (from 0
 to below 1) by the wall clock. On a real cluster the phase is chance: it differs from node to node, from start to start.
 
+`old_settings`: like a subcommand's; the node's next `upgrade` leaves Elasticsearch its old settings.
+
 `called`: what cluster-status calls nodes, whose name is a setting, and need not be the host's.
 """
 
@@ -41,6 +43,11 @@ def read(path: Path = FAULTS) -> dict[str, Any]:
 def start(path: Path = FAULTS) -> None:
     """Take as long as was ordered for the start of a ctl."""
     time.sleep(float(read(path).get("ctl_seconds", 0)))
+
+
+def once(name: str, path: Path = FAULTS) -> bool:
+    """Whether a fault of this name stands; it is counted down."""
+    return _count_down(name, path) is not None
 
 
 def take(command: str, path: Path = FAULTS) -> int | None:
