@@ -29,7 +29,8 @@ def run(*args: Any, timeout: float = 60, hide: bool = False) -> str:
     :param timeout: bound in seconds.
     :param hide: keep the output out of the result, the error and the log (it may hold a secret).
     :returns: standard output, as text.
-    :raises CommandExecutionError: node, command, status and last lines, if the status is not 0.
+    :raises CommandExecutionError: node, command, status and last lines, if the status is not 0; or what it prints holds
+        secrets, and a function of its own is for that.
 
     CLI Example:
 
@@ -37,6 +38,9 @@ def run(*args: Any, timeout: float = 60, hide: bool = False) -> str:
 
         salt be1 chef_backend.run service-list
     """
+    own = command.hides_secrets(list(map(str, args)))
+    if own:
+        raise CommandExecutionError(f"{salt.host().name}: what {args[0]} prints holds secrets: use chef_backend.{own}")
     return ctl.run(salt.host(), (command.BACKEND, *map(str, args)), timeout, hide)
 
 

@@ -187,6 +187,14 @@ def stored() -> dict[str, dict[str, Any]]:
     return backend.stored(salt.host())
 
 
+def migration_level() -> str | None:
+    """Return to which level Chef Infra Server's database was migrated, such as ``1.31``; None if it does not keep it.
+
+    :raises CommandExecutionError: it does not tell.
+    """
+    return backend.migration_level(salt.host())
+
+
 def capture() -> dict[str, Any]:
     """Return all that this extension reads here, as it is printed, without secrets: a node of a capture."""
     return captures.of_backend(salt.host())

@@ -54,6 +54,14 @@ def indexed() -> dict[str, dict[str, int]]:
     return reindex.indexed(salt.host())
 
 
+def searched(organisation: str) -> int:
+    """Return how many nodes of an organisation a search through this frontend's API finds.
+
+    :raises CommandExecutionError: it fails, or does not tell.
+    """
+    return reindex.searched(salt.host(), organisation)
+
+
 def may_keep_out() -> bool:
     """Hold that clients can be kept from this frontend while it is reconfigured.
 
@@ -136,6 +144,14 @@ def level() -> dict[str, str]:
     :raises CommandExecutionError: there is none: then this frontend has not migrated the database.
     """
     return server.level(salt.host())
+
+
+def migrations() -> dict[str, str | None]:
+    """Return to which level this frontend's release migrates the database, and what its migration-level says.
+
+    :returns: ``{"brings", "file"}``, each such as ``1.31``, or None where it does not tell.
+    """
+    return server.migrations(salt.host())
 
 
 def capture(api: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""States of a frontend's own upgrade: its migration-level, and chef-server-core at a version and answering."""
+"""States of a frontend's own upgrade: its migration-level, chef-server-core at a version and answering, cleaned up."""
 
 import saltext.chef_backend
 
@@ -52,3 +52,12 @@ def upgraded(
     bounds = {"leader_timeout": leader_timeout, "timeout": timeout, "api_timeout": api_timeout}
     bounds["install_timeout"] = install_timeout
     return server.upgraded(salt.host(), name, source, sha256, api, accept_license, **bounds)
+
+
+def cleaned(name: str, timeout: float = 3600) -> Result:
+    """What one would go back to is removed from this frontend: it works, and the database is migrated.
+
+    :param name: the version that it was upgraded to.
+    :param timeout: bound in seconds.
+    """
+    return server.cleaned(salt.host(), name, timeout)

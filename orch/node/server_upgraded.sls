@@ -1,4 +1,4 @@
-# On a frontend: stop, install, upgrade, start, clean up, and answer again.
+# On a frontend: stop, install, upgrade, start, and answer again.
 This frontend runs its target version:
   chef_server_upgrade.upgraded:
     - name: {{ pillar.get('server', {}).get('version') | json }}

@@ -85,10 +85,13 @@ def _fill_server(root: Path, version: str) -> None:
     _library(library / "lab_product", ("common", "frontend"))
     _launcher(product / "bin" / "chef-server-ctl", "/opt/opscode/embedded/lib", "server_ctl_wrapper")
     _launcher(product / "embedded" / "bin" / "chef-client", "/opt/opscode/embedded/lib", "server_ctl")
+    _launcher(product / "bin" / "knife", "/opt/opscode/embedded/lib", "knife")
     _launcher(product / "embedded" / "bin" / "status-api", "/opt/opscode/embedded/lib", "status_api")
     _link(product / "embedded/bin/psql", "/usr/lib/postgresql/15/bin/psql")
     _manifest(product, version, {"haproxy": {"locked_version": "1.6.4"}})
     _write(product / "version-manifest.txt", f"chef-server-core {version}\n")
+    major, minor = version.split(".")[:2]  # the last of its migrations; the number is synthetic, as in server_ctl
+    _write(product / f"embedded/upgrades/001/{int(major) * 100 + int(minor)}_lab.rb", "define_upgrade do\nend\n")
 
 
 def _fill_backend(root: Path, version: str) -> None:

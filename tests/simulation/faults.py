@@ -141,7 +141,8 @@ def _meddled(delays: Callable[[float], list[float]]) -> Strike:
     """Have the next order come as these delays say."""
 
     def strike(world: World, fault: Fault, point: Point) -> None:
-        for hub in world.hubs.values():
+        driving = [hub for hub in world.hubs.values() if any(run.works for run in hub.runs)]
+        for hub in driving[-1:] or list(world.hubs.values())[:1]:  # one order, whoever gives it
             hub.meddle_once(delays(fault.seconds))
 
     return strike

@@ -157,6 +157,11 @@ class OfFrontend:
         self._frontend = frontend
 
     def read(self, argv: Sequence[str]) -> str:
+        if argv[1] == "search":
+            leader = self._frontend.leader()
+            index = leader.index if leader is not None else None
+            found = index.documents.get(argv[-1].rpartition("/")[2], 0) if index is not None else 0
+            return f"{found} items found"
         return self._frontend.status()
 
     def work(self, argv: Sequence[str], env: Mapping[str, str]) -> Callable[[Call], None]:

@@ -110,14 +110,15 @@ class Night:
         engine = self.world.engine
         tries = refused = early = 0
         while tries < TRIES:
-            late = engine.now >= self.world.mended_at
+            mended = self.world.mended_at
+            late = engine.now >= mended
             run = self._typed(self._hub().orchestrate(sls, pillar))
             if run.status == 0:
                 self.ended_well = True
                 return True
             waits = "wait for its end" in run.said and refused < PATIENCE
             refused += waits
-            tries += late and not waits
+            tries += late and not waits and self.world.mended_at == mended  # what struck meanwhile is no fault of theirs
             self._ask_around(run)
             if "finish it first" in run.said and self.world.others[-1:] not in ([], [(sls, pillar)]):
                 self._goes_on(*self.world.others[-1])  # as the refusal says, with that version in the pillar

@@ -91,3 +91,27 @@ class TestReindexed:
         done = minion.state("chef_server_index.reindexed", "index", leader_timeout=1)
         assert done["comment"].startswith("be1: HAProxy has no single leader: ")
         assert recorded.words == []
+
+
+class TestSearched:
+    def knife(self, minion, text):
+        minion.write("/opt/opscode/bin/knife", f"#!/bin/sh\n{text}\n")
+        minion.path("/opt/opscode/bin/knife").chmod(0o755)
+
+    def test_the_documented_search_tells_how_many_nodes_it_finds(self, minion):
+        self.knife(minion, 'echo "$@" >/dev/stderr; echo "12 items found" >&2; echo web1')
+        assert minion.call("chef_server_agent.searched", "acme") == 12
+
+    @pytest.mark.parametrize(
+        ("script", "said"),
+        [
+            ("echo 'ERROR: 404' >&2; exit 100", "knife search node *:* -i -c /etc/opscode/pivotal.rb --server-url"),
+            ("echo hello", "knife does not tell how many items it has found"),
+        ],
+    )
+    def test_a_search_that_fails_or_does_not_tell_is_an_error(self, minion, script, said):
+        self.knife(minion, script)
+        assert said in minion.told("chef_server_agent.searched", "acme")
+
+    def test_what_is_no_organisation_is_not_searched(self, minion):
+        assert "is not the name of an organisation" in minion.told("chef_server_agent.searched", "acme; rm -rf /")

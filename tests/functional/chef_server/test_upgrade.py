@@ -84,8 +84,13 @@ class TestUpgraded:
         haproxy()
         done = upgraded(node, api=status_page.url, api_timeout=1)
         assert done["result"] is True, done["comment"]
+        assert node.call("chef_server_agent.state")["begun"] == "15.10.12", "until it is cleaned up"
+        assert [SERVER, "cleanup"] not in recorded.changing
+        cleaned = node.state("chef_server_upgrade.cleaned", name="15.10.12")
+        assert cleaned["changes"] == {"upgrade": {"old": "begun", "new": "ended"}}
         assert node.call("chef_server_agent.state") == {"version": "15.10.12", "begun": None, "drained": False}
         assert recorded.changing[-1] == [SERVER, "cleanup"], "what one would go back to is removed last"
+        assert node.state("chef_server_upgrade.cleaned", name="15.10.12")["comment"] == "nothing is left of an upgrade"
         calls = len(recorded.changing)
         again = upgraded(node, api=status_page.url, api_timeout=1)
         assert (again["result"], again["changes"]) == (True, {})
@@ -250,3 +255,27 @@ class TestLevel:
         done = minion.state("chef_server_upgrade.level", "level", test=True, text=TEXT, sha256=SHA256)
         assert done["result"] is None
         assert not minion.path("/var/opt/opscode/upgrades/migration-level").exists()
+
+
+class TestMigrations:
+    def test_what_the_release_brings_and_what_was_done_are_told(self, frontend):
+        node = frontend("15.10.12")
+        assert node.call("chef_server_agent.migrations") == {"brings": None, "file": None}
+        for name in ("001/030_old.rb", "001/031_new.rb", "001/README.rb", "etc/config.rb"):
+            node.write(f"/opt/opscode/embedded/upgrades/{name}", "")
+        node.write(server.LEVEL, '{"major": 1, "minor": 30}')
+        assert node.call("chef_server_agent.migrations") == {"brings": "1.31", "file": "1.30"}
+
+    @pytest.mark.parametrize("fault", [{"status": 1}, {"version": "14.16.19"}])
+    def test_what_could_not_be_cleaned_up_goes_on_counting_as_begun(self, frontend, recorded, fault):
+        node = frontend(fault.get("version", "15.10.12"))
+        begun(node)
+        recorded.say(f"{SERVER} cleanup", status=fault.get("status", 0))
+        done = node.state("chef_server_upgrade.cleaned", name="15.10.12")
+        assert (done["result"], node.call("chef_server_agent.state")["begun"]) == (False, "15.10.12")
+
+    def test_in_test_mode_nothing_is_cleaned_up(self, frontend, recorded):
+        node = frontend("15.10.12")
+        begun(node)
+        done = node.state("chef_server_upgrade.cleaned", name="15.10.12", test=True)
+        assert (done["result"], recorded.changing) == (None, [])

@@ -58,6 +58,7 @@ OTHERS = {
         "table",
         "before",
         "how",
+        "anonymous",
     ),
     "order",
 }

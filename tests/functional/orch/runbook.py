@@ -55,6 +55,7 @@ MORE = {
     "level": {"text": '{"major": 1}\n', "sha256": "0" * 64},
     "index": True,
     "organisations": ["acme", "other"],
+    "anew": False,
 }
 
 HOSTILE = [  # what ends a quote, a line or a template comes first

@@ -96,14 +96,14 @@ STEPS = {
         (
             "The search index of one organisation is built again",
             "chef_server_index.reindexed",
-            {"organisation": "acme", "anew": True, **REINDEXED},
+            {"organisation": "acme", "anew": False, **REINDEXED},
         ),
     ],
     "reindexed_all": [
         (
             "The search index of all organisations is built again",
             "chef_server_index.reindexed",
-            {"organisation": MORE["organisations"], "anew": True, **REINDEXED},
+            {"organisation": MORE["organisations"], "anew": False, **REINDEXED},
         ),
     ],
     "server_staged": [
@@ -120,6 +120,13 @@ STEPS = {
     ],
     "server_level": [
         ("The migration-level is that of the first frontend", "chef_server_upgrade.level", MORE["level"]),
+    ],
+    "server_cleaned": [
+        (
+            "What the upgrade of this frontend has left is removed",
+            "chef_server_upgrade.cleaned",
+            {"name": "15.10.12", "timeout": 3601},
+        )
     ],
     "server_upgraded": [
         (
@@ -233,6 +240,7 @@ def test_without_its_migration_level_a_frontend_is_not_upgraded(sound, shared):
         ("upgraded", "This backend runs the installed version", "handover", False),
         ("reconfigured", "This frontend is reconfigured for its backends", "index", False),
         ("reindexed_all", "The search index of all organisations is built again", "organisation", None),
+        ("reindexed_one", "The search index of one organisation is built again", "anew", True),
     ],
 )
 def test_what_a_run_adds_only_now_and_then_has_a_default(name, step, key, default, sound):

@@ -1,5 +1,6 @@
 """Search parity: what the index does not hold, by organisation and kind, with both numbers."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,3 +77,19 @@ def test_nothing_is_left_exactly_where_both_sides_hold_the_same(organisations):
         {f"chef_{name}": other for name, (_, other) in organisations.items()},
     )
     assert set(both.left) == {name for name, (one, other) in organisations.items() if one != other}
+
+
+def held(indexed, stored=120):
+    return parity.Parity((), 1, stored, indexed)
+
+
+def test_how_far_an_index_is_is_told_with_rate_and_time_left():
+    seen = [(0.0, held(50)), (60.0, held(0)), (120.0, held(60))]
+    assert parity.far(seen) == (
+        "the index holds 1 of 1 organisations, 60 of 120 objects; 1 a second, about 1 minutes left"
+    )
+
+
+@pytest.mark.parametrize("seen", [[(0.0, held(50))], [(0.0, held(50)), (60.0, held(10))], [(5.0, held(1)), (5.0, held(2))]])
+def test_before_it_has_grown_nothing_is_known_of_its_end(seen):
+    assert parity.far(seen).endswith("; rate and time left are not known yet")

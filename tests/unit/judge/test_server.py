@@ -3,6 +3,7 @@
 import pytest
 
 from saltext.chef_backend import pillar as pillars
+from saltext.chef_backend.errors import Refused
 from saltext.chef_backend.judge import server
 from saltext.chef_backend.product.version import Version
 
@@ -113,3 +114,15 @@ def test_a_target_that_is_a_step_too_far_is_refused_and_the_step_named():
 
 def test_before_13_no_licence_is_asked_for():
     server.refuse(frontends(fe1=Version(12, 3, 0)), pillars.Server(Version(12, 17, 5), SERVER.package))
+
+
+@pytest.mark.parametrize("done", [None, "1.30", "0.99"])
+def test_a_database_that_has_not_all_migrations_of_the_release_is_named_whatever_the_status_said(done):
+    with pytest.raises(Refused, match="fe1: chef-server-ctl upgrade ended with status 0, but the database is at migration"):
+        server.migrated("fe1", "1.31", done)
+
+
+def test_one_that_has_them_or_more_is_well_and_what_is_not_known_is_said():
+    assert server.migrated("fe1", "1.31", "1.31") == "the database is at migration 1.31"
+    assert server.migrated("fe1", "1.31", "2.0") == "the database is at migration 2.0"
+    assert server.migrated("fe1", None, "1.31") == "which migrations the release on fe1 brings is not known"

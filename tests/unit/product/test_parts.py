@@ -135,3 +135,11 @@ def test_documents_are_counted():
 def test_a_count_of_less_than_the_whole_index_is_an_error(text):
     with pytest.raises(ParseError):
         indexes.parse_count(text)
+
+
+def test_how_many_items_knife_has_found_is_read_on_either_stream():
+    assert indexes.parse_found("\n12 items found\n\nweb1\n") == 12
+    assert indexes.parse_found("web1\n\n1 item found\n") == 1
+    for text in ("", "ERROR: 12 items", "no items found"):
+        with pytest.raises(ParseError):
+            indexes.parse_found(text)

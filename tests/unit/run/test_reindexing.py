@@ -44,6 +44,8 @@ def hub(record, index=OLD, clients=None, indexed=({}, WHOLE), **more):
 
     def apply(node, sls, pillar, queue, test):
         if "reindexed" in sls:
+            for work in master.clock.work:  # a minute has passed
+                work()
             found.pop(0)
             master.kept["given"] = pillar
         return {"s": {"__id__": sls, "result": True, "comment": "", "changes": {}}}
@@ -53,6 +55,7 @@ def hub(record, index=OLD, clients=None, indexed=({}, WHOLE), **more):
         ways.LOOK_AT_INDEX: index,
         reindexing.STORED: lambda node: STORED,
         reindexing.INDEXED: lambda node: found[0],
+        reindexing.SEARCHED: lambda node, organisation: 5,
         "chef_server_agent.refuses": lambda node, api: clients,
     }
     given = {"version": "3.1.1", "package": NEW, "reindex_organisation": "acme"}
@@ -136,7 +139,7 @@ def test_failover_is_off_from_the_hand_over_until_a_frontend_knows_the_new_index
 @pytest.mark.parametrize(
     ("step", "sls", "said"),
     [
-        (reindexing.filled_one, "orch.node.reindexed_one", "1 of 1 organisations, 5 of 5 objects"),
+        (reindexing.filled_one, "orch.node.reindexed_one", "1 of 1 organisations, 5 of 5 objects; a search for the nodes of acme finds 5"),
         (reindexing.filled, "orch.node.reindexed_all", "2 of 2 organisations, 12 of 12 objects"),
     ],
 )
@@ -242,3 +245,21 @@ def test_i9_elasticsearch_is_not_stopped_while_a_frontend_lets_clients_in():
     done = reindexing.stopped(master, "stop Elasticsearch", "prod")
     assert (done["result"], ordered(master)) == (False, [])
     assert "fe1 does not refuse its clients: http://192.0.2.7:80/organizations" in done["comment"]
+
+
+def test_while_the_index_is_built_it_is_told_how_far_it_is():
+    master = hub(REINDEX)
+    assert reindexing.filled(master, "fill", "prod")["result"] is True
+    said = [entry.comment for entry in master.told.kept if entry.step == "gate" and entry.node == "fe1"]
+    assert said == ["the index holds 0 of 2 organisations, 0 of 12 objects; rate and time left are not known yet"]
+    assert master.clock.work == [], "nobody looks any more"
+
+
+def test_after_the_first_organisation_a_search_as_the_documents_have_it_is_tried():
+    master = hub(REINDEX)
+    assert reindexing.filled_one(master, "one", "prod")["comment"].endswith("; a search for the nodes of acme finds 5")
+    master = hub(REINDEX)
+    master.bus.does[reindexing.SEARCHED] = lambda node, organisation: 0
+    done = reindexing.filled_one(master, "one", "prod")
+    assert done["result"] is False
+    assert "fe1: a search for the nodes of acme finds none, and the index holds 5" in done["comment"]

@@ -16,7 +16,7 @@ class Site:
     """A cluster with two frontends, and a load balancer; ``calls``: what was done to a frontend, in order."""
 
     def __init__(self, salt=("drain", "undrain"), **changes):
-        self.calls, self.returns = [], {}
+        self.calls, self.returns, self.migrated = [], {}, "1.31"
         self.frontends = {"fe1": OLD, "fe2": OLD}
         does = {
             "chef_server_agent.state": lambda node: self.frontends[node],
@@ -24,6 +24,8 @@ class Site:
             DRAIN: lambda node: self.called("noted", node),
             UNDRAIN: lambda node: self.called("forgotten", node),
             "state.sls": self.upgrade,
+            "chef_server_agent.migrations": lambda node: {"brings": "1.31", "file": "1.30"},
+            "chef_backend_agent.migration_level": lambda node: self.migrated,
         }
         hooks = {f"balancer.{name}": lambda node, name=name: self.called(name, node) for name in salt}
         record, jid = RECORD, RECORD.owner.jid
@@ -34,7 +36,7 @@ class Site:
         return self.returns.get(what)
 
     def upgrade(self, node, sls, pillar, queue, test):
-        self.called("upgraded", node)
+        self.called("cleaned" if sls == "orch.node.server_cleaned" else "upgraded", node)
         self.frontends[node] = OLD | {"version": SERVER["version"]}
         return {"s": {"__id__": sls, "result": True, "comment": "", "changes": {"v": 1}}}
 
@@ -46,7 +48,7 @@ def test_a_frontend_notes_that_it_is_drained_before_it_is_and_forgets_it_when_it
     site = Site()
     done = site.upgrades()
     assert done["result"] is True, done["comment"]
-    assert site.calls == [(what, "fe1") for what in ("noted", "drain", "upgraded", "undrain", "forgotten")]
+    assert site.calls == [(what, "fe1") for what in ("noted", "drain", "upgraded", "cleaned", "undrain", "forgotten")]
 
 
 @pytest.mark.parametrize(("hook", "before"), [("drain", ["noted", "drain"]), ("undrain", None)])
@@ -55,13 +57,13 @@ def test_a_hook_that_fails_is_told_and_not_forgotten(hook, before):
     site.returns[hook] = False
     done = site.upgrades()
     assert (done["result"], done["comment"]) == (False, f"balancer.{hook} returned False for fe1")
-    assert [what for what, _ in site.calls] == (before or ["noted", "drain", "upgraded", "undrain"])
+    assert [what for what, _ in site.calls] == (before or ["noted", "drain", "upgraded", "cleaned", "undrain"])
 
 
 def test_without_hooks_a_note_of_a_run_before_is_forgotten():
     site = Site(drain=None, undrain=None)
     assert site.upgrades()["result"] is True
-    assert site.calls == [("upgraded", "fe1"), ("forgotten", "fe1")]
+    assert site.calls == [("upgraded", "fe1"), ("cleaned", "fe1"), ("forgotten", "fe1")]
 
 
 def test_a_hook_that_the_master_does_not_have():
@@ -78,7 +80,7 @@ def test_one_batch_after_another_with_the_migration_level_of_the_first():
     site.calls.clear()
     done = server.others_upgraded(site.master, "Upgrade the others", "prod")
     assert (done["result"], done["comment"]) == (True, "fe2")
-    assert [what for what, _ in site.calls] == ["noted", "drain", "upgraded", "undrain", "forgotten"]
+    assert [what for what, _ in site.calls] == ["noted", "drain", "upgraded", "cleaned", "undrain", "forgotten"]
     assert site.master.bus.asked("chef_server_agent.level") == [("fe1",)]
 
 
@@ -94,3 +96,14 @@ def test_i8_the_backends_are_looked_at_until_they_are_well_after_the_last_fronte
     site.frontends = dict.fromkeys(site.frontends, OLD | {"version": SERVER["version"]})
     fakes.backends(site.master).told = ({"be2": {"errors": {"status": "timed out"}, "status": None}}, {})
     assert server.verified(site.master, "Verify the frontends", "prod")["result"] is True
+
+
+@pytest.mark.parametrize("migrated", ["1.30", None])
+def test_a_database_that_was_not_migrated_is_not_cleaned_up_after_and_its_frontend_gets_no_clients(migrated):
+    """The migration tool ends with 0 where it does not get its lock; the file of before it kept its level tells, too."""
+    site = Site()
+    site.migrated = migrated
+    done = site.upgrades()
+    assert done["result"] is False
+    assert done["reasons"][0]["code"] == "not-migrated"
+    assert [what for what, _ in site.calls] == ["noted", "drain", "upgraded"]

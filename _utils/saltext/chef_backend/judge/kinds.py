@@ -93,6 +93,7 @@ _ALL = (
     Kind("way", ERROR, "no way leads there, or another one"),
     Kind("frontend-old", ERROR, "a frontend is too old for the target"),
     Kind("frontend-steps", ERROR, "a frontend has to go over another version"),
+    Kind("not-migrated", ERROR, "the frontends' database has not all migrations of the release"),
     Kind("unnamed", ERROR, "somebody is connected to PostgreSQL whom the pillar does not name"),
     Kind("no-follower", ERROR, "no follower is whole"),
     Kind("turn", ERROR, "the lead has moved, or it is another node's turn"),

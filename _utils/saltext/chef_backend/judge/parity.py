@@ -31,6 +31,7 @@ class Parity:
     organisations: int
     stored: int
     indexed: int
+    nodes: int = 0  # of the documents
 
     @property
     def left(self) -> tuple[str, ...]:
@@ -56,15 +57,16 @@ def compare(stored: Stored, indexed: Counts) -> Parity:
     :param stored: ``{organisation: {"database": its name in the index, "counts": {kind: how many}}}``.
     :param indexed: ``{database: {kind: how many}}``.
     """
-    differences, objects, documents = list[Difference](), 0, 0
+    differences, objects, documents, nodes = list[Difference](), 0, 0, 0
     for name, one in sorted(stored.items()):
         there = indexed.get(one["database"], {})
+        nodes += there.get("node", 0)
         for kind in KINDS:
             has, found = one["counts"][kind], there.get(kind, 0)
             objects, documents = objects + has, documents + found
             if has != found:
                 differences.append(Difference(name, kind, has, found))
-    return Parity(tuple(differences), len(stored), objects, documents)
+    return Parity(tuple(differences), len(stored), objects, documents, nodes)
 
 
 def told(parity: Parity) -> str:
@@ -72,6 +74,19 @@ def told(parity: Parity) -> str:
     lines = [str(one) for one in parity.differences[:SHOWN]]
     more = len(parity.differences) - len(lines)
     return "\n".join([*lines, *([f"and {more} more"] if more else [])])
+
+
+def far(seen: Sequence[tuple[float, Parity]]) -> str:
+    """Say how far an index is that is being built: organisations and objects of all, rate, and the time that is left.
+
+    :param seen: what it held at which second, until now; at first it may have held another one's documents still.
+    """
+    (at, now), (since, least) = seen[-1], min(seen, key=lambda one: one[1].indexed)
+    if at <= since or now.indexed <= least.indexed:
+        return f"the index holds {now}; rate and time left are not known yet"
+    rate = (now.indexed - least.indexed) / (at - since)
+    minutes = (now.stored - now.indexed) / rate / 60
+    return f"the index holds {now}; {rate:.0f} a second, about {minutes:.0f} minutes left"
 
 
 def to_build(parity: Parity) -> Sequence[str] | None:

@@ -62,6 +62,29 @@ def source(frontends: Sequence[Frontend], target: Version) -> str | None:
     return next((one.node for one in sorted(frontends, key=lambda one: one.node) if one.runs(target)), None)
 
 
+def migrated(node: str, brings: str | None, done: str | None) -> str:
+    """Say that the database has all migrations of a frontend's release: its ``upgrade`` ends with 0 where it cannot.
+
+    :param brings: the level to which its release migrates, such as ``1.31``; None where it does not tell.
+    :param done: the level to which the database was migrated.
+    :raises Refused: it was not.
+    """
+    if brings is None:
+        return f"which migrations the release on {node} brings is not known"
+    if done is None or _numbers(done) < _numbers(brings):
+        raise Refused(
+            f"{node}: chef-server-ctl upgrade ended with status 0, but the database is at migration {done or 'unknown'}, "
+            f"and the release brings {brings}: is another upgrade at work on it? The same command runs it again",
+            "not-migrated",
+            node,
+        )
+    return f"the database is at migration {done}"
+
+
+def _numbers(level: str) -> tuple[int, ...]:
+    return tuple(map(int, level.split(".")))
+
+
 def step(version: Version, target: Version) -> Version | None:
     """Return the version to go to first, where the documents know no direct way; None if they do."""
     return next((over for below, beyond, over in STEPS if version < below and target > beyond), None)

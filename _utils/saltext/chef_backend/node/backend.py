@@ -12,7 +12,7 @@ from saltext.chef_backend.judge import identity
 from saltext.chef_backend.judge.identity import Own
 from saltext.chef_backend.node import ctl, files, web
 from saltext.chef_backend.node.host import Host
-from saltext.chef_backend.product import backend_settings, command, etcd_metrics, objects, runit
+from saltext.chef_backend.product import backend_settings, command, etcd_metrics, migrations, objects, runit
 from saltext.chef_backend.product import index as indexes
 from saltext.chef_backend.product.cluster_status import UNKNOWN, ClusterStatus
 from saltext.chef_backend.product.reading import ParseError
@@ -272,6 +272,19 @@ def stored(host: Host, timeout: float = 300) -> dict[str, dict[str, Any]]:
     """
     try:
         return objects.parse_stored(ask_postgresql(host, objects.STORED, objects.DATABASE, timeout))
+    except ParseError as err:
+        raise CommandExecutionError(f"{host.name}: psql: {err}") from err
+
+
+def migration_level(host: Host) -> str | None:
+    """Return to which level Chef Infra Server's database was migrated, such as ``1.31``; None if it does not keep it.
+
+    :raises CommandExecutionError: it does not tell.
+    """
+    try:
+        if ask_postgresql(host, migrations.THERE, objects.DATABASE).strip() != "t":
+            return None
+        return str(migrations.read(ask_postgresql(host, migrations.LEVEL, objects.DATABASE)))
     except ParseError as err:
         raise CommandExecutionError(f"{host.name}: psql: {err}") from err
 

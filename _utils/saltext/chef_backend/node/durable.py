@@ -18,6 +18,7 @@ from salt.exceptions import CommandExecutionError
 from saltext.chef_backend.node import files, journal
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.node.processes import Work
+from saltext.chef_backend.node.supervisor import STDERR, STDOUT
 from saltext.chef_backend.product import command, masking
 from saltext.chef_backend.product.command import Done, Words
 
@@ -229,8 +230,11 @@ def _is_unread(started: Started, work: Work) -> bool:
 
 
 def _mark_read(folder: Path) -> None:
+    """Note that the end of a command was read. What it printed, which may hold a secret, is needed no more."""
     with contextlib.suppress(FileNotFoundError):  # long ago: it is forgotten
         (folder / READ).touch(mode=0o600)
+    for name in (STDOUT, STDERR):
+        files.remove(folder / name)
 
 
 def _age(host: Host, started: Started) -> float:

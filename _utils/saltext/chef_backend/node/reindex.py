@@ -12,6 +12,7 @@ from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.pillar_values import ORGANISATION
 from saltext.chef_backend.product import command, objects
 from saltext.chef_backend.product import index as indexes
+from saltext.chef_backend.product.reading import ParseError
 
 NOTE = f"{OWN}/reindexed"  # of which index what was built again: nothing that can be observed tells it
 ALL = "-a"
@@ -126,6 +127,23 @@ def indexed(host: Host) -> dict[str, dict[str, int]]:
     :raises CommandExecutionError: nobody answers, there is no such index, or not the whole of it was counted.
     """
     return web.read(host, f"{frontend.SEARCH_URL}{objects.INDEXED}", objects.parse_indexed)
+
+
+def searched(host: Host, organisation: str, timeout: float = 300) -> int:
+    """Return how many nodes of an organisation a search through this frontend's API finds, as the documents have it.
+
+    It shows at most as many as knife shows: whether it finds all is told by counting both sides.
+
+    :raises CommandExecutionError: it fails, or does not tell.
+    """
+    words = command.search_nodes(known_organisation(organisation))
+    done = ctl.run_all(host, [str(host.path(words[0])), *words[1:]], timeout)
+    if done.status != 0:
+        raise CommandExecutionError(command.failure(host.name, words, done, timeout))
+    try:
+        return indexes.parse_found(f"{done.stdout}\n{done.stderr}")
+    except ParseError as err:
+        raise CommandExecutionError(f"{host.name}: {command.shown(words)}: {err}") from err
 
 
 def known_organisation(name: object) -> str:

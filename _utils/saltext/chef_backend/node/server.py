@@ -22,6 +22,8 @@ from saltext.chef_backend.node import (
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product import command, runit
+from saltext.chef_backend.product import migrations as migrated
+from saltext.chef_backend.product.reading import ParseError
 from saltext.chef_backend.product.version import Version, of_package
 
 LEVEL = "/var/opt/opscode/upgrades/migration-level"
@@ -77,6 +79,20 @@ def level(host: Host) -> dict[str, str]:
     except (OSError, ValueError) as err:
         raise CommandExecutionError(f"{host.name}: {path}: {err}") from err
     return {"text": text, "sha256": _sha256(text)}
+
+
+def migrations(host: Host) -> dict[str, str | None]:
+    """Return to which level this frontend's release migrates the database, and what its migration-level says.
+
+    :returns: ``{"brings", "file"}``, each such as ``1.31``, or None where it does not tell.
+    """
+    folder = host.path(migrated.FOLDER)
+    brings = migrated.highest(str(path.relative_to(folder)) for path in folder.glob("*/*.rb"))
+    try:
+        noted: str | None = str(migrated.read(level(host)["text"]))
+    except (CommandExecutionError, ParseError):
+        noted = None
+    return {"brings": str(brings) if brings else None, "file": noted}
 
 
 def has_level(host: Host, name: str, text: str, sha256: str) -> Result:
@@ -164,11 +180,33 @@ def upgraded(
             ctl.run(host, command.SERVER_START, timeout=timeout)
             ret["changes"]["services"] = {"old": "stopped", "new": "running"}
             waited = frontend.await_service(host, api, leader_timeout, api_timeout)
-            ctl.run(host, command.SERVER_CLEANUP, timeout=timeout)  # of what one would go back to: it is seen to work
-        files.remove(host.path(BEGUN))
         return outcome.done(
             ret, f"{product} {before['version']} upgraded to {version}; its API answers after {waited:.2f} s"
         )
+    return ret
+
+
+def cleaned(host: Host, version: str, timeout: float = 3600) -> Result:
+    """What one would go back to is removed from this frontend: it has been seen to work, the database to be migrated.
+
+    Until then its upgrade counts as begun.
+
+    :param timeout: bound in seconds.
+    """
+    with outcome.on_node(version) as ret:
+        fence.obey(host)
+        found = state(host)
+        if found["version"] != version:
+            raise CommandExecutionError(f"{host.name}: {found['version']} is installed, expected {version}")
+        if not host.path(BEGUN).exists():
+            return outcome.done(ret, "nothing is left of an upgrade")
+        if host.test:
+            return outcome.would(ret, "would clean up", "upgrade", "begun", "ended")
+        with journal.told(host, "clean up"):
+            ctl.run(host, command.SERVER_CLEANUP, timeout=timeout)
+            files.remove(host.path(BEGUN))
+        ret["changes"]["upgrade"] = {"old": "begun", "new": "ended"}
+        return outcome.done(ret, f"the upgrade to {version} has ended")
     return ret
 
 

@@ -22,6 +22,7 @@ SERVER_START: Words = (SERVER, "start")
 SERVER_CLEANUP: Words = (SERVER, "cleanup")
 CLEANSE: Words = (BACKEND, "cleanse", "--yes")
 
+KNIFE = "/opt/opscode/bin/knife"
 STAGING = "/var/cache/salt-chef-backend"  # root's alone
 
 # subcommands of both programs that only read
@@ -77,6 +78,12 @@ def reindex(organisation: str | None) -> Words:
     return (SERVER, "reindex", organisation or "-a")
 
 
+def search_nodes(organisation: str) -> Words:
+    """Return the documented search for the nodes of an organisation, on a frontend, after its index was built again."""
+    url = f"https://127.0.0.1:443/organizations/{organisation}"
+    return (KNIFE, "search", "node", "*:*", "-i", "-c", "/etc/opscode/pivotal.rb", "--server-url", url)
+
+
 def remove_node(name: str) -> Words:
     """Return the command by which a cluster forgets a node."""
     return (BACKEND, "remove-node", name, "-y")
@@ -89,6 +96,14 @@ def join_cluster(peer: str, secrets: str | None = None, *options: str) -> Words:
     :param secrets: path of the cluster's secrets on the node.
     """
     return (BACKEND, "join-cluster", peer, *(["-s", secrets] if secrets else []), *options)
+
+
+def hides_secrets(arguments: Sequence[str]) -> str | None:
+    """Return the function that is for a subcommand which prints secrets, and hides them; None for any other.
+
+    :param arguments: subcommand and its arguments.
+    """
+    return {"gen-server-config": "gen_server_config", "show-config": "show_config"}.get(next(iter(arguments), ""))
 
 
 def changes(argv: Sequence[str]) -> bool:

@@ -58,6 +58,17 @@ def failed_organisations(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(re.findall(r"Failed to (?:reindex|enqueue) data for (\S+?)!", text)))
 
 
+def parse_found(text: str) -> int:
+    """Read how many objects ``knife search`` has found, in what it printed on both streams.
+
+    :raises ParseError: it does not tell.
+    """
+    found = re.search(r"^([0-9]{1,9}) items? found", text, re.MULTILINE)
+    if found is None:
+        raise ParseError("knife does not tell how many items it has found", text[-200:])
+    return int(found[1])
+
+
 def parse_count(text: str) -> int:
     """Read how many documents an index holds: ``GET /chef/_count``.
 

@@ -3,23 +3,28 @@
 Each step on all backends before the next on any: one that still runs would send its old index to the emptied ones.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend import outcome, waiting
+from saltext.chef_backend import journal, outcome, waiting
 from saltext.chef_backend.errors import NotYet
 from saltext.chef_backend.judge import answers, gates, parity
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.outcome import Result
+from saltext.chef_backend.product.objects import Counts
 from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import cluster as clusters
-from saltext.chef_backend.run import failover, frontends, look, orders, ways
+from saltext.chef_backend.run import failover, frontends, look, orders, progress, ways
 from saltext.chef_backend.run.bus import ask_all
 from saltext.chef_backend.run.master import Master
 
 STORED, INDEXED = "chef_backend_agent.stored", "chef_server_agent.indexed"
+SEARCHED = "chef_server_agent.searched"
+EVERY = 60  # seconds between two looks at how far the index is
 
 
 def organisation_is_there(master: Master, cluster: str, leader: str) -> None:
@@ -125,18 +130,70 @@ def _filled(master: Master, name: str, cluster: str, sls: str, one: str | None) 
             look.keep(master, cluster, views, record)
             return outcome.done(ret, "nothing is due")
         frontend = clusters.frontends(master, cluster)[0]
-        before = None if master.test else _compared(master, cluster, frontend, views, one)
+        stored = None if master.test else _stored(master, cluster, answers.leader(views), one)
+        before = None if stored is None else parity.compare(stored, _indexed(master, cluster, frontend))
         if before is not None and not before.left:
             look.keep(master, cluster, views, record)
-            return outcome.done(ret, f"the index holds {before}")
+            return outcome.done(ret, f"the index holds {before}{_searched(master, cluster, frontend, before, one)}")
         left = parity.to_build(before) if before else None
         # what the pillar allows to be missing is not built again, if it was sent to this very index
         allowed = clusters.settings(master, cluster).reindex_missing
         anew = before is None or not before.lacks_no_more_than(allowed)
-        if orders.apply(master, ret, cluster, record, [frontend], _kept_out(sls), organisations=left, anew=anew):
+        with _progress_told(master, cluster, record, frontend, stored):
+            built = orders.apply(
+                master, ret, cluster, record, [frontend], _kept_out(sls), organisations=left, anew=anew
+            )
+        if built:
             after = _until_whole(master, cluster, frontend, one)
-            return outcome.done(ret, f"on {frontend}: the index holds {after}")
+            searched = _searched(master, cluster, frontend, after, one)
+            return outcome.done(ret, f"on {frontend}: the index holds {after}{searched}")
     return ret
+
+
+@contextlib.contextmanager
+def _progress_told(
+    master: Master, cluster: str, record: Run | None, frontend: str, stored: parity.Stored | None
+) -> Iterator[None]:
+    """Tell now and then how far the index is, while it is built: organisations, objects, rate, time left.
+
+    :param stored: what PostgreSQL holds, which is not counted again meanwhile.
+    """
+    if record is None or stored is None:
+        yield
+        return
+    aside = dataclasses.replace(master, bus=master.bus.own())  # a thread of its own asks by a client of its own
+    seen: list[tuple[float, parity.Parity]] = []
+
+    def tell() -> None:
+        seen.append((aside.clock.monotonic(), parity.compare(stored, _indexed(aside, cluster, frontend))))
+        said = parity.far(seen)
+        progress.tell(aside, record, journal.GATE, journal.BEGIN, node=frontend, comment=said)
+
+    end = master.clock.every(EVERY, tell)
+    try:
+        yield
+    finally:
+        end()
+
+
+def _searched(master: Master, cluster: str, frontend: str, there: parity.Parity, one: str | None) -> str:
+    """Search for the nodes of one organisation as the documents have it, and say how many were found.
+
+    :param there: what the index holds.
+    :raises CommandExecutionError: the search fails, or finds none where there are some.
+    """
+    if one is None:
+        return ""
+    settings = clusters.settings(master, cluster)
+
+    def finds() -> int:
+        found: int = ask_all(master.bus, [frontend], SEARCHED, one, timeout=settings.timeouts.ask)[frontend]
+        if not found and there.nodes:
+            raise NotYet(f"{frontend}: a search for the nodes of {one} finds none, and the index holds {there.nodes}")
+        return found
+
+    found = waiting.until(master.clock, finds, settings.timeouts.elasticsearch, every=1, most=30)
+    return f"; a search for the nodes of {one} finds {found}"
 
 
 def _until_whole(master: Master, cluster: str, frontend: str, one: str | None) -> parity.Parity:
@@ -166,9 +223,16 @@ def _kept_out(sls: str) -> str:
 
 def _compared(master: Master, cluster: str, frontend: str, views: Views, one: str | None) -> parity.Parity:
     """Compare the leader's PostgreSQL with what a frontend's searches find. Raises CommandExecutionError."""
-    stored = _stored(master, cluster, answers.leader(views), one)
+    return parity.compare(
+        _stored(master, cluster, answers.leader(views), one), _indexed(master, cluster, frontend)
+    )
+
+
+def _indexed(master: Master, cluster: str, frontend: str) -> Counts:
+    """Return what a frontend's searches find, of all organisations. Raises CommandExecutionError."""
     bound = clusters.settings(master, cluster).timeouts.ask
-    return parity.compare(stored, ask_all(master.bus, [frontend], INDEXED, timeout=bound)[frontend])
+    found: Counts = ask_all(master.bus, [frontend], INDEXED, timeout=bound)[frontend]
+    return found
 
 
 def _stored(master: Master, cluster: str, leader: str, one: str | None) -> parity.Stored:

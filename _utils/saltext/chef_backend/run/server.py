@@ -12,6 +12,7 @@ from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import frontends, lock, look, orders, progress, turns
+from saltext.chef_backend.run.bus import ask_all
 from saltext.chef_backend.run.master import Master
 from saltext.chef_backend.settings import Cluster, Server
 
@@ -180,8 +181,25 @@ def _upgrade(master: Master, ret: Result, cluster: str, nodes: Sequence[str], sl
     record = _gates(master, settings, nodes)
     _call_hook(master, ret, settings, "drain", nodes)
     done = orders.apply(master, ret, cluster, record, nodes, ",".join(sls), **more)
+    if done:
+        _see_migrated(master, cluster, nodes)
+        orders.apply(master, ret, cluster, record, nodes, "orch.node.server_cleaned")
     _call_hook(master, ret, settings, "undrain", nodes)
     return done
+
+
+def _see_migrated(master: Master, cluster: str, nodes: Sequence[str]) -> None:
+    """See that the database has the migrations of the release that these frontends run, before anything is cleaned up.
+
+    :raises Refused: it has not.
+    :raises CommandExecutionError: one of them, or the leader, does not tell.
+    """
+    leads = answers.leader(clusters.views(master, cluster, ["cluster_status"]))
+    bound = clusters.settings(master, cluster).timeouts.ask
+    database = ask_all(master.bus, [leads], "chef_backend_agent.migration_level", timeout=bound)[leads]
+    told = frontends.all_do(master, cluster, nodes, "chef_server_agent.migrations")
+    for node, one in sorted(told.items()):
+        server.migrated(node, one["brings"], database or one["file"])
 
 
 def _gates(master: Master, settings: Cluster, nodes: Sequence[str]) -> Run | None:

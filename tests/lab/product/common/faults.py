@@ -15,6 +15,8 @@ to below 1) by the wall clock. On a real cluster the phase is chance: it differs
 
 `old_settings`: like a subcommand's; the node's next `upgrade` leaves Elasticsearch its old settings.
 
+`migration_locked`: like a subcommand's; the frontend's next `upgrade` migrates nothing, and ends with 0.
+
 `called`: what cluster-status calls nodes, whose name is a setting, and need not be the host's.
 """
 

@@ -32,6 +32,7 @@ NAMES = ("haproxy", "goiardi", "status_api", "nginx")
 
 FIRST_WITH_MAINTENANCE = (14, 6, 32)
 FIRST_WITH_CHECK_CONFIG = (14,)
+FIRST_WITH_LEVEL_IN_DATABASE = (12, 17, 15)
 LAST_TO_END_MAINTENANCE = (15, 10, 52)
 """Later versions' `reconfigure` leaves maintenance mode as it is."""
 
@@ -68,6 +69,9 @@ def upgrade(_arguments: list[str]) -> int:
         raise ServerError(f"Chef Infra Server {before} cannot be downgraded to {installed}.")  # synthetic
     server_haproxy.configure(settings)
     server_haproxy.wait_for_leader()
+    if faults.once("migration_locked"):  # open source: the migration tool logs it, and ends with 0
+        print("Cannot lock migration state.  Another upgrade in progress?", file=sys.stderr)
+        return 0
     wanted = _level(installed)
     mine = MIGRATION_LEVEL.read_text() if MIGRATION_LEVEL.exists() else ""
     with (
@@ -85,6 +89,8 @@ def upgrade(_arguments: list[str]) -> int:
         if done != wanted:
             _migrate(cursor, wanted)
         cursor.execute(f"comment on database {DATABASE} is %s", (wanted,))
+        if version_numbers(installed) >= FIRST_WITH_LEVEL_IN_DATABASE:
+            _keep_level(cursor, wanted)
     write_private(MIGRATION_LEVEL, wanted, 0o644)
     write_private(UPGRADED_TO, installed + "\n", 0o644)
     print("Chef Infra Server Upgraded!")
@@ -95,6 +101,16 @@ def _migrate(cursor: Cursor, level: str) -> None:
     """The schema step, which a second time would do harm: each one leaves a row that can be counted. synthetic."""
     cursor.execute("create table if not exists public.migrations (level text, frontend text, at timestamptz)")
     cursor.execute("insert into public.migrations values (%s, %s, now())", (level, this_machine().name))
+
+
+def _keep_level(cursor: Cursor, level: str) -> None:
+    """Open source: the database keeps its own level."""
+    cursor.execute("create table if not exists public.partybus_migration_state (name text primary key, value text)")
+    cursor.execute(
+        "insert into public.partybus_migration_state values ('migration-level', %(level)s) "
+        "on conflict (name) do update set value = %(level)s",
+        {"level": level},
+    )
 
 
 def _level(version: str) -> str:

@@ -67,7 +67,7 @@ def reindex(arguments: list[str]) -> int:
         raise ServerError("Usage: chef-server-ctl reindex (-a | ORGNAME)")
     settings = read_settings()
     try:
-        there = _organisations(settings)
+        there = organisations(settings)
     except (ServerError, OSError, psycopg2.Error):
         there = {server_api.ORGANISATION: server_api.ORGANISATION_ID}  # synthetic: which, where nobody can tell
     if arguments[0] not in ("-a", "--all-orgs", *there):
@@ -108,9 +108,19 @@ def _build(settings: ServerSettings, organisation: str, number: str) -> None:
     print(f"- Re-indexing of {organisation} is complete")
 
 
-def _organisations(settings: ServerSettings) -> dict[str, str]:
+def organisations(settings: ServerSettings) -> dict[str, str]:
     """The organisations, and what their documents' databases are called by."""
     return {name: number for name, number in _rows(settings, "select name, id from public.orgs order by name", {})}
+
+
+def documents(settings: ServerSettings, database: str, kind: str) -> list[str]:
+    """The ids of the documents of a kind that the leader's Elasticsearch holds of an organisation. Raises ServerError.
+
+    By a door of the stand-in's own: the product asks by a search.
+    """
+    held = _ask(settings, "GET", "/_lab/index")["documents"].values()
+    wanted = {"X_CHEF_database_CHEF_X": database, "X_CHEF_type_CHEF_X": kind}
+    return [one["X_CHEF_id_CHEF_X"] for one in held if wanted.items() <= one.items()]
 
 
 def _rows(settings: ServerSettings, statement: str, values: dict[str, str]) -> list[tuple[str, str]]:
