@@ -226,6 +226,20 @@ def test_kill_9_after_the_first_migrated_and_before_it_ended_then_the_same_comma
 
 
 @pytest.mark.campaign
+def test_a_migration_that_did_not_get_its_lock_is_seen_before_anything_is_cleaned_up(operator, balancer):
+    """The tool logs an error and ends with 0."""
+    operator.orders_fault("fe1", {"migration_locked": {"times": 1}})
+    run = operator.upgrades()
+    assert run.returncode != 0
+    assert "fe1: chef-server-ctl upgrade ended with status 0, but the database is at migration" in run.stdout
+    assert operator.commands("chef-server-ctl cleanup") == []
+    assert [command.host for command in operator.commands("chef-server-ctl upgrade")] == ["fe1"]
+    run = operator.upgrades()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert [command.host for command in operator.commands("chef-server-ctl cleanup")] == ["fe1", "fe2"]
+
+
+@pytest.mark.campaign
 def test_the_second_fails_and_resume_goes_on_with_it(operator, balancer):
     operator.orders_fault("fe2", {"upgrade": {"exit": 1, "output": "relation already exists", "times": 1}})
     run = operator.upgrades()

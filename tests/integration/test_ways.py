@@ -183,6 +183,30 @@ def test_elasticsearch_is_stopped_everywhere_before_a_file_is_deleted_and_client
 
 
 @pytest.mark.campaign
+def test_i9_frontends_without_maintenance_mode_refuse_all_clients_meanwhile(house):
+    """Before 14.6.32 they are stopped; what reconfigure starts again the firewall keeps clients from."""
+    lab = house.fresh(backends=NEW, server="14.4.4")
+    index.make_old(lab)
+    lab.wait_healthy(60)
+    operator = Operator(lab, way="reindex")
+    operator.wants(LAST, reindex_organisation="default", backup=False)
+    creates_nodes(operator)
+    with Crowd(lab) as crowd:
+        run = operator.upgrades()
+        assert run.returncode == 0, run.stdout + run.stderr
+        _, clients = crowd.stop()
+    out = operator.commands("chef-server-ctl stop")
+    assert [one.host for one in out] == ["fe1", "fe2"]
+    assert operator.commands("chef-server-ctl maintenance on") == []
+    assert_all_found(operator)
+    whole = operator.commands("chef-server-ctl reindex")[-1].end
+    for tally, stopped in zip(clients, out, strict=True):
+        assert [answer.key for answer in tally.lost] == [], tally.writer
+        let_in = tally.let_in(stopped.end, whole)
+        assert let_in == (), f"{len(let_in)} answers that are no refusal, the first of {let_in[0]}"
+
+
+@pytest.mark.campaign
 def test_kill_9_with_the_index_deleted_and_not_filled_then_the_same_command(old_index):
     operator = old_index
     operator.orders_fault("fe1", {"reindex": {"hang": 30, "times": 1}})

@@ -13,7 +13,7 @@ from tests.lab import families, packing
 
 PRODUCT = Path(__file__).parent / "product"
 BACKENDS = ("1.4.6", "2.0.30", "2.2.0", "2.3.16", "3.0.0", "3.1.1")
-SERVERS = ("12.17.5", "14.16.19", "15.10.12", "15.10.63")
+SERVERS = ("12.17.5", "14.4.4", "14.16.19", "15.10.12", "15.10.63")
 
 LAUNCHER = """#!/usr/bin/python3 -I
 import sys

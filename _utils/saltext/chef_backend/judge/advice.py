@@ -211,7 +211,7 @@ def _old_settings(views: Views) -> list[str]:
     names = [answers.node_name(node) for node, view in sorted(views.items()) if OLD_SETTINGS in view.signs.get(SEARCH, ())]
     return [
         f"Elasticsearch does not start on {name}, and its log says 'unknown setting [path.scripts]': the upgrade to 3.x "
-        f"has ended half-way there. On {name} 'chef-backend-ctl upgrade' once more"
+        f"has ended half-way there: on {name} 'chef-backend-ctl upgrade' once more"
         for name in names
     ]
 

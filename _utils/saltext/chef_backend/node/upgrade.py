@@ -1,5 +1,6 @@
 """A backend is backed up, goes down, is upgraded, and has rejoined: what states of a node do, and read again."""
 
+import contextlib
 import itertools
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.node import backend, ctl, durable, fence, journal, record_file, side_by_side
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.node.package import archive_members
-from saltext.chef_backend.node.view import half_upgraded, outdated_services
+from saltext.chef_backend.node.view import half_upgraded, outdated_services, signs
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product import command
 from saltext.chef_backend.product.cluster_status import UNKNOWN
+from saltext.chef_backend.product.signatures import BY_NAME
 
 JUST_NOW = 1.0  # seconds
 FINAL = (".tar.gz", ".tgz")  # of a backup's archive
@@ -155,7 +157,7 @@ def stable(host: Host, name: str, search: bool = True, timeout: float = 1800) ->
                 lately = itertools.chain([JUST_NOW], itertools.repeat(0.0))  # only for the first look
                 waiting.until(host.clock, lambda: _look(host, search, next(lately)), timeout, most=5)
             except CommandExecutionError as err:
-                raise CommandExecutionError(f"{host.name} has not rejoined: {err}") from err
+                raise CommandExecutionError(f"{host.name} has not rejoined: {_known(host)}{err}") from err
             record_file.finished_here(host)
         return outcome.done(ret, f"rejoined: healthy after {host.clock.monotonic() - began:.1f} s")
     return ret
@@ -235,6 +237,14 @@ def _look(host: Host, search: bool, within: float = 0) -> None:
     verdict = health.judge(cluster.result(), services.result(), search=search, waived=waived)
     if not verdict.healthy:
         raise NotYet("; ".join(kinds.told(verdict.reasons)))
+
+
+def _known(host: Host) -> str:
+    """Say what is known of the lines in the logs of services that are not well; empty if nothing is."""
+    with contextlib.suppress(CommandExecutionError):
+        found = signs(host, backend.status(host))
+        return "".join(f"{BY_NAME[name]}; " for names in found.values() for name in names)
+    return ""
 
 
 def _archives(folder: Path) -> set[str]:
