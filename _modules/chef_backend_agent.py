@@ -161,8 +161,8 @@ def ground() -> dict[str, Any]:
     """Return what a new run stands on here.
 
     :returns: ``{"clock": epoch seconds, as this node shows them, "settings": {key: value} of chef-backend.rb}``: of
-        the settings those that an upgrade has to know; ``"fsync"``: seconds that one of a hundred of etcd's writes takes
-        at least; ``"index"``: whether there is a search index; ``"errors"``: why one of these two is None.
+        the settings those that an upgrade has to know; ``"fsync"``: seconds that one of a hundred of etcd's writes
+        takes at least; ``"index"``: whether there is a search index; ``"errors"``: why one of these two is None.
     :raises CommandExecutionError: the settings cannot be read.
     """
     return backend.ground(salt.host())

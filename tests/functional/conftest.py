@@ -114,7 +114,7 @@ def fixture_record() -> dict[str, Any]:
         "reindex": False,
         "down": False,
         "backup": None,
-    "waived": [],
+        "waived": [],
     }
 
 

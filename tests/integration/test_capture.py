@@ -1,4 +1,4 @@
-"""A capture of the laboratory: all of it is had and can be read, and it conforms to the laboratory, whatever is hidden."""
+"""A capture of the laboratory: all of it is had and can be read, and it conforms, whatever is hidden in it."""
 
 import copy
 import json

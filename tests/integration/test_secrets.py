@@ -15,7 +15,7 @@ PRINTED = "\n".join(
         f"  PGPASSWORD={CANARY} psql -U opscode",
         f"  postgres://opscode_chef:{CANARY}@127.0.0.1/opscode_chef",
         f"  db_superuser_password => '{CANARY}'",
-        f"  \"secret\": \"{CANARY}\"",
+        f'  "secret": "{CANARY}"',
         f"  --password {CANARY}",
         "FATAL: the converge fails as ordered",
     ]

@@ -112,7 +112,9 @@ def _paths(value: Any, path: str = "") -> Iterator[str]:
 
 
 def _metrics(text: str) -> Iterator[str]:
-    yield from (f"metric {name}" for name in set(re.findall(r"^(etcd\w*wal_fsync\w*?)(?:_bucket|_sum|_count)?[ {]", text, re.M)))
+    yield from (
+        f"metric {name}" for name in set(re.findall(r"^(etcd\w*wal_fsync\w*?)(?:_bucket|_sum|_count)?[ {]", text, re.M))
+    )
 
 
 READERS: Mapping[tuple[str, str], Callable[[str], Iterator[str]]] = {

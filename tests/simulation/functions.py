@@ -82,9 +82,7 @@ class Functions:
         return self._answer(url)
 
 
-FSYNC = "".join(
-    f'etcd_debugging_wal_fsync_duration_seconds_bucket{{le="{edge}"}} 100\n' for edge in ("0.001", "+Inf")
-)
+FSYNC = "".join(f'etcd_debugging_wal_fsync_duration_seconds_bucket{{le="{edge}"}} 100\n' for edge in ("0.001", "+Inf"))
 
 
 class OfBackend:

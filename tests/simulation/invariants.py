@@ -103,7 +103,7 @@ def i5(world: World) -> Iterator[str]:
     """Nothing is done twice that is done, and nothing that is whole is thrown away."""
     for event in world.history.of(happened.BEGUN):
         if event.about.endswith("stop elasticsearch") and event.data["whole_index"]:
-            yield f"I5: {event.where} at {event.time:.0f} s stops Elasticsearch, to delete an index that is whole and new"
+            yield f"I5: {event.where} at {event.time:.0f} s stops Elasticsearch: a whole, new index is deleted"
     began = {one.data["number"]: one for one in world.history.of(happened.BEGUN)}
     well = [one for one in world.history.of(happened.DONE) if " backup " in one.about and one.data["status"] == 0]
     whole = [one for one in well if world.places[one.where].path(backend_ctl.archive(one.data["number"])).exists()]
@@ -215,7 +215,7 @@ def left_alone(world: World) -> list[str]:
 
 
 def restless(world: World) -> list[str]:
-    """I3: where Elasticsearch fails on each that could lead failover does not stay on, or the lead goes round and round."""
+    """I3: where Elasticsearch fails on each that could lead failover does not stay on: the lead would go round."""
     record, cluster, now = truth.record(world), world.cluster, world.engine.now
     works = _is_driven(world) or truth.at_work(world)
     if record is None or not record.reindex or works or cluster.blocked:

@@ -118,7 +118,9 @@ class Night:
                 return True
             waits = "wait for its end" in run.said and refused < PATIENCE
             refused += waits
-            tries += late and not waits and self.world.mended_at == mended  # what struck meanwhile is no fault of theirs
+            tries += (
+                late and not waits and self.world.mended_at == mended
+            )  # what struck meanwhile is no fault of theirs
             self._ask_around(run)
             if "finish it first" in run.said and self.world.others[-1:] not in ([], [(sls, pillar)]):
                 self._goes_on(*self.world.others[-1])  # as the refusal says, with that version in the pillar

@@ -35,7 +35,9 @@ class Note:
             and set(data) <= names
             and isinstance(data.get("run"), str)
             and RUN.fullmatch(data["run"]) is not None
-            and all(isinstance(data.get(name, False), bool) for name in ("inside", "finished", "down", "emptied", "nowhere"))
+            and all(
+                isinstance(data.get(name, False), bool) for name in ("inside", "finished", "down", "emptied", "nowhere")
+            )
             and isinstance(data.get("backup"), (str, type(None)))
             and isinstance(data.get("shown"), (str, type(None)))
             and isinstance(data.get("switched"), (bool, type(None)))

@@ -288,7 +288,9 @@ class _Notes:
         try:
             files.write(path, content)
         except OSError as err:
-            raise CommandExecutionError(f"{path} cannot be written: {err.strerror}: is this user the master's?") from err
+            raise CommandExecutionError(
+                f"{path} cannot be written: {err.strerror}: is this user the master's?"
+            ) from err
         return str(path)
 
 

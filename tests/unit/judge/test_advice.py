@@ -260,7 +260,10 @@ def test_what_cannot_be_read_is_left_to_the_verdict():
 def test_old_settings_of_elasticsearch_are_named_with_the_upgrade_that_mends_them():
     broken = {"signs": {"elasticsearch": ["old-settings"]}, "status": printed.status(down=["elasticsearch"])}
     advice = advise(views(be1=broken))
-    assert any("Elasticsearch does not start on be1" in line and "'chef-backend-ctl upgrade' once more" in line for line in advice)
+    assert any(
+        "Elasticsearch does not start on be1" in line and "'chef-backend-ctl upgrade' once more" in line
+        for line in advice
+    )
     reason = next(one for one in answers.verdict(views(be1=broken), 1024).reasons if one.code == "service-down")
     assert reason.advice.startswith("Elasticsearch 6 was given settings of 5")
     assert "look at /var/log/chef-backend/elasticsearch/current there" in reason.advice

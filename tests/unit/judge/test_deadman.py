@@ -203,9 +203,9 @@ def test_a_reindex_is_looked_after_until_the_index_is_new_whether_failover_was_s
     assert looks(ended, followers_fail, followers_fail)[0] == [deadman.REST] * 2
     assert looks(ended, ON_WELL, version=ended.target)[0] == [deadman.OVER], "who missed its end ends its watch"
     assert looks(ended, ON_WELL, version="2.2.0")[0] == [deadman.REST], "nothing has begun here"
-    assert deadman.first_look(dataclasses.replace(ended, state="failed", failover="on", reindex=False), LATE).action == (
-        deadman.OVER
-    )
+    assert deadman.first_look(
+        dataclasses.replace(ended, state="failed", failover="on", reindex=False), LATE
+    ).action == (deadman.OVER)
 
 
 def test_a_healthy_cluster_with_failover_on_is_ordered_nothing():

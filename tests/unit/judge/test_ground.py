@@ -72,7 +72,10 @@ def test_a_disk_of_which_nothing_is_known_is_not_a_fast_one():
 @pytest.mark.parametrize(
     ("told", "said"),
     [
-        (stands(index=False), "be1: Elasticsearch is green, and has no index chef: searches find nothing. On a frontend"),
+        (
+            stands(index=False),
+            "be1: Elasticsearch is green, and has no index chef: searches find nothing. On a frontend",
+        ),
         (stands(index=None, errors={"index": "be1: no answer"}), "be1: be1: no answer. On a frontend"),
     ],
 )

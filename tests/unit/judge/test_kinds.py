@@ -46,7 +46,10 @@ def everything_broken():
     disks = (FULL, "health: red; healthy nodes: 0/3")
     broken = printed.status(down=["postgresql", "elasticsearch", "leaderl"], disks=disks)
     table = printed.cluster_status(
-        tuple(printed.Member(f"be{n}", "waiting_for_leader", "down", "unknown", "-", eligible="not_eligible") for n in (1, 2, 3))
+        tuple(
+            printed.Member(f"be{n}", "waiting_for_leader", "down", "unknown", "-", eligible="not_eligible")
+            for n in (1, 2, 3)
+        )
     )
     return views(**{f"be{n}": {"status": broken, "cluster_status": table, "replication": ""} for n in (1, 2, 3)})
 
@@ -83,7 +86,9 @@ def test_with_everything_broken_on_three_nodes_the_one_reason_that_explains_the_
 
 
 def test_of_services_the_one_that_the_others_need_is_first():
-    reasons = answers.verdict(views(be2={"status": printed.status(down=["leaderl", "postgresql", "etcd"])}), 1024).reasons
+    reasons = answers.verdict(
+        views(be2={"status": printed.status(down=["leaderl", "postgresql", "etcd"])}), 1024
+    ).reasons
     down = [reason.service for reason in reasons if reason.code == "service-down"]
     assert down == ["etcd", "leaderl", "postgresql"]
 

@@ -90,6 +90,8 @@ def test_how_far_an_index_is_is_told_with_rate_and_time_left():
     )
 
 
-@pytest.mark.parametrize("seen", [[(0.0, held(50))], [(0.0, held(50)), (60.0, held(10))], [(5.0, held(1)), (5.0, held(2))]])
+@pytest.mark.parametrize(
+    "seen", [[(0.0, held(50))], [(0.0, held(50)), (60.0, held(10))], [(5.0, held(1)), (5.0, held(2))]]
+)
 def test_before_it_has_grown_nothing_is_known_of_its_end(seen):
     assert parity.far(seen).endswith("; rate and time left are not known yet")

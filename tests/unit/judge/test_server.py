@@ -118,7 +118,9 @@ def test_before_13_no_licence_is_asked_for():
 
 @pytest.mark.parametrize("done", [None, "1.30", "0.99"])
 def test_a_database_that_has_not_all_migrations_of_the_release_is_named_whatever_the_status_said(done):
-    with pytest.raises(Refused, match="fe1: chef-server-ctl upgrade ended with status 0, but the database is at migration"):
+    with pytest.raises(
+        Refused, match="fe1: chef-server-ctl upgrade ended with status 0, but the database is at migration"
+    ):
         server.migrated("fe1", "1.31", done)
 
 

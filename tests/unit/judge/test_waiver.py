@@ -50,7 +50,7 @@ def test_something_else_than_a_list_is_refused():
 
 def test_a_waiver_for_what_is_not_seen_is_a_mistake():
     waiver.needed(["search-state of be2.prod"], [("search-state", "be2")])
-    with pytest.raises(Refused, match="'search-state of be3.prod': there is nothing to waive: take it out"):
+    with pytest.raises(Refused, match=r"'search-state of be3\.prod': there is nothing to waive: take it out"):
         waiver.needed(["search-state of be3.prod"], [("search-state", "be2")])
 
 

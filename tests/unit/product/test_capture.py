@@ -30,7 +30,10 @@ def taken(**outputs):
         "stored": output(json.dumps(STORED), None),
         "connected": output("10.0.0.2 10.0.0.9", None),
     }
-    frontend = {"api": output('{"status": "pong"}', 200), "status": output("run: nginx: (pid 1) 5s; run: log: (pid 2) 5s")}
+    frontend = {
+        "api": output('{"status": "pong"}', 200),
+        "status": output("run: nginx: (pid 1) 5s; run: log: (pid 2) 5s"),
+    }
     nodes = {
         "be1": {"kind": "backend", "names": ["be1", "be1.example.com"], "outputs": backend | outputs},
         "fe1": {"kind": "frontend", "names": ["fe1"], "outputs": frontend},

@@ -114,7 +114,9 @@ def test_what_counts_nothing_is_no_count(count):
         objects.parse_stored(json.dumps({**ROW, "counts": {**COUNTS, "node": count}}))
 
 
-@pytest.mark.parametrize("shards", [{"failed": 0}, {"failed": 0, "total": None, "successful": None}, {"failed": 0, "total": 0}])
+@pytest.mark.parametrize(
+    "shards", [{"failed": 0}, {"failed": 0, "total": None, "successful": None}, {"failed": 0, "total": 0}]
+)
 def test_an_answer_of_no_shards_is_not_the_whole_index(shards):
     with pytest.raises(ParseError):
         objects.parse_indexed(json.dumps({**json.loads(answer({})), "_shards": shards}))

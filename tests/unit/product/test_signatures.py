@@ -8,10 +8,10 @@ from saltext.chef_backend.product import command, signatures
 
 LINES = {
     "old-settings": "java.lang.IllegalArgumentException: unknown setting [path.scripts] please check that any required",
-    "old-index": "The index [[chef/x1]] was created with version [2.3.1] but the minimum compatible version is [5.0.0]. "
-    "It should be re-indexed in Elasticsearch 5.x before upgrading to 6.8.23.",
-    "wal-gone": "FATAL:  could not receive data from WAL stream: ERROR:  requested WAL segment 00000003000000010000002A "
-    "has already been removed",
+    "old-index": "The index [[chef/x1]] was created with version [2.3.1] but the minimum compatible version is [5.0.0]"
+    ". It should be re-indexed in Elasticsearch 5.x before upgrading to 6.8.23.",
+    "wal-gone": "FATAL:  could not receive data from WAL stream: ERROR:  requested WAL segment 00000003000000010000002A"
+    " has already been removed",
     "other-system": "FATAL:  database system identifier differs between the primary and standby",
     "password": 'FATAL:  password authentication failed for user "chef_pgsql"',
     "connections": "FATAL:  remaining connection slots are reserved for non-replication superuser connections",
@@ -44,7 +44,9 @@ def test_a_failed_command_says_what_is_known_first_however_far_up_it_stood():
     output = "\n".join([LINES["no-space"], *(f"line {number}" for number in range(50))])
     said = command.failure("be1", ("chef-backend-ctl", "upgrade"), command.Done(1, output, ""), 60).splitlines()
     assert said[0] == "be1: chef-backend-ctl upgrade ended with status 1:"
-    assert said[1] == "  a disk is full: make room there, then run the same command again (Chef Backend needs 250 MB free)"
+    assert (
+        said[1] == "  a disk is full: make room there, then run the same command again (Chef Backend needs 250 MB free)"
+    )
     assert said[-1] == "  line 49"
 
 

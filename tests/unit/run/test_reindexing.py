@@ -139,7 +139,11 @@ def test_failover_is_off_from_the_hand_over_until_a_frontend_knows_the_new_index
 @pytest.mark.parametrize(
     ("step", "sls", "said"),
     [
-        (reindexing.filled_one, "orch.node.reindexed_one", "1 of 1 organisations, 5 of 5 objects; a search for the nodes of acme finds 5"),
+        (
+            reindexing.filled_one,
+            "orch.node.reindexed_one",
+            "1 of 1 organisations, 5 of 5 objects; a search for the nodes of acme finds 5",
+        ),
         (reindexing.filled, "orch.node.reindexed_all", "2 of 2 organisations, 12 of 12 objects"),
     ],
 )

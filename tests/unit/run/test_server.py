@@ -100,7 +100,7 @@ def test_i8_the_backends_are_looked_at_until_they_are_well_after_the_last_fronte
 
 @pytest.mark.parametrize("migrated", ["1.30", None])
 def test_a_database_that_was_not_migrated_is_not_cleaned_up_after_and_its_frontend_gets_no_clients(migrated):
-    """The migration tool ends with 0 where it does not get its lock; the file of before it kept its level tells, too."""
+    """The migration tool ends with 0 where it does not get its lock; else the file tells."""
     site = Site()
     site.migrated = migrated
     done = site.upgrades()

@@ -69,7 +69,9 @@ def test_plan_for_a_terminal_shows_way_hops_order_commands_and_what_would_refuse
     assert text.endswith("order: be2, be1\n  be2      chef-backend-ctl upgrade")
     left = shows.plan_text(status(views()), dataclasses.replace(planned, left=("the last step is left to you",)))
     assert left.endswith("upgrade\nthe last step is left to you")
-    refused = shows.plan_text(status(views()), dataclasses.replace(planned, refusals=(Reason("lag", "be3", "is behind"),)))
+    refused = shows.plan_text(
+        status(views()), dataclasses.replace(planned, refusals=(Reason("lag", "be3", "is behind"),))
+    )
     assert refused.endswith("an upgrade would be refused now:\n  - be3 is behind")
 
 

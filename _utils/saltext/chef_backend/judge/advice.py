@@ -208,10 +208,12 @@ def _partially_synced(views: Views) -> set[str]:
 
 def _old_settings(views: Views) -> list[str]:
     """On the way to 3.x the old leader may be left with Elasticsearch's old settings: chef-server PR 3214."""
-    names = [answers.node_name(node) for node, view in sorted(views.items()) if OLD_SETTINGS in view.signs.get(SEARCH, ())]
+    names = [
+        answers.node_name(node) for node, view in sorted(views.items()) if OLD_SETTINGS in view.signs.get(SEARCH, ())
+    ]
     return [
-        f"Elasticsearch does not start on {name}, and its log says 'unknown setting [path.scripts]': the upgrade to 3.x "
-        f"has ended half-way there: on {name} 'chef-backend-ctl upgrade' once more"
+        f"Elasticsearch does not start on {name}, and its log says 'unknown setting [path.scripts]': the upgrade to "
+        f"3.x has ended half-way there: on {name} 'chef-backend-ctl upgrade' once more"
         for name in names
     ]
 

@@ -141,5 +141,5 @@ def _noted(record: Record, view: View) -> Note:
 
 
 def _has_a_new_index(record: Record, view: View, cluster: ClusterStatus) -> bool:
-    """Whether the re-index has come so far that whoever leads can read the index: this node runs the target, as well."""
+    """Whether the re-index has come so far that whoever leads can read the index; this node runs the target, too."""
     return view.version == record.target and all(node.es in failover.SEARCHES for node in cluster.nodes)

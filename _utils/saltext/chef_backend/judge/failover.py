@@ -66,8 +66,8 @@ def nowhere_to_lead(cluster: ClusterStatus) -> list[str]:
     if any(node.es in SEARCHES for node in cluster.nodes):
         return []
     return [
-        f"{leader.name} leads, its Elasticsearch: {leader.es}, and no other's works: leaderl would move the lead from one "
-        "to the next. The same command goes on with the index"
+        f"{leader.name} leads, its Elasticsearch: {leader.es}, and no other's works: leaderl would move the lead from "
+        "one to the next. The same command goes on with the index"
         for leader in cluster.leaders
     ]
 

@@ -144,7 +144,8 @@ def right_way(views: Views, target: Version, index: Version | None, way: str) ->
             right = f"; use orch.chef_backend_{chosen.name}" if chosen.name != "refused" else ""
             via = f": go to {chosen.via} first" if chosen.via else ""
             raise Refused(
-                f"{node} runs {installed}; to {target} the way is {chosen.name}, not {way}: {chosen.reason}{via}{right}",
+                f"{node} runs {installed}; to {target} the way is {chosen.name}, not {way}: {chosen.reason}{via}"
+                f"{right}",
                 "way",
                 node,
             )

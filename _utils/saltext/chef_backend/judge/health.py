@@ -96,7 +96,9 @@ def _judge_views(views: Mapping[str, View], bounds: Bounds, absent: str | None) 
     if len(views) != MEMBERS:
         names = ", ".join(sorted(views)) or "none"
         advice = "all backends must answer: look at the minions that do not"
-        reasons.append(Reason("members", CLUSTER, "is seen by", f"{len(views)} nodes, {names}", f"expected {MEMBERS}", advice))
+        reasons.append(
+            Reason("members", CLUSTER, "is seen by", f"{len(views)} nodes, {names}", f"expected {MEMBERS}", advice)
+        )
     heard = {node: view for node, view in sorted(views.items()) if absent is None or not _same(node, absent)}
     known = [view.cluster for view in heard.values() if view.cluster is not None]
     absent_leads = any(_is(leader, absent) for cluster in known for leader in cluster.leaders)

@@ -125,7 +125,9 @@ def told(reasons: Iterable[Reason]) -> list[str]:
     nodes: dict[Reason, list[str]] = {}
     for reason in ordered(reasons):
         nodes.setdefault(dataclasses.replace(reason, node="") if not reason.said else reason, []).append(reason.node)
-    return [str(dataclasses.replace(one, node=", ".join(names)) if not one.said else one) for one, names in nodes.items()]
+    return [
+        str(dataclasses.replace(one, node=", ".join(names)) if not one.said else one) for one, names in nodes.items()
+    ]
 
 
 def fields(reason: Reason) -> dict[str, Any]:

@@ -39,7 +39,9 @@ def confirmed(node: str, backends: Iterable[str], said: object) -> None:
     wanted = f"delete all data of {node}"
     if said != wanted:
         raise Refused(
-            f"confirm: found {said!r}, expected {wanted!r}: only then is {node} replaced. Nothing was done", "confirm", node
+            f"confirm: found {said!r}, expected {wanted!r}: only then is {node} replaced. Nothing was done",
+            "confirm",
+            node,
         )
 
 

@@ -26,7 +26,9 @@ def of_backend(host: Host) -> dict[str, Any]:
         "status": lambda: _command(host, own),
         "status --simple": lambda: _command(host, (*own, "--simple")),
         "replication": lambda: _text("pg_stat_replication", lambda: backend.replication(host)),
-        "takes writes": lambda: _text("pg_is_in_recovery()", lambda: backend.ask_postgresql(host, backend.TAKES_WRITES)),
+        "takes writes": lambda: _text(
+            "pg_is_in_recovery()", lambda: backend.ask_postgresql(host, backend.TAKES_WRITES)
+        ),
         "connected": lambda: _text("pg_stat_activity", lambda: " ".join(backend.connected(host))),
         "stored": lambda: _text(
             "objects in opscode_chef", lambda: backend.ask_postgresql(host, objects.STORED, objects.DATABASE)

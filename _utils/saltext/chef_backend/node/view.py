@@ -41,8 +41,8 @@ def view(
     :param table: minion id of the one node that is to ask for cluster-status, the table of the whole cluster; every
         one of them if not given.
     :returns: ``{"node", "at", "record", "note", "unheard", "ended", "epoch", "own", "version", "busy",
-        "cluster_status", "status", "half_upgraded", "up", "signs", "leads", "earlier", "unsynced", "replication", "errors"}``;
-        what failed stands under ``errors``. ``own``: the host's names and addresses. ``at``: this node's boot, and the
+        "cluster_status", "status", "half_upgraded", "up", "signs", "leads", "earlier", "unsynced", "replication",
+        "errors"}``; what failed stands under ``errors``. ``own``: the host's names and addresses. ``at``: this node's boot, and the
         seconds since. ``earlier``: seconds that each node took in the run before. ``up``: seconds for which each
         service that runs has been running. ``signs``: names of the known lines in the logs of those that are not well.
     """
@@ -93,7 +93,7 @@ def view(
 
 
 def signs(host: Host, status: str | None) -> dict[str, list[str]]:
-    """Return the names of the known lines in the logs of services that are not well; a log that cannot be read has none.
+    """Return the names of the known lines in the logs of services that are not well; one that cannot be read has none.
 
     A line may be of long ago: it tells of a service that is not well now, and proves nothing of one that is.
 

@@ -112,7 +112,7 @@ def _one_of(text: str, words: tuple[str, ...]) -> str:
 
 
 def anonymous(capture: Plain) -> dict[str, Any]:
-    """Return a capture with the names of nodes, hosts and organisations, addresses and GUIDs replaced, alike everywhere."""
+    """Return a capture with names of nodes, hosts and organisations, addresses and GUIDs replaced, alike everywhere."""
     names = sorted(_names(capture), key=len, reverse=True)
     numbers = {name: f"name{number}" for number, name in enumerate(names, 1)}
     called = re.compile("|".join(rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in names))

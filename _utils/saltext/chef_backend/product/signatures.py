@@ -123,7 +123,7 @@ SIGNATURES = (
     ),
     _known(
         "package-locked",
-        r"could not get lock /var/lib/(?:dpkg|apt)|is locked by another process|another app is currently holding the yum lock",
+        r"could not get lock /var/lib/(?:dpkg|apt)|is locked by another process|app is currently holding the yum lock",
         "somebody else is installing packages",
         "wait until that has ended, then run the same command again",
         "the package manager",

@@ -115,9 +115,7 @@ def _that_are_asked(
     :raises Refused: one that does not tell, or is too old; or its clients would have to be refused, which nobody can.
     """
     said = master.bus.ask(fronts, "chef_server.version", timeout=settings.timeouts.ask)
-    unknown = [
-        Reason("frontend-unknown", node, said=answer.error) for node, answer in said.items() if not answer.ok
-    ]
+    unknown = [Reason("frontend-unknown", node, said=answer.error) for node, answer in said.items() if not answer.ok]
     aside = [one for one in unknown if waivers.covers(waived, one.code, one.node)]
     if len(aside) < len(unknown):
         raise gates.unwell([one for one in unknown if one not in aside])

@@ -223,9 +223,7 @@ def _kept_out(sls: str) -> str:
 
 def _compared(master: Master, cluster: str, frontend: str, views: Views, one: str | None) -> parity.Parity:
     """Compare the leader's PostgreSQL with what a frontend's searches find. Raises CommandExecutionError."""
-    return parity.compare(
-        _stored(master, cluster, answers.leader(views), one), _indexed(master, cluster, frontend)
-    )
+    return parity.compare(_stored(master, cluster, answers.leader(views), one), _indexed(master, cluster, frontend))
 
 
 def _indexed(master: Master, cluster: str, frontend: str) -> Counts:

@@ -102,7 +102,11 @@ def status_text(shown: Shown) -> str:
 def _reasons(reasons: Iterable[Reason]) -> list[str]:
     """Lines of reasons: the one that explains the others, and what is seen with it."""
     first, *others = kinds.told(reasons) or [""]
-    return [*([f"  - {first}"] if first else []), *(["    seen with it:"] if others else []), *(f"    - {said}" for said in others)]
+    return [
+        *([f"  - {first}"] if first else []),
+        *(["    seen with it:"] if others else []),
+        *(f"    - {said}" for said in others),
+    ]
 
 
 def _no_run(one: Standing) -> str:

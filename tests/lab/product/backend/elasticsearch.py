@@ -307,7 +307,9 @@ def _refuse_old_settings() -> None:
     """As Elasticsearch 6 does with settings of 5. Raises TooOld."""
     settings = paths.SEARCH_SETTINGS.read_text() if paths.SEARCH_SETTINGS.exists() else ""
     if "path.scripts" in settings and node.version_numbers(release(node.running_version())) >= (6,):
-        raise TooOld("java.lang.IllegalArgumentException: unknown setting [path.scripts] please check that any required")
+        raise TooOld(
+            "java.lang.IllegalArgumentException: unknown setting [path.scripts] please check that any required"
+        )
 
 
 def _serve(store: Store) -> None:
