@@ -1,9 +1,9 @@
 """What the operator types: ``salt-run chef_backend.status``, ``plan``, ``pause``, ``resume``, ``abort``, ``report`` ...
 
 Those that are no verb of a run only read: ``status``, ``plan``, ``watch``, ``history``, ``report``, ``capture``,
-``bundle``. They return text, or with ``text=False`` a list of mappings, whose fields ``docs/reference/events.md`` lists.
-Where the exit status is 1 they return ``{"found": what was asked for, "retcode": 1}``. A mistake ends in one message,
-``{"error": text, "retcode": 1}``, and exit status 1.
+``bundle``. They return text, or with ``text=False`` a list of mappings, whose fields ``docs/reference/events.md``
+lists. Where the exit status is 1 they return ``{"found": what was asked for, "retcode": 1}``. A mistake ends in one
+message, ``{"error": text, "retcode": 1}``, and exit status 1.
 """
 
 from collections.abc import Callable

@@ -74,7 +74,8 @@ def migrated(node: str, brings: str | None, done: str | None) -> str:
     if done is None or _numbers(done) < _numbers(brings):
         raise Refused(
             f"{node}: chef-server-ctl upgrade ended with status 0, but the database is at migration "
-            f"{done or 'unknown'}, and the release brings {brings}: is another upgrade at work on it? The same command runs it again",
+            f"{done or 'unknown'}, and the release brings {brings}: is another upgrade at work "
+            "on it? The same command runs it again",
             "not-migrated",
             node,
         )

@@ -42,9 +42,10 @@ def view(
         one of them if not given.
     :returns: ``{"node", "at", "record", "note", "unheard", "ended", "epoch", "own", "version", "busy",
         "cluster_status", "status", "half_upgraded", "up", "signs", "leads", "earlier", "unsynced", "replication",
-        "errors"}``; what failed stands under ``errors``. ``own``: the host's names and addresses. ``at``: this node's boot, and the
-        seconds since. ``earlier``: seconds that each node took in the run before. ``up``: seconds for which each
-        service that runs has been running. ``signs``: names of the known lines in the logs of those that are not well.
+        "errors"}``; what failed stands under ``errors``. ``own``: the host's names and addresses. ``at``: this node's
+        boot, and the seconds since. ``earlier``: seconds that each node took in the run before. ``up``: seconds
+        for which each service that runs has been running. ``signs``: names of the known lines in the logs of
+        those that are not well.
     """
     own = dataclasses.asdict(Own.of_grains(host.name, host.grains))  # without it no table can be read
     answer: dict[str, Any] = {"node": host.name, "at": list(host.clock.boot()), "own": own, "errors": {}}

@@ -1,7 +1,7 @@
 """The database's migrations of Chef Infra Server: which a release brings, and up to which they have been made.
 
 Source: chef/chef-server, partybus: ``embedded/upgrades/MAJOR/MINOR_name.rb`` are a release's; since 12.17.15 the
-database itself keeps the level, in table ``partybus_migration_state``, and the file ``migration-level`` is what it was before.
+database itself keeps the level, in table ``partybus_migration_state``; before, it was the file ``migration-level``.
 """
 
 import dataclasses
