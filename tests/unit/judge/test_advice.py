@@ -3,6 +3,8 @@
 import dataclasses
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from saltext.chef_backend.judge import advice, answers
 from tests.unit import printed
@@ -187,9 +189,15 @@ def test_p4_a_sync_that_failed_as_the_node_itself_tells():
     assert advise(views(be1={"replication": only_be2}, be3={"unsynced": True})) == [said], "said once"
 
 
+def late(be1, **more):
+    """Views of a cluster in which PostgreSQL misses followers, as each status says; what some answer besides."""
+    misses = {"status": printed.status(printed.cells(postgresql="leader: 1; offline: 0; syncing: 0; synced: 1"))}
+    return views(**{node: misses | (be1 if node == "be1" else more.get(node, {})) for node in printed.NODES})
+
+
 def test_a_follower_whose_wal_is_gone():
     only_be2 = REPLICATION.splitlines()[0]
-    (said,) = advise(views(be1={"replication": only_be2}))
+    (said,) = advise(late({"replication": only_be2}))
     assert said.startswith("be3 does not replicate from be1. If /var/log/chef-backend/postgresql/*/current there says")
     assert (
         "requested WAL segment ... has already been removed" in said and "--force-basebackup --verbose 10.0.0.1" in said
@@ -226,7 +234,7 @@ def test_p9_the_products_commands_call_a_node_as_the_product_does():
 def test_p8_followers_that_replicate_by_addresses_nobody_knows_are_left_alone():
     rows = [replicated("walreceiver", address=f"172.16.0.{number}") for number in (2, 3)]
     assert advise(views(be1={"replication": "\n".join(rows)})) == []
-    (said, other) = advise(views(be1={"replication": rows[0]}))
+    (said, other) = advise(late({"replication": rows[0]}))
     assert "be2 does not replicate" in said and "be3 does not replicate" in other
 
 
@@ -270,7 +278,58 @@ def test_old_settings_of_elasticsearch_are_named_with_the_upgrade_that_mends_the
 
 
 def test_a_wal_segment_that_is_gone_is_said_where_the_log_was_read():
-    late = {"be1": {"replication": ""}, "be3": {"signs": {"postgresql": ["wal-gone"]}}}
-    advice = advise(views(**late))
+    advice = advise(late({"replication": ""}, be3={"signs": {"postgresql": ["wal-gone"]}}))
     assert any(line.startswith("be3 does not replicate from be1. Its log says 'requested WAL") for line in advice)
     assert any(line.startswith("be2 does not replicate from be1. If /var/log/") for line in advice)
+
+
+THROWS_AWAY = ("remove-node", "cleanse", "force-basebackup", "quorum-loss-recovery", "chef-backend-ctl promote")
+ODD = st.fixed_dictionaries(
+    {},
+    optional={
+        "status": st.sampled_from([None, "Traceback", printed.status(down=["leaderl"]), printed.status(down=["etcd"])]),
+        "cluster_status": st.sampled_from([None, "Traceback", printed.cluster_status(), NOBODY_LEADS]),
+        "replication": st.sampled_from([None, "", "Traceback"]),
+        "version": st.sampled_from([None, "2.3.16"]),
+        "half_upgraded": st.sampled_from([None, "leaderl started before"]),
+        "busy": st.just(["chef-backend-ctl upgrade"]),
+        "signs": st.just({"postgresql": ["wal-gone"], "elasticsearch": ["old-settings"]}),
+        "errors": st.just({"status": "timed out"}),
+    },
+)
+SEEN = st.one_of(st.none(), ODD)  # None: it is silent
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    whole=st.sampled_from(printed.NODES),
+    others=st.tuples(SEEN, SEEN),
+    replication=st.sampled_from([REPLICATION, "", None]),
+)
+def test_what_one_whole_node_sees_healthy_is_never_advised_to_be_thrown_away(whole, others, replication):
+    changes = dict(zip((node for node in printed.NODES if node != whole), others, strict=True))
+    seen = views(**{node: change for node, change in changes.items() if change is not None})
+    seen |= {node: silent(node) for node, change in changes.items() if change is None}
+    if whole == "be1" and replication != REPLICATION:
+        seen |= {"be1": views(be1={"replication": replication})["be1"]}
+    said = "\n".join(advise(seen))
+    assert [words for words in THROWS_AWAY if words in said] == []
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    names=st.tuples(*[st.sampled_from(["db1", "db2", "be9", "10.0.0.7", "BE1.EXAMPLE.COM"])] * 3),
+    odd=st.tuples(SEEN, SEEN, SEEN),
+)
+def test_a_cluster_whose_names_cannot_be_matched_is_never_advised_to_be_thrown_away(names, odd):
+    members = tuple(dataclasses.replace(one, name=name) for one, name in zip(printed.MEMBERS, names, strict=True))
+    table = printed.cluster_status(members)
+    seen = {}
+    for node, change in zip(printed.NODES, odd, strict=True):
+        own = {"names": [node], "addresses": ["192.0.2.1"]}
+        told = {"own": own, **(change or {}), "cluster_status": table}
+        seen |= {node: silent(node) if change is None else views(**{node: told})[node]}
+    if all(view.silent for view in seen.values()):
+        return
+    said = "\n".join(advise(answers.in_our_words(seen)))
+    assert [words for words in THROWS_AWAY if words in said] == []

@@ -6,7 +6,7 @@ Nothing here is done by this extension. The situations are those of the product'
 
 import re
 
-from saltext.chef_backend.judge import answers
+from saltext.chef_backend.judge import answers, health
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.product.cluster_status import ClusterStatus, Node
@@ -181,6 +181,8 @@ def _not_replicating(views: Views) -> list[str]:
         return []
     if any("replication" in view.errors for view in views.values()):
         return []  # the verdict says what cannot be read
+    if any(_sees_it_well(view) for view in views.values()):
+        return []  # all follow, as that one sees it
     if any(view.silent and answers.node_name(node) == leads.name for node, view in views.items()):
         return []  # who replicates from it, it alone can tell
     lags = {follower for view in views.values() for follower in view.lag}
@@ -198,6 +200,11 @@ def _not_replicating(views: Views) -> list[str]:
         + f" 'requested WAL segment ... has already been removed': {_base_backup(views, node.name)}"
         for node in late
     ]
+
+
+def _sees_it_well(view: View) -> bool:
+    """Whether a node sees a wholly healthy cluster, by its table and its services."""
+    return view.cluster is not None and health.judge(view.cluster, view.status, view.node).healthy
 
 
 def _partially_synced(views: Views) -> set[str]:
