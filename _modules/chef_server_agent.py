@@ -12,9 +12,9 @@ import saltext.chef_backend
 saltext.chef_backend.attach(__file__)
 
 from saltext.chef_backend import salt
+from saltext.chef_backend.node import backup, clients, firewall, frontend, record_file, reindex, server
 from saltext.chef_backend.node import busy as busies
 from saltext.chef_backend.node import capture as captures
-from saltext.chef_backend.node import clients, firewall, frontend, record_file, reindex, server
 from saltext.chef_backend.node import journal as journals
 from saltext.chef_backend.record import Record
 
@@ -144,6 +144,14 @@ def level() -> dict[str, str]:
     :raises CommandExecutionError: there is none: then this frontend has not migrated the database.
     """
     return server.level(salt.host())
+
+
+def archive() -> dict[str, Any] | None:
+    """Return the backup that this frontend has taken for the open run: ``{"path", "sha256"}``; None if it has none.
+
+    :raises CommandExecutionError: it cannot be read any more.
+    """
+    return backup.archive(salt.host())
 
 
 def migrations() -> dict[str, str | None]:

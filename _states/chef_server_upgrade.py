@@ -5,8 +5,9 @@ import saltext.chef_backend
 saltext.chef_backend.attach(__file__)
 
 from saltext.chef_backend import salt
-from saltext.chef_backend.node import server
+from saltext.chef_backend.node import backup, server
 from saltext.chef_backend.outcome import Result
+from saltext.chef_backend.product import command
 
 
 def __virtual__() -> salt.Virtual:
@@ -52,6 +53,15 @@ def upgraded(
     bounds = {"leader_timeout": leader_timeout, "timeout": timeout, "api_timeout": api_timeout}
     bounds["install_timeout"] = install_timeout
     return server.upgraded(salt.host(), name, source, sha256, api, accept_license, **bounds)
+
+
+def backed_up(name: str, timeout: int = 600) -> Result:
+    """A backup of this frontend's settings and secrets was taken for this run, and can be read to its end.
+
+    :param name: the folder in which the product writes its backups.
+    :param timeout: bound in seconds.
+    """
+    return backup.taken(salt.host(), name, command.SERVER_BACKUP, timeout)
 
 
 def cleaned(name: str, timeout: float = 3600) -> Result:

@@ -48,6 +48,7 @@ MASTER_CONFIG = {
     "sqlite_queue_dir": str(MASTER / "queues"),
     "token_dir": str(MASTER / "tokens"),
     "enable_legacy_startup_events": False,
+    "file_recv": True,
     "ping_on_rotate": False,
     "keysize": 2048,
 }

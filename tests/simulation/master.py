@@ -294,5 +294,8 @@ class _Notes:
     def alone(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 
+    def received(self, node: str, path: str) -> bytes | None:
+        return None
+
     def keep(self, name: str, content: str | bytes) -> str:
         return name

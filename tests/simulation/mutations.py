@@ -156,8 +156,8 @@ MUTANTS = (
     ),
     Mutant(
         "a backup that was taken is not noted",
-        "node.upgrade",
-        "backed_up",
+        "node.backup",
+        "taken",
         "record_file.backed_up_here(host, archive.name)",
         "pass",
         kinds=("orchestration gets signal 9",),

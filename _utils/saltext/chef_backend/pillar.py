@@ -290,6 +290,7 @@ class _Reader:
             version=inner.version("version"),
             package=inner.package("package"),
             accept_license=inner.value("accept_license", False, lambda v: isinstance(v, bool), "true or false"),
+            config_backup=inner.value("config_backup", True, lambda v: isinstance(v, bool), "true or false"),
             drain=drain,
             undrain=undrain,
         )

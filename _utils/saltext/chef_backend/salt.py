@@ -272,7 +272,8 @@ class _Notes:
     """Files below the master's cache, whose owner the master's user is."""
 
     def __init__(self, opts: Mapping[str, Any]) -> None:
-        self._folder = Path(opts["cachedir"]) / "chef_backend"
+        self._cache = Path(opts["cachedir"])
+        self._folder = self._cache / "chef_backend"
 
     def read(self, name: str) -> str | None:
         return files.read(self._folder / name)
@@ -282,6 +283,15 @@ class _Notes:
 
     def alone(self) -> contextlib.AbstractContextManager[None]:
         return files.guarded(self._folder)
+
+    def received(self, node: str, path: str) -> bytes | None:
+        pushed = self._cache / "minions" / node / "files" / path.lstrip("/")
+        try:
+            content = pushed.read_bytes()
+            pushed.unlink()  # it holds secrets, and Salt keeps it for ever
+        except OSError:
+            return None
+        return content
 
     def keep(self, name: str, content: str | bytes) -> str:
         path = self._folder / name

@@ -24,6 +24,7 @@ class Server:
     accept_license: bool = False
     drain: str | None = None  # an execution function of the master, called with a frontend's minion id before it
     undrain: str | None = None  # is touched, and after
+    config_backup: bool = True  # one frontend's settings and secrets first, fetched where the master takes files
 
 
 @dataclasses.dataclass(frozen=True)

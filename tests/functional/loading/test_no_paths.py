@@ -22,6 +22,7 @@ READ_ONLY = {
         ("chef_backend_replace.opened", "secrets"): "the cluster's secrets",
         ("chef_backend_replace.joined", "secrets"): "the cluster's secrets",
         ("chef_server_upgrade.upgraded", "source"): "a package",
+        ("chef_server_upgrade.backed_up", "name"): "the folder in which the product itself writes its backups",
     },
     "_runners": {},
 }
@@ -110,6 +111,7 @@ STATES = {
     ("chef_backend.staged", "name"): {"sha256": "0" * 64, "version": "2.3.16"},
     ("chef_backend.installed", "source"): {"name": "2.3.18", "sha256": "0" * 64},
     ("chef_backend.backed_up", "name"): {},
+    ("chef_server_upgrade.backed_up", "name"): {},
     ("chef_backend_cluster.joined", "secrets"): {"name": "x", "peer": "10.0.0.1"},
     ("chef_server_upgrade.upgraded", "source"): {
         "name": "15.10.12",

@@ -121,6 +121,13 @@ STEPS = {
     "server_level": [
         ("The migration-level is that of the first frontend", "chef_server_upgrade.level", MORE["level"]),
     ],
+    "config_backed_up": [
+        (
+            "A backup of this frontend's settings is taken",
+            "chef_server_upgrade.backed_up",
+            {"name": "/var/opt/chef-backup", "timeout": 602},
+        )
+    ],
     "server_cleaned": [
         (
             "What the upgrade of this frontend has left is removed",

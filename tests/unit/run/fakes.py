@@ -138,6 +138,10 @@ class Notes:
     def alone(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 
+    def received(self, node: str, path: str) -> bytes | None:
+        came: bytes | None = self.notes.pop(f"{node}:{path}", None)
+        return came
+
     def keep(self, name: str, content: str | bytes) -> str:
         self.notes[name] = content
         return f"/{name}"

@@ -1,5 +1,8 @@
 """The hooks of the site's load balancer around a frontend's upgrade, and the gates before it."""
 
+import dataclasses
+import hashlib
+
 import pytest
 
 from saltext.chef_backend.run import server
@@ -36,7 +39,11 @@ class Site:
         return self.returns.get(what)
 
     def upgrade(self, node, sls, pillar, queue, test):
-        self.called("cleaned" if sls == "orch.node.server_cleaned" else "upgraded", node)
+        backs_up = sls in ("orch.node.backed_up", "orch.node.config_backed_up")
+        what = "backed up" if backs_up else "cleaned" if sls == "orch.node.server_cleaned" else "upgraded"
+        self.called(what, node)
+        if backs_up:
+            return {"s": {"__id__": sls, "result": True, "comment": "", "changes": {}}}
         self.frontends[node] = OLD | {"version": SERVER["version"]}
         return {"s": {"__id__": sls, "result": True, "comment": "", "changes": {"v": 1}}}
 
@@ -107,3 +114,49 @@ def test_a_database_that_was_not_migrated_is_not_cleaned_up_after_and_its_fronte
     assert done["result"] is False
     assert done["reasons"][0]["code"] == "not-migrated"
     assert [what for what, _ in site.calls] == ["noted", "drain", "upgraded"]
+
+
+ARCHIVE = {"path": "/var/opt/chef-backup/chef-backup-1.tgz", "sha256": hashlib.sha256(b"settings").hexdigest()}
+
+
+def backs_up(came):
+    """A frontends' run backs up; what comes to the master of the frontend's archive."""
+    site = Site()
+    site.master.bus.does |= {
+        "chef_server_agent.archive": lambda node: ARCHIVE,
+        "cp.push": lambda node, path: bool(came),
+    }
+    if came:
+        site.master.notes.notes[f"fe1:{ARCHIVE['path']}"] = came
+    return site, server.backed_up(site.master, "Back up", "prod")
+
+
+def test_a_frontends_settings_are_backed_up_and_fetched_by_salts_own_transport_of_files():
+    site, done = backs_up(b"settings")
+    assert done["result"] is True, done["comment"]
+    assert site.master.notes.notes == {"backups/prod-r1-fe1-chef-backup-1.tgz": b"settings"}
+    assert done["comment"].endswith("; settings: of fe1, in /backups/prod-r1-fe1-chef-backup-1.tgz")
+
+
+def test_where_the_master_takes_no_files_it_is_said_where_the_backup_lies():
+    _, done = backs_up(b"")
+    assert done["result"] is True
+    assert (
+        "settings: /var/opt/chef-backup/chef-backup-1.tgz on fe1 alone, as this master takes no files"
+        in done["comment"]
+    )
+
+
+def test_another_file_than_was_sent_is_not_kept():
+    site, done = backs_up(b"sett")
+    assert (done["result"], site.master.notes.notes) == (False, {})
+    assert "came to this master as another file" in done["comment"]
+
+
+def test_the_pillar_may_want_neither_backup():
+    site = Site(config_backup=False)
+    site.master = dataclasses.replace(
+        site.master, pillar=example(backup=False, server=SERVER | {"config_backup": False})
+    )
+    done = server.backed_up(site.master, "Back up", "prod")
+    assert (done["result"], site.calls) == (True, [])

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-from pathlib import Path
 
 from salt.exceptions import CommandExecutionError
 
@@ -10,9 +9,8 @@ from saltext.chef_backend import outcome, waiting
 from saltext.chef_backend.errors import NotYet
 from saltext.chef_backend.judge import health, kinds
 from saltext.chef_backend.judge import waiver as waivers
-from saltext.chef_backend.node import backend, ctl, durable, fence, journal, record_file, side_by_side
+from saltext.chef_backend.node import backend, backup, ctl, durable, fence, journal, record_file, side_by_side
 from saltext.chef_backend.node.host import Host
-from saltext.chef_backend.node.package import archive_members
 from saltext.chef_backend.node.view import half_upgraded, outdated_services, signs
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product import command
@@ -20,7 +18,6 @@ from saltext.chef_backend.product.cluster_status import UNKNOWN
 from saltext.chef_backend.product.signatures import BY_NAME
 
 JUST_NOW = 1.0  # seconds
-FINAL = (".tar.gz", ".tgz")  # of a backup's archive
 
 
 def backed_up(host: Host, folder: str, timeout: int = 600) -> Result:
@@ -29,27 +26,7 @@ def backed_up(host: Host, folder: str, timeout: int = 600) -> Result:
     :param folder: of the archives.
     :param timeout: bound in seconds.
     """
-    with outcome.on_node(folder) as ret:
-        fence.obey(host)
-        taken = record_file.backup_here(host)
-        if taken and (host.path(folder) / taken).exists():
-            return outcome.done(ret, f"{host.path(folder) / taken} was taken for this run before")
-        if host.test:
-            return outcome.would(ret, "would take a backup on this follower", "archive", None, "a new archive")
-        with journal.told(host, "backup") as told:
-            there, words = sorted(_archives(host.path(folder))), command.backup(timeout)
-            with ctl.changing(host, words, timeout=timeout + 30, about=host.run, before=there) as ended:
-                new = sorted(_archives(host.path(folder)) - set(ended.before))
-                if not new:
-                    raise CommandExecutionError(f"backup ended with status 0, but no new archive stands in {folder}")
-                archive = host.path(folder) / new[-1]
-                size = archive.stat().st_size
-                ret["changes"]["archive"] = {"old": None, "new": str(archive)}
-                members = archive_members(host, archive, timeout)
-                told.update(archive=str(archive), size=size, members=members)
-                record_file.backed_up_here(host, archive.name)
-        return outcome.done(ret, f"{archive}: {size} bytes, {members} members, readable to its end")
-    return ret
+    return backup.taken(host, folder, command.backup(timeout), timeout)
 
 
 def down_for_upgrade(host: Host, name: str, timeout: float = 600) -> Result:
@@ -245,7 +222,3 @@ def _known(host: Host) -> str:
         found = signs(host, backend.status(host))
         return "".join(f"{BY_NAME[name]}; " for names in found.values() for name in names)
     return ""
-
-
-def _archives(folder: Path) -> set[str]:
-    return {path.name for path in folder.glob("*") if path.name.endswith(FINAL)}

@@ -19,6 +19,7 @@ CHECK_CONFIG: Words = (SERVER, "check-config")
 SERVER_UPGRADE: Words = (SERVER, "upgrade")
 SERVER_STOP: Words = (SERVER, "stop")
 SERVER_START: Words = (SERVER, "start")
+SERVER_BACKUP: Words = (SERVER, "backup", "--config-only", "--yes")
 SERVER_CLEANUP: Words = (SERVER, "cleanup")
 CLEANSE: Words = (BACKEND, "cleanse", "--yes")
 

@@ -59,6 +59,9 @@ class Notes(Protocol):
     def alone(self) -> AbstractContextManager[None]:
         """Hold all notes against this master's other processes and threads, for what is read and then written."""
 
+    def received(self, node: str, path: str) -> bytes | None:
+        """Take a file that a minion has pushed, by its path there; None if this master has not got it."""
+
     def keep(self, name: str, content: str | bytes) -> str:
         """Keep a file for a person, by its name below this master's own folder; return its path.
 

@@ -1,5 +1,6 @@
 """The frontends' own upgrade: opened, prepared, each in its turn, the first of which migrates the database."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -92,14 +93,44 @@ def staged(master: Master, name: str, cluster: str) -> Result:
 
 
 def backed_up(master: Master, name: str, cluster: str) -> Result:
-    """One follower has taken a backup, read to its end, if a frontend is due and the pillar wants one."""
+    """One follower has taken a backup, one frontend one of its settings, if any is due and the pillar wants them."""
     with master.signals.step(name) as ret:
         views, record = look.look(master, cluster)
-        due = _due(master, cluster)
-        if not due or not clusters.settings(master, cluster).backup:
-            return outcome.done(ret, "the pillar wants none" if due else "no frontend is due")
-        return turns.back_up(master, ret, cluster, views, record)
+        due, settings = _due(master, cluster), clusters.settings(master, cluster)
+        if not due:
+            return outcome.done(ret, "no frontend is due")
+        said = ["of the backends the pillar wants none"]
+        if settings.backup:
+            said = [turns.back_up(master, ret, cluster, views, record)["comment"]]
+        if _server(settings).config_backup:
+            node = clusters.frontends(master, cluster)[0]
+            if orders.apply(master, ret, cluster, record, [node], "orch.node.config_backed_up", restarts=False):
+                said.append(_fetched(master, cluster, record, node))
+        if not master.test:
+            return outcome.done(ret, "; ".join(said))
     return ret
+
+
+def _fetched(master: Master, cluster: str, record: Run | None, node: str) -> str:
+    """Fetch the backup of a frontend's settings to this master, by Salt's own way, and see that it is the same.
+
+    It holds secrets, and must not come as what a job returns: job caches keep that.
+
+    :raises CommandExecutionError: it cannot be read there, or another one came.
+    """
+    bound = clusters.settings(master, cluster).timeouts.ask
+    there = ask_all(master.bus, [node], "chef_server_agent.archive", timeout=bound)[node]
+    if there is None or record is None:
+        raise CommandExecutionError(f"{node} has noted no backup of its settings for this run")
+    path = there["path"]
+    master.bus.ask([node], "cp.push", path, timeout=bound)
+    came = master.notes.received(node, path)
+    if came is None:
+        return f"settings: {path} on {node} alone, as this master takes no files (file_recv): copy it off that host"
+    if hashlib.sha256(came).hexdigest() != there["sha256"]:
+        raise CommandExecutionError(f"{node}: {path} came to this master as another file: nothing of it was kept")
+    kept = master.notes.keep(f"backups/{cluster}-{record.run}-{node}-{path.rpartition('/')[2]}", came)
+    return f"settings: of {node}, in {kept}"
 
 
 def first_upgraded(master: Master, name: str, cluster: str) -> Result:

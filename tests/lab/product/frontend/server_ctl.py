@@ -6,8 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
+import time
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
@@ -19,6 +22,7 @@ from .server_settings import (
     LICENSE,
     MIGRATION_LEVEL,
     SERVICES,
+    SETTINGS,
     UPGRADED_TO,
     ServerError,
     installed_version,
@@ -27,6 +31,7 @@ from .server_settings import (
     write_private,
 )
 
+BACKUPS = Path("/var/opt/chef-backup")
 NAMES = ("haproxy", "goiardi", "status_api", "nginx")
 """The services, in the order in which they start: clients come in by the last."""
 
@@ -152,6 +157,19 @@ def cleanup(_arguments: list[str]) -> int:
     return 0
 
 
+def backup(arguments: list[str]) -> int:
+    """Pack this frontend's settings and secrets; the lab knows no other backup of a frontend."""
+    if "--config-only" not in arguments:
+        raise ServerError("lab: only --config-only")
+    BACKUPS.mkdir(parents=True, exist_ok=True)
+    name = BACKUPS / time.strftime("chef-backup-%Y-%m-%d-%H-%M-%S.tgz", time.gmtime())
+    with tarfile.open(name, "w:gz") as archive:
+        archive.add(SETTINGS.parent, "etc/opscode")
+    name.chmod(0o600)
+    print(f"** Backup written to {name}")  # synthetic
+    return 0
+
+
 def maintenance(arguments: list[str]) -> int:
     """Have nginx refuse clients (`on`) or let them in again (`off`); since 14.6.32."""
     if version_numbers(installed_version()) < FIRST_WITH_MAINTENANCE:
@@ -193,6 +211,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "upgrade": upgrade,
     **{verb: _services(verb) for verb in ("start", "stop", "restart", "status")},
     "check-config": check_config,
+    "backup": backup,
     "cleanup": cleanup,
     "reindex": server_index.reindex,
     "maintenance": maintenance,
