@@ -73,4 +73,5 @@ class TestBackedUp:
         recorded.say(self.LINE, "No space left on device\n", status=1)
         done = self.back_up(minion)
         assert (done["result"], done["changes"]) == (False, {})
-        assert done["comment"] == f"be1: {self.LINE} ended with status 1:\n  No space left on device"
+        assert done["comment"].startswith(f"be1: {self.LINE} ended with status 1:\n  a disk is full: make room there")
+        assert done["comment"].endswith("\n  No space left on device")

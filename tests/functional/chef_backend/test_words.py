@@ -11,7 +11,7 @@ LINE = "chef-backend-ctl"
 
 WORDS = [
     # function, positional arguments, named arguments, the words after chef-backend-ctl
-    ("chef_backend.run", ["show-config"], {}, ["show-config"]),
+    ("chef_backend.run", ["service-list"], {}, ["service-list"]),
     ("chef_backend.run", ["backup", "--timeout", 5], {}, ["backup", "--timeout", "5"]),
     ("chef_backend.cluster_status", [], {}, ["cluster-status"]),
     ("chef_backend.status", [], {}, ["status"]),
@@ -127,4 +127,10 @@ def test_a_word_stays_one_word_whatever_it_holds(shared, recorded, tmp_path):
 )
 def test_bad_words_are_refused_before_anything_is_called(shared, recorded, function, args, told):
     assert told in shared.told(function, *args)
+    assert recorded.words == []
+
+
+@pytest.mark.parametrize("words", [("gen-server-config", "fe1"), ("show-config",)])
+def test_p13_what_prints_secrets_is_not_to_be_had_by_the_general_run(backend, recorded, words):
+    assert f"what {words[0]} prints holds secrets: use chef_backend." in backend.told("chef_backend.run", *words)
     assert recorded.words == []

@@ -220,6 +220,15 @@ def test_its_notes_and_its_output_are_roots_alone(minion, upgrade):
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
+def test_p13_what_was_printed_is_kept_without_secrets_once_its_end_was_read(minion, upgrade):
+    upgrade.is_written(then="echo 'password: \"s3cr3t\"'; echo 'Failed to reindex data for acme!' >&2")
+    upgrade.goes_on()
+    minion.call("chef_backend.upgrade")
+    (folder,) = minion.path(durable.FOLDER).glob("0*")
+    assert (folder / processes.STDOUT).read_text().splitlines()[-1] == 'password: "***"'
+    assert "acme" in (folder / processes.STDERR).read_text(), "whoever waits for the same reads it, too"
+
+
 def test_p13_no_secret_leaves_the_node(minion, upgrade, caplog):
     caplog.set_level(logging.DEBUG)
     upgrade.is_written(then='echo "postgres://u:s3cr3t@h/d"; echo "PGPASSWORD=s3cr3t" >&2')
@@ -234,7 +243,7 @@ def test_p13_no_secret_leaves_the_node(minion, upgrade, caplog):
 def test_output_that_may_hold_a_secret_is_not_kept_at_all(minion, upgrade):
     upgrade.is_written(then="echo s3cr3t")
     upgrade.goes_on()
-    assert minion.call("chef_backend.run", "gen-server-config", "fe1", hide=True) == ""
+    assert minion.call("chef_backend.run", "upgrade", hide=True) == ""
     (folder,) = minion.path(durable.FOLDER).glob("0*")
     assert not (folder / processes.STDOUT).exists()
     assert "s3cr3t" not in "".join(path.read_text() for path in folder.iterdir())

@@ -70,7 +70,8 @@ def test_a_chain_ends_at_its_target_and_each_hop_begins_where_the_last_ended(beg
         at = hop.to
     assert at == chosen[-1]
     if not ways.refusals(chain):
-        assert all(hop.start < hop.to and hop.to.major - hop.start.major <= 1 for hop in chain)
+        assert all(hop.start < hop.to or hop.way.name == "reindex" for hop in chain)
+        assert all(hop.to.major - hop.start.major <= 1 for hop in chain)
         assert all(hop.way.name in ("rolling", "downtime", "reindex") for hop in chain)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saltext.chef_backend.judge.way import BRIDGE, Way, asks_for_index, choose_way
+from saltext.chef_backend.judge.way import BRIDGE, Way, asks_for_index, chain, choose_way, is_left_old
 from saltext.chef_backend.product.version import Version, of_package, reads_index
 
 OLD = ["0.8.7", "1.1.2", "1.2.5", "1.3.2", "1.4.6", "2.0.1", "2.0.30", "2.1.0"]
@@ -154,9 +154,10 @@ def test_never_a_downgrade_and_never_over_a_major(installed, target, index):
     assert isinstance(chosen, Way)
     assert chosen.name in WAYS
     assert chosen.reason
-    assert (chosen.name == "none") == (installed == target)
+    left_old = target.major == 3 and is_left_old(target, index)
+    assert (chosen.name == "none") == (installed == target and not left_old)
     if chosen.name in ("rolling", "reindex", "downtime"):
-        assert target > installed
+        assert target > installed or (target == installed and left_old)
         assert chosen.via is None
         # the one jump that is documented: 0.x goes where 1.x goes
         assert target.major - max(installed.major, 1) <= 1 or (installed.major, target) == (0, BRIDGE)
@@ -208,12 +209,24 @@ def test_every_release_from_1_on_reaches_every_newer_one_the_documents_name():
         ("2.2.0", "2.3.16", False),
         ("2.0.30", "2.3.16", True),
         ("2.0.1", "2.0.30", False),
-        ("3.0.0", "3.1.1", False),
+        ("3.0.0", "3.1.1", True),
+        ("3.1.1", "3.1.1", True),
         (None, "3.1.1", False),
     ],
 )
 def test_only_the_ways_from_2_0_and_to_3_depend_on_who_created_the_index(installed, target, asks):
     assert asks_for_index(installed, Version.from_text(target)) is asks
+
+
+@pytest.mark.parametrize("installed", ["3.0.0", "3.1.1"])
+def test_an_old_index_that_already_is_under_3_is_built_again_also_where_nothing_else_is_due(installed):
+    target = Version.from_text("3.1.1")
+    (hop,) = chain(Version.from_text(installed), (target,), Version.from_text("5.4.1"))
+    assert hop.way.name == "reindex"
+    assert hop.way.reason == f"the index under {installed} was created by Elasticsearch 5.4.1"
+    newer = chain(Version.from_text(installed), (target,), Version.from_text("6.8.23"))
+    unknown = chain(Version.from_text(installed), (target,), None)
+    assert newer == unknown == (() if installed == "3.1.1" else newer)
 
 
 @pytest.mark.parametrize(

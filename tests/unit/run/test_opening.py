@@ -7,7 +7,7 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend.product.backend_settings import FOLLOWERS
 from saltext.chef_backend.run import cluster as clusters
-from saltext.chef_backend.run import lock, opening
+from saltext.chef_backend.run import lock, opening, ways
 from saltext.chef_backend.run.bus import Answer
 from tests.unit import printed
 from tests.unit.answered import everywhere, run
@@ -277,3 +277,18 @@ def test_i9_a_frontend_whose_clients_have_to_be_refused_cannot_be_left_out():
     master = waives("frontend-unknown of fe2 for 2.3.16", does={"chef_server.version": version})
     done = opening.opened(master, "Open the run", "prod", "downtime")
     assert "fe2 cannot be left out of the way downtime: its clients would have to be refused" in done["comment"]
+
+
+def test_an_old_index_that_already_is_under_3_is_built_again_although_no_backend_is_due():
+    new = {"version": "3.1.1", "package": {"source": "salt://chef-backend_3.1.1-1_amd64.deb", "sha256": "a" * 64}}
+    does = {
+        "chef_server.version": lambda node: "14.16.19",
+        "chef_server_agent.may_keep_out": lambda node: True,
+        ways.ASK_INDEX: lambda node: "5.4.1",
+        "chef_backend_agent.stored": lambda node: {"acme": {}},
+    }
+    told = {node: {"version": "3.1.1"} for node in printed.NODES}
+    master = fakes.master(told, jid="2", does=does, reindex_organisation="acme", **new)
+    done = opening.opened(master, "Open the run", "prod", "reindex")
+    assert done["result"] is True, done["comment"]
+    assert fakes.backends(master).record.reindex is True

@@ -23,7 +23,7 @@ OLDEST_FOR_3 = Version(2, 1, 0)  # 2.0.x does not go to 3.x directly
 
 def asks_for_index(installed: str | None, target: Version) -> bool:
     """Whether the way from an installed version (text, or None) to a target (Version) depends on the index's age."""
-    if installed is None or installed.startswith("3."):
+    if installed is None:
         return False
     return target.major == 3 or (installed.startswith("2.0.") and target.major == 2 and target >= OLDEST_FOR_3)
 
@@ -34,9 +34,12 @@ def choose_way(installed: Version, target: Version, index_created: Version | Non
     :param installed: Version.
     :param target: Version.
     :param index_created: Version of the Elasticsearch that created the index, if it is known; without it there is no
-        way from 2.x to 3.x.
+        way from 2.x to 3.x. Under 3.x, where it is not known, it is not taken for an old one: Elasticsearch runs on it.
     :returns: Way.
     """
+    if target.major == 3 and installed.major == 3 and target >= installed and is_left_old(target, index_created):
+        # documented: it is to be deleted and filled again there, too
+        return Way("reindex", f"the index under {installed} was created by Elasticsearch {index_created}")
     if target == installed:
         return Way("none", f"{installed} is installed")
     if target < installed:
@@ -46,7 +49,7 @@ def choose_way(installed: Version, target: Version, index_created: Version | Non
     if installed.major == target.major:
         if installed.major == 0:
             return Way("refused", "no rolling way within 0.x is documented")
-        if asks_for_index(str(installed), target):
+        if installed.major == 2 and asks_for_index(str(installed), target):
             # the matrix names downtime, the release notes rolling: the stricter reading
             if index_created is None:
                 return Way("refused", f"{installed} to {target} depends on who created the index, which is not known")
@@ -72,6 +75,11 @@ def choose_way(installed: Version, target: Version, index_created: Version | Non
     if not reads_index(target, index_created):
         return Way("reindex", f"the index was created by Elasticsearch {index_created}, which {target} cannot read")
     return Way("rolling", f"{installed} to {target}, index created by Elasticsearch {index_created}")
+
+
+def is_left_old(target: Version, index_created: Version | None) -> bool:
+    """Whether an index is known to be too old for a release that it may be under already."""
+    return index_created is not None and not reads_index(target, index_created)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,11 +124,13 @@ def chain(begin: Version, stops: Sequence[Version], index: Version | None = None
     :param index: Version of the Elasticsearch that created the index; it stays what it is on all hops but a re-index.
     :returns: tuple of Hop; empty if the target is installed. A target that is older is one refused hop.
     """
-    here, hops = begin, []
+    here, hops = begin, list[Hop]()
     for stop in stops:
-        if stop > here or (stop == stops[-1] and stop != here):
-            hops.append(Hop(here, stop, choose_way(here, stop, index)))
+        way = choose_way(here, stop, index)
+        if stop > here or (stop == stops[-1] and (stop != here or (way.name == "reindex" and not hops))):
+            hops.append(Hop(here, stop, way))
             here = stop
+            index = None if way.name == "reindex" else index  # a new one, from there on
     return tuple(hops)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend.node import files, journal
+from saltext.chef_backend.node import files, journal, processes
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.node.processes import Work
 from saltext.chef_backend.node.supervisor import STDERR, STDOUT
@@ -230,11 +230,13 @@ def _is_unread(started: Started, work: Work) -> bool:
 
 
 def _mark_read(folder: Path) -> None:
-    """Note that the end of a command was read. What it printed, which may hold a secret, is needed no more."""
+    """Note that the end of a command was read. What it printed is kept without secrets: others may read it, too."""
     with contextlib.suppress(FileNotFoundError):  # long ago: it is forgotten
         (folder / READ).touch(mode=0o600)
     for name in (STDOUT, STDERR):
-        files.remove(folder / name)
+        path = folder / name
+        if path.exists():
+            files.write(path, masking.mask(processes.tail(path)))
 
 
 def _age(host: Host, started: Started) -> float:

@@ -156,7 +156,7 @@ class RealProcesses:
 
     def output(self, folder: Path) -> tuple[str, str]:
         """Return what a command has printed; see :class:`Processes`."""
-        return _tail(folder / STDOUT), _tail(folder / STDERR)
+        return tail(folder / STDOUT), tail(folder / STDERR)
 
     def matching(self, pattern: str) -> list[str]:
         """Return command lines; see :class:`Processes`."""
@@ -267,7 +267,8 @@ def _noted(path: Path) -> list[str]:
         return []
 
 
-def _tail(path: Path) -> str:
+def tail(path: Path) -> str:
+    """Return the last of what a program has printed into a file; nothing if it has not."""
     try:
         with open(path, "rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - MOST))

@@ -8,6 +8,7 @@ from saltext.chef_backend.errors import Refused
 from saltext.chef_backend.judge import answers, gates
 from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.judge.answers import Views
+from saltext.chef_backend.judge.way import is_left_old
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.reason import Reason
 from saltext.chef_backend.record import Run
@@ -79,7 +80,7 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
             leader=leads,
             failover_found=failover_found,
             frontends=(*fronts, *refuse),
-            reindex=way == "reindex" and bool(due),
+            reindex=way == "reindex" and (bool(due) or _left_old(master, settings, views)),
             waived=waived,
         )
         ret["changes"]["run"] = {"old": None, "new": record.run}
@@ -135,6 +136,11 @@ def _as_it_is(resumed: Run | None) -> Run | None:
     if resumed is None or not resumed.down or resumed.taken_down:
         return resumed
     return dataclasses.replace(resumed, down=False)
+
+
+def _left_old(master: Master, settings: Cluster, views: Views) -> bool:
+    """Whether all runs the target, on an index that is too old for it."""
+    return is_left_old(settings.version, ways.index_created(master, settings.name, views))
 
 
 def _restored(master: Master, ret: Result, cluster: str) -> str:

@@ -28,6 +28,8 @@ def index_created(master: Master, cluster: str, seen: Views) -> Version | None:
         return None
     node = _leader(seen)
     answer = master.bus.ask([node], ASK_INDEX, timeout=settings.timeouts.ask)[node]
+    if not answer.ok and all((view.version or "").startswith("3.") for view in seen.values()):
+        return None  # no old index keeps 3.x from being upgraded; whether there is one at all is another gate
     if not answer.ok:
         raise CommandExecutionError(f"the way depends on who created the index: {answer.error}")
     try:
