@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import tarfile
 import threading
 import time
 
@@ -181,6 +182,12 @@ def test_the_first_migrates_the_database_the_others_follow_and_the_backends_are_
         (cleanup,) = [one for one in operator.commands("chef-server-ctl cleanup") if one.host == node]
         assert drained["time"] < stop.begin and cleanup.end < back["time"]
     assert migrations(operator) == ["fe1"]
+    assert hosts(operator, "chef-server-ctl backup --config-only --yes") == ["fe1"]
+    (kept,) = (salt.MASTER / "cache/chef_backend/backups").iterdir()
+    assert (kept.name.startswith("prod-"), os.stat(kept).st_mode & 0o777) == (True, 0o600)
+    with tarfile.open(kept) as archive:
+        assert "etc/opscode/chef-server.rb" in archive.getnames()
+    assert list((salt.MASTER / "cache/minions/fe1/files").rglob("*.tgz")) == [], "Salt's own copy is gone"
     for verb in ("stop", "upgrade", "start", "cleanup"):
         assert hosts(operator, f"chef-server-ctl {verb}") == ["fe1", "fe2"], verb
     first, second = operator.commands("chef-server-ctl cleanup")[0], operator.commands("chef-server-ctl stop")[1]
