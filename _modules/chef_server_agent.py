@@ -129,6 +129,15 @@ def drain(order: Mapping[str, Any] | None = None) -> bool:
     return True
 
 
+def upgrade_again(order: Mapping[str, Any] | None = None) -> bool:
+    """Have the same command run ``upgrade`` here once more, although it has ended with 0.
+
+    :param order: of the run that orders it: it is refused where it comes too late.
+    """
+    server.upgrade_again(salt.host(order))
+    return True
+
+
 def undrain(order: Mapping[str, Any] | None = None) -> bool:
     """Note that the load balancer sends clients to this frontend again. Returns True if it did not before.
 

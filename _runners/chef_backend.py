@@ -140,7 +140,7 @@ def capture(cluster: str, anonymous: bool = False, text: bool = True) -> Any:
         salt-run chef_backend.capture prod
         salt-run chef_backend.capture prod anonymous=True
     """
-    return _answer(lambda master: [captures.taken(master, cluster, anonymous is True)], text)
+    return _answer(lambda master: [captures.taken(master, cluster, anonymous)], text)
 
 
 def bundle(cluster: str, node: str | None = None, run: str | None = None, text: bool = True) -> Any:

@@ -51,8 +51,8 @@ def _of_output(name: str, kind: str, output: Mapping[str, Any]) -> Facts:
     if reader is not None:
         try:
             facts |= set(reader(output["text"]))
-        except ValueError as err:
-            facts.add(f"cannot be read: {err}")
+        except Exception as err:  # of a product that nobody has seen
+            facts.add(f"cannot be read: {type(err).__name__}: {err}")
     return facts
 
 

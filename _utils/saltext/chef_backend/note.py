@@ -45,7 +45,9 @@ class Note:
             and all(data.get(name) is None or type(data[name]) is int for name in ("wished", "gave_up", "looked"))
         )
         if not fits:
-            raise RecordError(f"not a node's note: {str(data)[:80]!r}")
+            strange = isinstance(data, dict) and not set(data) <= names
+            other = ", it is of another version of this extension: run saltutil.sync_all there and on the master"
+            raise RecordError(f"not a node's note: {str(data)[:80]!r}{other if strange else ''}")
         return cls(**data)
 
     @classmethod

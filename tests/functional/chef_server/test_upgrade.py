@@ -73,7 +73,9 @@ class TestUpgraded:
         assert recorded.changing == [[SERVER, verb] for verb in ("stop", "upgrade", "start")]
         assert [call["licence"] for call in recorded.calls if call["words"] == [SERVER, "upgrade"]] == ["accept"]
         assert done["result"] is False and "the Chef API does not answer" in done["comment"]
-        assert node.call("chef_server_agent.state")["begun"] == "15.10.12", "it has not ended before its API answers"
+        assert node.call("chef_server_agent.state")["begun"] == "15.10.12 upgraded", (
+            "it has not ended before its API answers"
+        )
         assert done["changes"]["services"] == {"old": "stopped", "new": "running"}
 
     def test_it_has_ended_when_its_api_answers_and_is_not_done_twice(
@@ -84,7 +86,7 @@ class TestUpgraded:
         haproxy()
         done = upgraded(node, api=status_page.url, api_timeout=1)
         assert done["result"] is True, done["comment"]
-        assert node.call("chef_server_agent.state")["begun"] == "15.10.12", "until it is cleaned up"
+        assert node.call("chef_server_agent.state")["begun"] == "15.10.12 upgraded", "until it is cleaned up"
         assert [SERVER, "cleanup"] not in recorded.changing
         cleaned = node.state("chef_server_upgrade.cleaned", name="15.10.12")
         assert cleaned["changes"] == {"upgrade": {"old": "begun", "new": "ended"}}
@@ -255,6 +257,30 @@ class TestLevel:
         done = minion.state("chef_server_upgrade.level", "level", test=True, text=TEXT, sha256=SHA256)
         assert done["result"] is None
         assert not minion.path("/var/opt/opscode/upgrades/migration-level").exists()
+
+
+class TestAgain:
+    def test_i5_an_upgrade_that_has_ended_is_not_done_twice_where_its_run_dies_before_the_clean_up(
+        self, upgraded, frontend, recorded, haproxy, status_page
+    ):
+        node = frontend("15.10.12")
+        begun(node)
+        haproxy()
+        assert upgraded(node)["result"] is False, "its API does not answer yet"
+        before = len(recorded.changing)
+        done = upgraded(node, api=status_page.url, api_timeout=1)
+        assert done["result"] is True, done["comment"]
+        assert recorded.changing[before:] == [[SERVER, "start"]]
+
+    def test_one_that_has_not_migrated_is_done_again_when_its_run_says_so(self, upgraded, frontend, recorded, haproxy):
+        node = frontend("15.10.12")
+        begun(node)
+        haproxy()
+        upgraded(node)
+        assert node.call("chef_server_agent.upgrade_again") is True
+        before = len(recorded.changing)
+        upgraded(node)
+        assert [SERVER, "upgrade"] in recorded.changing[before:]
 
 
 class TestMigrations:

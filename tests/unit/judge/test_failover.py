@@ -1,9 +1,12 @@
 """I3, I8: the one rule of when failover may come on; what is not known is not safe."""
 
+import dataclasses
+
 import pytest
 
 from saltext.chef_backend.errors import InVain
-from saltext.chef_backend.judge import failover, gates, health
+from saltext.chef_backend.judge import answers, failover, gates, health
+from saltext.chef_backend.product.cluster_status import ClusterStatus
 from tests.unit import answered, printed
 from tests.unit.answered import everywhere, run, silent, views
 
@@ -85,3 +88,21 @@ def test_when_a_run_ends_it_stays_the_turn_of_those_half_upgraded_or_unknown():
     assert failover.turn_left(seen.values(), run(turn="be2")) == "be1, be2"
     assert failover.turn_left(seen.values(), run(turn="be3")) == "be1"
     assert failover.turn_left(views().values(), run(turn="be3")) is None
+
+
+ODD = printed.cluster_status(printed.changed("be1", es="primary"))
+
+
+def test_i3_a_word_that_was_waived_keeps_failover_off_no_more_than_it_kept_the_run_from_beginning():
+    seen = views(be1={"cluster_status": ODD}, be2={"cluster_status": ODD}, be3={"cluster_status": ODD})
+    waived = ("search-word of be1",)
+    verdict = answers.verdict(seen, 1024, waived=waived)
+    assert verdict.healthy
+    assert failover.why_off(seen.values(), verdict, None, waived) is None
+    assert "primary" in str(failover.why_off(seen.values(), verdict, None))
+
+
+def test_a_node_whose_elasticsearch_is_known_to_be_down_is_never_taken_for_one_that_works():
+    down = printed.cluster_status(tuple(dataclasses.replace(one, es="down") for one in printed.MEMBERS))
+    table = ClusterStatus.from_table(down)
+    assert failover.nowhere_to_lead(table, tuple(f"search-word of {node}" for node in printed.NODES))

@@ -18,20 +18,20 @@ def read(*said):
 
 
 def test_a_waiver_names_code_node_and_target_and_the_record_keeps_the_first_two():
-    assert read("search-state of be2.prod for 2.3.16") == ("search-state of be2.prod",)
+    assert read("search-word of be2.prod for 2.3.16") == ("search-word of be2.prod",)
     assert waiver.read(None, "2.3.16", NODES) == ()
 
 
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ("search-state of be2.prod for 2.2.0", "this run goes to 2.3.16: take it out of the pillar"),
+        ("search-word of be2.prod for 2.2.0", "this run goes to 2.3.16: take it out of the pillar"),
         ("no-leader of be2.prod for 2.3.16", "no-leader cannot be waived, expected one of disk-unknown"),
         ("half-upgraded of be2.prod for 2.3.16", "half-upgraded cannot be waived"),
         ("everything of be2.prod for 2.3.16", "everything is no reason, expected one of"),
-        ("search-state of be9.prod for 2.3.16", "be9.prod is no node of this cluster, expected one of be1.prod"),
-        ("search-state of be2.prod", "expected 'CODE of NODE for VERSION'"),
-        ("search-state of be2.prod\n for 2.3.16", "expected 'CODE of NODE for VERSION'"),
+        ("search-word of be9.prod for 2.3.16", "be9.prod is no node of this cluster, expected one of be1.prod"),
+        ("search-word of be2.prod", "expected 'CODE of NODE for VERSION'"),
+        ("search-word of be2.prod\n for 2.3.16", "expected 'CODE of NODE for VERSION'"),
         (True, "expected 'CODE of NODE for VERSION'"),
         ({"code": "lag"}, "expected 'CODE of NODE for VERSION'"),
     ],
@@ -45,24 +45,24 @@ def test_what_is_no_waiver_of_this_run_is_refused_with_what_is(said, why):
 
 def test_something_else_than_a_list_is_refused():
     with pytest.raises(Refused, match="expected a list of 'CODE of NODE for VERSION'"):
-        waiver.read("search-state of be2.prod for 2.3.16", "2.3.16", NODES)
+        waiver.read("search-word of be2.prod for 2.3.16", "2.3.16", NODES)
 
 
 def test_a_waiver_for_what_is_not_seen_is_a_mistake():
-    waiver.needed(["search-state of be2.prod"], [("search-state", "be2")])
-    with pytest.raises(Refused, match=r"'search-state of be3\.prod': there is nothing to waive: take it out"):
-        waiver.needed(["search-state of be3.prod"], [("search-state", "be2")])
+    waiver.needed(["search-word of be2.prod"], [("search-word", "be2.prod")])
+    with pytest.raises(Refused, match=r"'search-word of be3\.prod': there is nothing to waive: take it out"):
+        waiver.needed(["search-word of be3.prod"], [("search-word", "be2.prod")])
 
 
 def test_what_is_waived_for_a_run_is_set_aside_for_that_node_alone():
     seen = views(be1={"cluster_status": ODD}, be2={"cluster_status": ODD}, be3={"cluster_status": ODD})
-    assert [reason.code for reason in answers.verdict(seen, 1024).reasons] == ["search-state"]
-    found = answers.verdict(seen, 1024, waived=["search-state of be2"])
-    assert (found.healthy, [reason.code for reason in found.tolerated]) == (True, ["search-state"])
-    assert not answers.verdict(seen, 1024, waived=["search-state of be3"]).healthy
+    assert [reason.code for reason in answers.verdict(seen, 1024).reasons] == ["search-word"]
+    found = answers.verdict(seen, 1024, waived=["search-word of be2"])
+    assert (found.healthy, [reason.code for reason in found.tolerated]) == (True, ["search-word"])
+    assert not answers.verdict(seen, 1024, waived=["search-word of be3"]).healthy
 
 
 def test_a_runs_record_carries_its_waivers_to_all_who_judge():
-    record = dataclasses.replace(RECORD, waived=("search-state of be2",)).to_dict()
+    record = dataclasses.replace(RECORD, waived=("search-word of be2",)).to_dict()
     told = {"cluster_status": ODD, "record": record}
     assert answers.verdict(views(be1=told, be2=told, be3=told), 1024).healthy

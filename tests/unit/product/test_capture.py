@@ -78,6 +78,10 @@ def test_a_node_that_did_not_answer_is_named():
         json.dumps({**taken(), "nodes": {"be1": {"kind": "router", "outputs": {}}}}),
         json.dumps({**taken(), "nodes": {"be1": {"kind": "backend", "outputs": {"status": 7}}}}),
         json.dumps({**taken(), "nodes": {"be1": {"kind": "backend", "outputs": {"status": {"text": None}}}}}),
+        json.dumps({**taken(), "nodes": {"be1": {"kind": [], "outputs": {}}}}),
+        json.dumps(
+            {**taken(), "nodes": {"be1": {"kind": "backend", "outputs": {"status": {"asked": "x", "text": ""}}}}}
+        ),
     ],
 )
 def test_what_is_cut_off_of_another_format_or_something_else_is_refused(text):
@@ -95,8 +99,70 @@ def test_names_addresses_and_guids_are_replaced_alike_everywhere_and_it_can_stil
 
 
 def test_loopback_and_what_is_no_name_of_the_site_stay():
-    found = taken(**{"index created": output("http://127.0.0.1:9200 leader etcd")})
+    found = taken(**{"takes writes": output("t", None, "http://127.0.0.1:9200 leader etcd")})
     assert "http://127.0.0.1:9200 leader etcd" in json.dumps(captures.anonymous(found))
+
+
+INDEXED = {
+    "_shards": {"total": 5, "successful": 5, "failed": 0},
+    "aggregations": {
+        "databases": {
+            "sum_other_doc_count": 0,
+            "buckets": [
+                {
+                    "key": "chef_" + "a" * 32,
+                    "doc_count": 3,
+                    "types": {
+                        "sum_other_doc_count": 0,
+                        "buckets": [{"key": "node", "doc_count": 1}, {"key": "merger-with-globex", "doc_count": 2}],
+                    },
+                }
+            ],
+        }
+    },
+}
+
+
+def with_frontend(**outputs):
+    found = taken()
+    found["nodes"]["fe1"]["outputs"] |= outputs
+    return found
+
+
+@pytest.mark.parametrize(
+    ("found", "secret"),
+    [
+        (taken(connected=output("2001:db8:dead::17", None)), "2001:db8"),
+        (
+            taken(status=output(printed.status().replace("running", "running", 1), 0, "pg_be1 on BE1.EXAMPLE.COM")),
+            "BE1",
+        ),
+        (taken(status=output(printed.status(), 0, "pg_be1 on be1.other.net")), "be1"),
+        (taken(stored=output(json.dumps(STORED) + '\n{"organisation": "globex", "data', None)), "globex"),
+        (with_frontend(indexed=output(json.dumps(INDEXED), 200)), "merger"),
+        (
+            with_frontend(index=output('{"chef": {"settings": {"index": {"uuid": "Yg1ZSu6ZQ1GTiVmBzDTSAQ"}}}}', 200)),
+            "Yg1ZSu6ZQ1GTiVmBzDTSAQ",
+        ),
+    ],
+)
+def test_what_tells_of_a_site_in_any_other_way_is_hidden_or_left_out_too(found, secret):
+    assert secret in json.dumps(found)
+    assert secret not in json.dumps(captures.anonymous(found))
+
+
+@pytest.mark.parametrize("cluster", ["nodes", "backend", "chef", "status", "kind", "node"])
+def test_a_cluster_that_is_called_as_a_word_of_the_product_makes_no_capture_unreadable(cluster):
+    found = {**taken(), "cluster": cluster}
+    hidden = captures.anonymous(found)
+    assert captures.read(json.dumps(hidden)) == hidden
+    assert captures.unread(hidden) == []
+
+
+def test_many_organisations_are_hidden_in_time_that_grows_with_their_number_alone():
+    rows = [json.dumps({**STORED, "organisation": f"org-{number}"}) for number in range(3000)]
+    hidden = captures.anonymous(taken(stored=output("\n".join(rows), None)))
+    assert "org-2999" not in json.dumps(hidden)
 
 
 # against the laboratory's

@@ -54,7 +54,7 @@ def test_a_bundle_holds_capture_status_journal_and_report_and_says_where_the_log
         names = {name.removeprefix("bundle/") for name in archive.getnames()}
         assert all(member.mode == 0o600 for member in archive)
     assert names == {
-        *("capture.json", "unread.txt", "status.txt", "status.json", "journal.json", "report.txt"),
+        *("capture.json", "unread.txt", "status.txt", "journal.json", "report.txt"),
         "gather-logs-be2.txt",
     }
     assert names == set(shown["files"])
@@ -63,3 +63,31 @@ def test_a_bundle_holds_capture_status_journal_and_report_and_says_where_the_log
 def test_a_node_that_is_no_backend_is_refused():
     with pytest.raises(Refused, match="node: 'fe1' is no backend of this cluster, expected one of be1, be2, be3"):
         capture.bundled(hub(), "prod", "fe1")
+
+
+@pytest.mark.parametrize("said", [1, "True", None])
+def test_whether_names_are_hidden_is_never_guessed(said):
+    master = hub()
+    with pytest.raises(Refused, match=r"anonymous: found .*, expected True or False: nothing was written"):
+        capture.taken(master, "prod", said)
+    assert master.notes.notes == {}
+
+
+def test_an_anonymous_capture_is_not_named_after_its_cluster():
+    assert capture.taken(hub(), "prod", True)["path"].startswith("/captures/capture-")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"chef_backend_agent.capture": lambda node: Answer(False, error=f"{node} does not answer")},
+        {"chef_backend.gather_logs": lambda node: Answer(False, error=f"{node}: gather-logs ended with status 1")},
+        {"chef_backend_agent.every": lambda node: Answer(False, error=f"{node} does not answer")},
+    ],
+)
+def test_what_of_a_bundle_cannot_be_had_is_said_and_the_rest_is_there_all_the_same(fault):
+    master = hub(**fault)
+    shown = capture.bundled(master, "prod", "be2")
+    assert shown["ok"] is False
+    assert "missing, or could not be read:" in shown["text"] and "be2" in shown["text"]
+    assert {"capture.json", "status.txt", "unread.txt"} <= set(shown["files"])

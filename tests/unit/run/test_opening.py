@@ -227,19 +227,19 @@ def waives(*said, told=None, does=None, **more):
 
 def test_what_is_waived_does_not_stop_the_run_and_stands_in_its_record():
     odd = {node: {"cluster_status": ODD} for node in printed.NODES}
-    assert opens(waives(told=odd))["reasons"][0]["code"] == "search-state"
-    master = waives("search-state of be2 for 2.3.16", told=odd)
+    assert opens(waives(told=odd))["reasons"][0]["code"] == "search-word"
+    master = waives("search-word of be2 for 2.3.16", told=odd)
     done = opens(master)
     assert done["result"] is True, done["comment"]
-    assert done["comment"].endswith("; waived: search-state of be2")
-    assert fakes.backends(master).record.waived == ("search-state of be2",)
+    assert done["comment"].endswith("; waived: search-word of be2")
+    assert fakes.backends(master).record.waived == ("search-word of be2",)
 
 
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ("search-state of be2 for 2.3.16", "there is nothing to waive: take it out of the pillar"),
-        ("search-state of be2 for 2.2.0", "this run goes to 2.3.16: take it out of the pillar"),
+        ("search-word of be2 for 2.3.16", "there is nothing to waive: take it out of the pillar"),
+        ("search-word of be2 for 2.2.0", "this run goes to 2.3.16: take it out of the pillar"),
         ("no-leader of be2 for 2.3.16", "no-leader cannot be waived"),
     ],
 )
@@ -258,10 +258,7 @@ def test_a_disk_that_tells_nothing_may_be_waived():
 
 
 def test_a_frontend_that_is_waived_is_left_out_of_the_run():
-    def version(node):
-        return Answer(False, error="fe2 does not answer") if node == "fe2" else "14.16.19"
-
-    does = {"chef_server.version": version}
+    does = {"chef_server.version": silent_fe2}
     assert opens(waives(does=does))["reasons"][0]["code"] == "frontend-unknown"
     master = waives("frontend-unknown of fe2 for 2.3.16", does=does, known_clients=["10.0.0.5"])
     done = opens(master)
@@ -271,10 +268,7 @@ def test_a_frontend_that_is_waived_is_left_out_of_the_run():
 
 
 def test_i9_a_frontend_whose_clients_have_to_be_refused_cannot_be_left_out():
-    def version(node):
-        return Answer(False, error="fe2 does not answer") if node == "fe2" else "14.16.19"
-
-    master = waives("frontend-unknown of fe2 for 2.3.16", does={"chef_server.version": version})
+    master = waives("frontend-unknown of fe2 for 2.3.16", does={"chef_server.version": silent_fe2})
     done = opening.opened(master, "Open the run", "prod", "downtime")
     assert "fe2 cannot be left out of the way downtime: its clients would have to be refused" in done["comment"]
 
@@ -292,3 +286,42 @@ def test_an_old_index_that_already_is_under_3_is_built_again_although_no_backend
     done = opening.opened(master, "Open the run", "prod", "reindex")
     assert done["result"] is True, done["comment"]
     assert fakes.backends(master).record.reindex is True
+
+
+def silent_fe2(node):
+    return Answer(False, error="fe2 does not answer") if node == "fe2" else "14.16.19"
+
+
+def test_i9_a_waived_frontend_that_answers_again_is_not_left_out():
+    """It was silent when the waiver was written, and is back when the command runs."""
+    master = waives("frontend-unknown of fe2 for 2.3.16")
+    assert "there is nothing to waive" in opens(master)["comment"]
+    resumed = run(failover="off", frontends=("fe1", "fe2"), waived=("frontend-unknown of fe2",))
+    master = hub(resumed)
+    done = opens(master)
+    assert done["result"] is True, done["comment"]
+    assert fakes.backends(master).record.frontends == ("fe1", "fe2")
+    assert clusters.frontends(master, "prod") == ["fe1", "fe2"]
+
+
+def test_a_waiver_of_a_run_that_was_aborted_does_not_hold_for_the_next():
+    aborted = run(state="aborted", waived=("search-word of be2",))
+    odd = {node: {"cluster_status": ODD} for node in printed.NODES}
+    master = fakes.master(odd, record=aborted, jid="2", does={"chef_server.version": lambda node: "14.16.19"})
+    assert opens(master)["reasons"][0]["code"] == "search-word"
+
+
+def test_a_waiver_names_one_frontend_and_no_other_of_the_same_short_name():
+    does = {"chef_server.version": lambda node: Answer(False, error=f"{node} does not answer")}
+    names = ["fe1.eu.example.com", "fe1.us.example.com"]
+    master = waives("frontend-unknown of fe1.eu.example.com for 2.3.16", does=does, frontends=names, probe=None)
+    done = opens(master)
+    assert "reasons" in done, done["comment"]
+    assert [one["node"] for one in done["reasons"]] == ["fe1.us.example.com"]
+
+
+def test_an_agent_of_another_version_is_named_with_what_mends_it():
+    does = {"chef_backend_agent.ground": lambda node: {"clock": fakes.NOW, "settings": {}}}
+    done = opens(waives(does=does))
+    assert done["result"] is False
+    assert "be1: it runs another version of this extension: run saltutil.sync_all there" in done["comment"]

@@ -29,6 +29,7 @@ class Site:
             "state.sls": self.upgrade,
             "chef_server_agent.migrations": lambda node: {"brings": "1.31", "file": "1.30"},
             "chef_backend_agent.migration_level": lambda node: self.migrated,
+            "chef_server_agent.upgrade_again": lambda node: self.called("to be upgraded again", node) is None,
         }
         hooks = {f"balancer.{name}": lambda node, name=name: self.called(name, node) for name in salt}
         record, jid = RECORD, RECORD.owner.jid
@@ -113,7 +114,7 @@ def test_a_database_that_was_not_migrated_is_not_cleaned_up_after_and_its_fronte
     done = site.upgrades()
     assert done["result"] is False
     assert done["reasons"][0]["code"] == "not-migrated"
-    assert [what for what, _ in site.calls] == ["noted", "drain", "upgraded"]
+    assert [what for what, _ in site.calls] == ["noted", "drain", "upgraded", "to be upgraded again"]
 
 
 ARCHIVE = {"path": "/var/opt/chef-backup/chef-backup-1.tgz", "sha256": hashlib.sha256(b"settings").hexdigest()}

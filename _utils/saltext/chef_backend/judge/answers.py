@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping
 from saltext.chef_backend import record as records
 from saltext.chef_backend.errors import Refused
 from saltext.chef_backend.judge import health, identity
-from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.judge.identity import Own
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.product.cluster_status import UNKNOWN, ClusterStatus, Node
@@ -223,6 +222,15 @@ def busy(views: Views) -> list[str]:
     return [f"{node}: {line}" for node, view in sorted(views.items()) for line in view.busy]
 
 
+def _waived(views: Views) -> tuple[str, ...]:
+    """What is waived for the run that the backends tell of; nothing for one that was aborted, or cannot be told."""
+    try:
+        found = run(views)
+    except ValueError:
+        return ()
+    return found.waived if found is not None and found.state != records.ABORTED else ()
+
+
 def verdict(
     views: Views,
     max_lag_bytes: int,
@@ -240,8 +248,7 @@ def verdict(
     :param search: whether Elasticsearch has to be well.
     :param waived: what a person waives for a run that has no record yet.
     """
-    known = records.highest(view.record for view in views.values())
-    aside = waivers.pairs((*waived, *(known.waived if known else ())))
+    aside = (*waived, *_waived(views))
     seen = {node_name(node): view for node, view in views.items()}
     bounds = health.Bounds(max_lag_bytes=max_lag_bytes, search=search, waived=aside)
     return health.judge_cluster(seen, bounds, except_node=except_node and node_name(except_node))

@@ -14,7 +14,6 @@ from typing import Any
 
 from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import answers, failover, health
-from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.judge.fence import names
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.note import Note
@@ -81,9 +80,8 @@ def _of_what_is_seen(record: Record, view: View) -> Decision:
         cluster = answers.cluster_of(view)
     except ValueError as err:
         return Decision(OFF, str(err))
-    waived = waivers.codes(record.waived)
-    verdict = health.judge(cluster, view.status, view.node, not record.reindex, waived)
-    why = failover.why_off([view], verdict, record.turn)
+    verdict = health.judge(cluster, view.status, view.node, not record.reindex, record.waived, view.node)
+    why = failover.why_off([view], verdict, record.turn, record.waived)
     if record.reindex:
         return _of_a_reindex(record, view, cluster, why)
     if why is None:
@@ -107,7 +105,7 @@ def _of_a_reindex(record: Record, view: View, cluster: ClusterStatus, why: str |
     :param why: failover must not come on; None if it may.
     """
     shown, note = cluster.failover, _noted(record, view)
-    nowhere = failover.nowhere_to_lead(cluster)
+    nowhere = failover.nowhere_to_lead(cluster, record.waived)
     noted: dict[str, Any] = {"looked": record.epoch, "shown": shown, "nowhere": bool(nowhere)}
     if shown == "on" and note.shown == "on":
         noted["switched"] = False  # what is off later, somebody else has switched
@@ -142,4 +140,4 @@ def _noted(record: Record, view: View) -> Note:
 
 def _has_a_new_index(record: Record, view: View, cluster: ClusterStatus) -> bool:
     """Whether the re-index has come so far that whoever leads can read the index; this node runs the target, too."""
-    return view.version == record.target and all(node.es in failover.SEARCHES for node in cluster.nodes)
+    return view.version == record.target and failover.every_search_works(cluster, record.waived)

@@ -4,23 +4,27 @@ Failover that stays off is an outage at the next crash of the leader; failover t
 upgrade may lose writes. In doubt it stays off, and who asked says why.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from saltext.chef_backend.judge import answers, health, kinds
+from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.judge.fence import names
 from saltext.chef_backend.judge.view import View
-from saltext.chef_backend.product.cluster_status import ClusterStatus
+from saltext.chef_backend.product.cluster_status import ClusterStatus, Node
 from saltext.chef_backend.record import Run
 
-SEARCHES = ("master", "not_master")  # what cluster-status says of an Elasticsearch that works
+WORD = "search-word"
 
 
-def why_off(views: Iterable[View], verdict: health.Verdict, turn: str | None) -> str | None:
+def why_off(
+    views: Iterable[View], verdict: health.Verdict, turn: str | None, waived: Collection[str] = ()
+) -> str | None:
     """Return why failover must not come on now; None if it may.
 
     :param views: of the nodes that are asked, with ``busy`` and ``half_upgraded``.
     :param verdict: on the cluster, as they see it.
     :param turn: whose turn the record says it is: of a node that is not asked nobody knows what it does.
+    :param waived: for the run, each ``CODE of NODE``.
     """
     asked = {view.node: view for view in views}
     reasons = []
@@ -34,10 +38,10 @@ def why_off(views: Iterable[View], verdict: health.Verdict, turn: str | None) ->
     if reasons:  # what they show meanwhile says nothing
         return "\n".join(reasons)
     reasons += [*stuck(asked.values()), *kinds.told(verdict.reasons)]
-    return "\n".join(reasons or leader_without_search(asked.values())) or None
+    return "\n".join(reasons or leader_without_search(asked.values(), waived)) or None
 
 
-def leader_without_search(views: Iterable[View]) -> list[str]:
+def leader_without_search(views: Iterable[View], waived: Collection[str] = ()) -> list[str]:
     """Return why a leader would lose the lead as soon as failover is on: leaderl moves it where Elasticsearch fails.
 
     Asked for also where the verdict leaves Elasticsearch out, as the index is still to be built again.
@@ -45,7 +49,7 @@ def leader_without_search(views: Iterable[View]) -> list[str]:
     reasons = []
     for view in views:
         for leader in view.cluster.leaders if view.cluster else ():
-            found = leader.es if leader.es not in SEARCHES else None
+            found = None if _searches(leader, waived) else leader.es
             itself = leader.name in (view.node, answers.node_name(view.node))
             for own in view.status.services if view.status and itself else ():  # this does not lag
                 if own.name == health.SEARCH and (own.state != "running" or own.error):
@@ -58,18 +62,29 @@ def leader_without_search(views: Iterable[View]) -> list[str]:
     return list(dict.fromkeys(reasons))
 
 
-def nowhere_to_lead(cluster: ClusterStatus) -> list[str]:
+def nowhere_to_lead(cluster: ClusterStatus, waived: Collection[str] = ()) -> list[str]:
     """Return why the lead would go from one node to the next without end: Elasticsearch fails on each that could lead.
 
     Where it works on one of them, leaderl comes to that one; where one has but been restarted, it is back soon.
     """
-    if any(node.es in SEARCHES for node in cluster.nodes):
+    if any(_searches(node, waived) for node in cluster.nodes):
         return []
     return [
         f"{leader.name} leads, its Elasticsearch: {leader.es}, and no other's works: leaderl would move the lead from "
         "one to the next. The same command goes on with the index"
         for leader in cluster.leaders
     ]
+
+
+def every_search_works(cluster: ClusterStatus, waived: Collection[str] = ()) -> bool:
+    """Whether Elasticsearch works on each node, as cluster-status shows it."""
+    return all(_searches(node, waived) for node in cluster.nodes)
+
+
+def _searches(node: Node, waived: Collection[str]) -> bool:
+    """Whether a node's Elasticsearch works: by a word that is known, or that a person has waived for it."""
+    unknown = node.es not in (*health.SEARCHES, *health.NO_SEARCH)
+    return node.es in health.SEARCHES or (unknown and waivers.concerns(waived, WORD, node.name))
 
 
 def stuck(views: Iterable[View]) -> list[str]:

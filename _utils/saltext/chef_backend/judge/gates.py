@@ -187,12 +187,15 @@ def frontends_new_enough(installed: Mapping[str, str], settings: Cluster) -> Non
         )
 
 
-def nobody_unnamed(settings: Cluster, leader: str, connected: Iterable[str], named: Iterable[str]) -> None:
+def nobody_unnamed(
+    settings: Cluster, leader: str, connected: Iterable[str], named: Iterable[str], left_out: Sequence[str] = ()
+) -> None:
     """Whoever uses the leader's PostgreSQL is a backend, a frontend of the pillar, or known to the pillar.
 
     :param leader: minion id.
     :param connected: addresses from which somebody is connected to it.
     :param named: addresses of the backends and the frontends.
+    :param left_out: frontends that were left out, and do not tell their addresses.
     """
     ours, known = {_address(text) for text in named}, [ipaddress.ip_network(text) for text in settings.known_clients]
     found = [one for one in map(_address, connected) if one is not None and not one.is_loopback]
@@ -202,7 +205,8 @@ def nobody_unnamed(settings: Cluster, leader: str, connected: Iterable[str], nam
         raise Refused(
             f"{leader}: {', '.join(strange)} is connected to PostgreSQL, and neither a backend nor a frontend that the "
             f"pillar names: name it in {path}:frontends, or its address in {path}:known_clients if it is no frontend. "
-            "If it is named, its grains may be old: saltutil.refresh_grains there",
+            "If it is named, its grains may be old: saltutil.refresh_grains there"
+            + (f". That of {', '.join(left_out)}, left out, belongs into known_clients" if left_out else ""),
             "unnamed",
             leader,
         )
@@ -226,7 +230,11 @@ def failover_found(views: Views, before: Run | None) -> str:
     if before and before.failover == "off":
         return "off"  # what the table shows may lag behind its order
     if before and before.reindex and found in ("off", "mixed"):
-        nowhere = [view.cluster for view in views.values() if view.cluster and failover.nowhere_to_lead(view.cluster)]
+        nowhere = [
+            view.cluster
+            for view in views.values()
+            if view.cluster and failover.nowhere_to_lead(view.cluster, before.waived)
+        ]
         if before.switched or nowhere:
             return "off"  # by a backend, for the lead would not have stayed where it is
     if found in ("off", "mixed"):
@@ -318,7 +326,7 @@ def may_come_on(views: Views, run: Run, max_lag_bytes: int) -> None:
     :raises InVain: it will not for as long as one waits: a node is half-upgraded.
     """
     verdict = answers.verdict(views, max_lag_bytes, search=not run.reindex)
-    why = failover.why_off(views.values(), verdict, run.turn)
+    why = failover.why_off(views.values(), verdict, run.turn, run.waived)
     if why:
         stuck = failover.stuck(views.values()) and not answers.busy(views)
         code = "half-upgraded" if stuck else "failover-unsafe"

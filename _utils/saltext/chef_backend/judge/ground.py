@@ -81,6 +81,9 @@ def index_is_there(leader: str, told: Mapping[str, Any]) -> list[Reason]:
     """
     if told["index"]:
         return []
-    shown = told["errors"].get("index") or "Elasticsearch is green, and has no index chef: searches find nothing"
+    if told["index"] is None:
+        said = f"{leader}: whether there is a search index cannot be told: {told['errors'].get('index')}"
+        return [Reason("index-unknown", leader, said=said)]
+    shown = "Elasticsearch is green, and has no index chef: searches find nothing"
     todo = "On a frontend 'chef-server-ctl reconfigure' makes it, and 'chef-server-ctl reindex -a' fills it"
     return [Reason("no-index", leader, said=f"{leader}: {shown}. {todo}")]

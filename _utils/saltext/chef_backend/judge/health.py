@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from saltext.chef_backend.judge import kinds
+from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.judge.view import SILENT, View
 from saltext.chef_backend.product.cluster_status import ClusterStatus, Node
 from saltext.chef_backend.product.reading import ParseError
@@ -19,6 +20,8 @@ MEMBERS = 3  # no other number of backends is supported
 SERVICES = ("leaderl", "etcd", "postgresql", "elasticsearch")  # epmd is a fifth since 1.4.6
 SEARCH = "elasticsearch"
 CLUSTER = "the cluster"
+SEARCHES = ("master", "not_master")  # what cluster-status says of an Elasticsearch that works
+NO_SEARCH = ("down", "unknown", "")  # and of one that does not, or cannot be asked
 SYNC_FAILED = "its sync failed and left leaderl/data/unsynced: 'salt-run chef_backend.status' says the way back"
 
 
@@ -27,12 +30,12 @@ class Bounds:
     """What is still healthy.
 
     ``search``: whether Elasticsearch has to be well. It cannot be between an upgrade and the re-index that it needs.
-    ``waived``: codes of reasons, and the nodes for which a person has waived them.
+    ``waived``: what a person has waived, each ``CODE of NODE``.
     """
 
     max_lag_bytes: int = 52428800
     search: bool = True
-    waived: frozenset[tuple[str, str]] = frozenset()
+    waived: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +53,7 @@ def judge(
     node: str = "this node",
     search: bool = True,
     waived: Collection[str] = (),
+    own: str = "",
 ) -> Verdict:
     """Judge from one node's view.
 
@@ -57,10 +61,11 @@ def judge(
     :param status: its Status, or the ParseError of reading it, or None.
     :param node: its name, for the reasons.
     :param search: whether Elasticsearch has to be well.
-    :param waived: codes that a person has waived, for whichever node: a gate of the run tells them apart.
+    :param waived: as in :class:`Bounds`.
+    :param own: this node's minion id, for these.
     """
     reasons = _but_search([*_judge_roles(cluster, node), *_judge_services(status, node)], search)
-    return _verdict(reasons, frozenset((reason.code, reason.node) for reason in reasons if reason.code in waived))
+    return _verdict(reasons, waived, {node: own} if own else {})
 
 
 def _but_search(reasons: Iterable[Reason], search: bool) -> list[Reason]:
@@ -84,9 +89,15 @@ def judge_cluster(views: Mapping[str, View], bounds: Bounds, except_node: str | 
     return dataclasses.replace(left, tolerated=aside)
 
 
-def _verdict(reasons: Iterable[Reason], waived: frozenset[tuple[str, str]]) -> Verdict:
-    unique = kinds.ordered(reasons)
-    left = tuple(reason for reason in unique if (reason.code, reason.node) not in waived)
+def _verdict(reasons: Iterable[Reason], waived: Collection[str], called: Mapping[str, str] | None = None) -> Verdict:
+    """Put reasons in their order, and aside what is waived.
+
+    :param called: minion ids of nodes that are called otherwise in the reasons.
+    """
+    unique, names = kinds.ordered(reasons), called or {}
+    left = tuple(
+        reason for reason in unique if not waivers.concerns(waived, reason.code, names.get(reason.node, reason.node))
+    )
     return Verdict(not left, left, tuple(reason for reason in unique if reason not in left))
 
 
@@ -189,10 +200,10 @@ def _judge_role(other: Node, cluster: ClusterStatus, leader: Node | None) -> lis
         shown, bound = followed[0].name, f"expected the leader {leader.name}"
         advice = "wait until it follows the leader, or repair it"
         reasons.append(Reason("follows-other", other.name, "follows", shown, bound, advice))
-    if other.es not in ("master", "not_master"):
-        advice = "look at its elasticsearch log"
+    if other.es not in SEARCHES:
+        code, advice = "search-state" if other.es in NO_SEARCH else "search-word", "look at its elasticsearch log"
         bound = "expected master or not_master"
-        reasons.append(Reason("search-state", other.name, "has Elasticsearch", other.es, bound, advice, SEARCH))
+        reasons.append(Reason(code, other.name, "has Elasticsearch", other.es, bound, advice, SEARCH))
     return reasons
 
 

@@ -4,7 +4,7 @@ They stand in the order in which they explain each other: of several that are se
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from saltext.chef_backend.reason import Reason
@@ -81,8 +81,10 @@ _ALL = (
     Kind("lag-unknown", ERROR, "how far a follower is behind cannot be read"),
     Kind("lag", PASSES, "a follower is too far behind"),
     Kind("search-masters", PASSES, "several nodes of Elasticsearch are master"),
-    Kind("search-state", ERROR, "what cluster-status says of Elasticsearch is not known", waivable=True),
+    Kind("search-state", PASSES, "a node has no Elasticsearch, as cluster-status shows it"),
+    Kind("search-word", ERROR, "what cluster-status says of Elasticsearch is no word that is known", waivable=True),
     Kind("no-index", ERROR, "Elasticsearch is well, and no frontend has made its index", waivable=True),
+    Kind("index-unknown", ERROR, "whether there is a search index cannot be told", waivable=True),
     Kind("settling", PASSES, "a service has just been started"),
     Kind("failover-off", CRITICAL, "failover is off, and no run explains it"),
     Kind("failover-switched", ERROR, "somebody else has switched failover"),
@@ -141,3 +143,9 @@ def fields(reason: Reason) -> dict[str, Any]:
         "advice": reason.advice,
         "text": str(reason),
     }
+
+
+def fields_ordered(several: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return reasons that are fields already, each once, in the order in which they explain each other."""
+    unique = list({one["text"]: one for one in several}.values())
+    return sorted(unique, key=lambda one: _RANK.get(one["code"], len(_RANK)))

@@ -6,7 +6,7 @@ The first migrates the database, which must happen once and only once: its migra
 import dataclasses
 from collections.abc import Sequence
 
-from saltext.chef_backend.errors import Refused
+from saltext.chef_backend.errors import InVain, Refused
 from saltext.chef_backend.product.version import Version
 from saltext.chef_backend.settings import Server
 
@@ -67,12 +67,12 @@ def migrated(node: str, brings: str | None, done: str | None) -> str:
 
     :param brings: the level to which its release migrates, such as ``1.31``; None where it does not tell.
     :param done: the level to which the database was migrated.
-    :raises Refused: it was not.
+    :raises InVain: it was not.
     """
     if brings is None:
         return f"which migrations the release on {node} brings is not known"
     if done is None or _numbers(done) < _numbers(brings):
-        raise Refused(
+        raise InVain(
             f"{node}: chef-server-ctl upgrade ended with status 0, but the database is at migration "
             f"{done or 'unknown'}, and the release brings {brings}: is another upgrade at work "
             "on it? The same command runs it again",

@@ -37,7 +37,7 @@ def _why_not(text: object, target: str, nodes: Collection[str]) -> str | None:
     """Why something is no waiver of this run; None if it is one."""
     found = _WAIVER.fullmatch(text) if isinstance(text, str) else None
     if found is None:
-        return f"expected '{FORM}', such as 'search-state of be2 for {target}'"
+        return f"expected '{FORM}', such as 'search-word of be2 for {target}'"
     code, node, version = found.groups()
     kind = KINDS.get(code)
     if kind is None or not kind.waivable:
@@ -54,30 +54,20 @@ def needed(waived: Iterable[str], shown: Iterable[tuple[str, str]]) -> None:
     """Each waiver is for a reason that is seen now: one that is not is a mistake, or of another day.
 
     :param waived: as :func:`read` returns them.
-    :param shown: code and node of each reason that is set aside for it.
+    :param shown: code and minion id of each reason that is set aside for it.
     :raises Refused: those that are for nothing.
     """
-    there = pairs(f"{code} of {node}" for code, node in shown)
-    idle = [one for one in waived if _short(one) not in there]
+    there = {f"{code} of {node}" for code, node in shown}
+    idle = [one for one in waived if one not in there]
     if idle:
         raise Refused(
             "\n".join(f"{KEY}: {one!r}: there is nothing to waive: take it out of the pillar" for one in idle), "waiver"
         )
 
 
-def pairs(waived: Iterable[str]) -> frozenset[tuple[str, str]]:
-    """Return code and node, as a verdict calls it, of each waiver of a record."""
-    return frozenset(map(_short, waived))
-
-
 def covers(waived: Iterable[str], code: str, node: str) -> bool:
     """Whether a reason of a node, by its minion's id, is waived."""
-    return _short(f"{code} of {node}") in pairs(waived)
-
-
-def codes(waived: Iterable[str]) -> frozenset[str]:
-    """Return the codes of a record's waivers."""
-    return frozenset(code for code, _ in pairs(waived))
+    return f"{code} of {node}" in set(waived)
 
 
 def nodes(waived: Iterable[str], code: str) -> list[str]:
@@ -85,6 +75,10 @@ def nodes(waived: Iterable[str], code: str) -> list[str]:
     return sorted(one.partition(" of ")[2] for one in waived if one.startswith(f"{code} of "))
 
 
-def _short(one: str) -> tuple[str, str]:
-    code, _, node = one.partition(" of ")
-    return code, node.partition(".")[0]
+def concerns(waived: Iterable[str], code: str, name: str) -> bool:
+    """Whether a reason of a node is waived, by what a verdict or the product calls it: with a domain or without."""
+    return any(_short(name) == _short(node) for node in nodes(waived, code))
+
+
+def _short(name: str) -> str:
+    return name.partition(".")[0].lower()

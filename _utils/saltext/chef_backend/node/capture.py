@@ -85,8 +85,8 @@ def _command(host: Host, words: Sequence[str]) -> Output:
 def _text(shown: str, ask: Callable[[], str]) -> Output:
     try:
         return Output(shown, text=_safe(ask()))
-    except CommandExecutionError as err:
-        return Output(shown, error=masking.mask(str(err)))
+    except Exception as err:  # of a product that nobody has seen: the other outputs are had all the same
+        return Output(shown, error=masking.mask(f"{type(err).__name__}: {err}"))
 
 
 def _file(host: Host, path: str) -> Output:

@@ -8,7 +8,6 @@ from salt.exceptions import CommandExecutionError
 from saltext.chef_backend import outcome, waiting
 from saltext.chef_backend.errors import NotYet
 from saltext.chef_backend.judge import health, kinds
-from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.node import backend, backup, ctl, durable, fence, journal, record_file, side_by_side
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.node.view import half_upgraded, outdated_services, signs
@@ -210,8 +209,8 @@ def _look(host: Host, search: bool, within: float = 0) -> None:
         cluster = pool.submit(lambda: backend.cluster(host, within=within))
         services = pool.submit(lambda: backend.services(host, within=within))
     record = record_file.read(host)
-    waived = waivers.codes(record.waived) if record else ()
-    verdict = health.judge(cluster.result(), services.result(), search=search, waived=waived)
+    waived = record.waived if record else ()
+    verdict = health.judge(cluster.result(), services.result(), search=search, waived=waived, own=host.name)
     if not verdict.healthy:
         raise NotYet("; ".join(kinds.told(verdict.reasons)))
 

@@ -49,6 +49,24 @@ READERS: Mapping[str, Mapping[str, Callable[[str], object]]] = {
 _IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
 _HEX = re.compile(r"(?<![0-9a-fA-F])[0-9a-f]{32}(?![0-9a-fA-F])")
 _KEPT = ("127.0.0.1", "0.0.0.0")
+_UUID = re.compile(r"""("uuid" ?: ?")([A-Za-z0-9_-]{4,64})(")""")
+_TOKEN = re.compile(r"[A-Za-z0-9_.:-]+")
+_PARTS = re.compile(r"([_.:])")
+LEFT_OUT = "left out: it cannot be read, so that nobody can tell which names it holds"
+# words that stand in what the product prints, whatever a site calls so
+OWN_WORDS = frozenset(
+    re.findall(
+        r"\S+",
+        """
+    application_name backend bag blocked chef client counts current data database default disks down dpkg
+    elasticsearch eligible enabled environment epmd error es etcd false follower following frontend green guid
+    haproxy health http https index ip item key leader leaderl local localhost log maint mappings master name
+    nginx node nodes not_master null object offline opscode-erchef organisation peer pg pid pong postgresql red
+    redis_lb role run running service services settings state status streaming synced syncing total true unknown
+    up waiting yellow
+    """,
+    )
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,10 +91,13 @@ def read(text: str) -> dict[str, Any]:
         raise ParseError(f"a capture of format {FORMAT} was expected, and it is of another", found["format"])
     for name, node in found["nodes"].items():
         outputs = node.get("outputs") if isinstance(node, dict) else None
-        if not isinstance(outputs, dict) or node.get("kind") not in READERS:
+        if not isinstance(outputs, dict) or node.get("kind") not in list(READERS):
             raise ParseError("not a node of a capture", name)
         for output in outputs.values():
-            if not isinstance(output, dict) or not isinstance(output.get("text"), str):
+            texts = [output.get(key) for key in ("asked", "text", "error")] if isinstance(output, dict) else [None]
+            if not all(isinstance(text, str) for text in texts) or not isinstance(
+                output.get("status"), (int, type(None))
+            ):
                 raise ParseError("not an output of a capture", str(output)[:80])
     return found
 
@@ -100,8 +121,8 @@ def unread(capture: Plain) -> list[str]:
 def _why_not(reader: Callable[[str], object], text: str) -> str | None:
     try:
         reader(text)
-    except (ValueError, KeyError, TypeError) as err:
-        return f"cannot be read: {err}"
+    except Exception as err:  # whatever an unknown product makes of a reader
+        return f"cannot be read: {err or type(err).__name__}"
     return None
 
 
@@ -112,43 +133,87 @@ def _one_of(text: str, words: tuple[str, ...]) -> str:
 
 
 def anonymous(capture: Plain) -> dict[str, Any]:
-    """Return a capture with names of nodes, hosts and organisations, addresses and GUIDs replaced, alike everywhere."""
-    names = sorted(_names(capture), key=len, reverse=True)
-    numbers = {name: f"name{number}" for number, name in enumerate(names, 1)}
-    called = re.compile("|".join(rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in names))
-    addresses: dict[str, str] = {}
-    guids: dict[str, str] = {}
+    """Return a capture with names of nodes, hosts, organisations and data bags, addresses and ids replaced, alike.
 
-    def address(found: re.Match[str]) -> str:
-        if found[0] in _KEPT:
-            return found[0]
-        number = len(addresses) + 1
-        return addresses.setdefault(found[0], f"198.51.{number // 250}.{number % 250 + 1}")
-
-    def hidden(value: Any) -> Any:
-        if isinstance(value, str):
-            text = _IPV4.sub(address, called.sub(lambda found: numbers[found[0]], value))
-            return _HEX.sub(lambda found: guids.setdefault(found[0], f"{len(guids) + 1:032x}"), text)
-        if isinstance(value, Mapping):
-            return {hidden(key) if key in numbers else key: hidden(inner) for key, inner in value.items()}
-        return [hidden(inner) for inner in value] if isinstance(value, (list, tuple)) else value
-
-    found: dict[str, Any] = hidden(capture)
-    return found
+    What cannot be read may hold names that nobody can tell: its text is left out. Words of the product, and of the form
+    of a capture, stay, also where a site has called something so.
+    """
+    readable = {node: _readable(found) for node, found in capture["nodes"].items()}
+    names = sorted(_names(capture["cluster"], readable) - OWN_WORDS)
+    hide = _Hidden({name: f"name{number}" for number, name in enumerate(names, 1)})
+    nodes = {
+        hide.text(name): {
+            **node,
+            "names": [hide.text(one) for one in node.get("names", ())],
+            "outputs": {
+                part: {**output, **{key: hide.text(output[key]) for key in ("asked", "text", "error")}}
+                for part, output in node["outputs"].items()
+            },
+            **({"error": hide.text(node["error"])} if node.get("error") else {}),
+        }
+        for name, node in readable.items()
+    }
+    return {**capture, "cluster": hide.text(capture["cluster"]), "nodes": nodes}
 
 
-def _names(capture: Plain) -> set[str]:
-    """The names that a capture tells: the cluster, minions, hosts, nodes, organisations."""
-    found = {str(capture["cluster"]), *capture["nodes"]}
-    for node in capture["nodes"].values():
+class _Hidden:
+    """Replaces what tells of a site, the same by the same."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+        self._ids: dict[str, str] = {}
+
+    def text(self, text: str) -> str:
+        """Return a text with all of it replaced."""
+        text = _UUID.sub(lambda found: f"{found[1]}{self._id(found[2], 'uuid')}{found[3]}", text)
+        text = _HEX.sub(lambda found: self._id(found[0].lower(), ""), text)
+        text = _IPV4.sub(lambda found: found[0] if found[0] in _KEPT else self._id(found[0], "address"), text)
+        return _TOKEN.sub(lambda found: self._token(found[0]), text)
+
+    def _token(self, token: str) -> str:
+        known = self._names.get(token.lower())
+        if known is not None:
+            return known
+        if token.count(":") > 1 and _is_ipv6(token):
+            return self._id(token.lower(), "address")
+        parts = _PARTS.split(token)  # pg_be1, be1.example.net: every other one is what lies between
+        return "".join(self._names.get(part.lower(), part) for part in parts) if len(parts) > 1 else token
+
+    def _id(self, found: str, kind: str) -> str:
+        number = len(self._ids) + 1
+        made = {"address": f"198.51.{number // 250}.{number % 250 + 1}", "uuid": f"uuid{number:018}"}
+        return self._ids.setdefault(found, made.get(kind, f"{number:032x}"))
+
+
+def _is_ipv6(token: str) -> bool:
+    try:
+        return ipaddress.ip_address(token).version == 6 and token not in ("::", "::1")
+    except ValueError:
+        return False
+
+
+def _readable(node: Plain) -> dict[str, Any]:
+    """A node of a capture without the texts that cannot be read."""
+    outputs = {}
+    for part, output in node["outputs"].items():
+        reader = READERS[node["kind"]].get(part)
+        odd = reader is None or (output["text"] and not output["error"] and _why_not(reader, output["text"]))
+        outputs[part] = {**output, "text": "", "error": LEFT_OUT} if odd else output
+    return {**node, "outputs": outputs}
+
+
+def _names(cluster: str, nodes: Mapping[str, Plain]) -> set[str]:
+    """The names that a capture tells, in small letters: of cluster, minions, hosts, nodes, organisations, data bags."""
+    found = {str(cluster), *nodes}
+    for node in nodes.values():
         found |= {str(name) for name in node.get("names", ())}
-        for part, output in node["outputs"].items():
-            try:
-                if part == "cluster-status":
-                    found |= {one.name for one in ClusterStatus.from_table(output["text"]).nodes}
-                elif part == "stored":
-                    found |= set(objects.parse_stored(output["text"]))
-            except ValueError:
-                continue  # what cannot be read is kept as it is, but for what others tell
-    shorts = {name.partition(".")[0] for name in found if not name.replace(".", "").isdigit()}
-    return {name for name in found | shorts if len(name) > 1}
+        texts = {part: output["text"] for part, output in node["outputs"].items() if output["text"]}
+        if "cluster-status" in texts:
+            found |= {one.name for one in ClusterStatus.from_table(texts["cluster-status"]).nodes}
+        if "stored" in texts:
+            found |= set(objects.parse_stored(texts["stored"]))
+        if "indexed" in texts:
+            found |= objects.kinds_of(texts["indexed"]) - set(objects.KINDS)
+    small = {name.lower() for name in found}
+    small |= {name.partition(".")[0] for name in small if not name.replace(".", "").isdigit()}
+    return {name for name in small if len(name) > 1}

@@ -62,6 +62,13 @@ def parse_stored(text: str) -> dict[str, dict[str, Any]]:
     return found
 
 
+def kinds_of(text: str) -> set[str]:
+    """Return the types of documents that an answer to :data:`INDEXED` names: of data bags, their own names."""
+    parse_indexed(text)  # or it cannot be read
+    buckets = read_json(text, "documents by organisation")["aggregations"]["databases"]["buckets"]
+    return {str(kind["key"]) for one in buckets for kind in one["types"]["buckets"]}
+
+
 def parse_indexed(text: str) -> dict[str, dict[str, int]]:
     """Read what Elasticsearch answers to :data:`INDEXED`.
 

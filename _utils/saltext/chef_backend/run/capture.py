@@ -5,13 +5,17 @@ import json
 import re
 import tarfile
 import time
+from collections.abc import Callable
 from typing import Any
+
+from salt.exceptions import CommandExecutionError
 
 from saltext import chef_backend
 from saltext.chef_backend.errors import Refused
 from saltext.chef_backend.product import capture as captures
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import history, overview
+from saltext.chef_backend.run.bus import ask_all
 from saltext.chef_backend.run.master import Master
 
 BOUND = 300  # seconds within which a node has to say that it is at it: it asks a dozen things
@@ -26,10 +30,13 @@ def taken(master: Master, cluster: str, anonymous: bool = False) -> dict[str, An
     :param anonymous: names, addresses and GUIDs are replaced by others, alike everywhere.
     :returns: ``{"ok", "text", "path", "unread": list of text}``; ok if all of it was had, and can be read.
     """
+    if not isinstance(anonymous, bool):
+        raise Refused(f"anonymous: found {anonymous!r}, expected True or False: nothing was written", "pillar")
     found = _of_all(master, cluster)
     unread = captures.unread(found)
     shown = captures.anonymous(found) if anonymous else found
-    path = _keep(master, "captures", f"{cluster}-{_moment(master)}.json", json.dumps(shown, indent=1))
+    name = f"{'capture' if anonymous else cluster}-{_moment(master)}.json"
+    path = _keep(master, "captures", name, json.dumps(shown, indent=1))
     text = "\n".join([f"written: {path}", "could not be read:", *(f"  - {one}" for one in unread or [NOTHING])])
     return {"ok": not unread, "text": text, "path": path, "unread": unread}
 
@@ -45,27 +52,46 @@ def bundled(master: Master, cluster: str, node: str | None = None, run: str | No
     backends = clusters.backends(master, cluster)
     if node is not None and node not in backends:
         raise Refused(f"node: {node!r} is no backend of this cluster, expected one of {', '.join(backends)}", "pillar")
-    found = _of_all(master, cluster)
-    status, known = overview.status(master, cluster), history.runs(master, cluster)
-    files = {
-        "capture.json": json.dumps(found, indent=1),
-        "unread.txt": "\n".join(captures.unread(found) or [NOTHING]),
-        "status.txt": status["text"],
-        "status.json": json.dumps(status, indent=1, default=str),
-    }
-    wanted = run or (known[0].run if known else None)
-    if wanted:
-        files["journal.json"] = json.dumps(history.history(master, cluster, wanted), indent=1, default=str)
-        files["report.txt"] = history.reported(master, cluster, wanted)["text"]
+    files: dict[str, str] = {}
+    troubles: list[str] = []
+
+    def part(name: str, make: Callable[[], str]) -> None:
+        try:
+            files[name] = make()
+        except (CommandExecutionError, ValueError) as err:  # what can be had is had all the same
+            files[name] = str(err)
+            troubles.append(f"{name}: {err}")
+
+    def capture() -> str:
+        found = _of_all(master, cluster)
+        troubles.extend(captures.unread(found))
+        return json.dumps(found, indent=1)
+
+    def journal() -> str:
+        wanted = run or history.runs(master, cluster)[0].run
+        return json.dumps(history.history(master, cluster, wanted), indent=1, default=str)
+
+    part("capture.json", capture)
+    part("status.txt", lambda: str(overview.status(master, cluster)["text"]))
+    part("journal.json", lambda: journal() if run or history.runs(master, cluster) else "no run is known")
+    part("report.txt", lambda: str(history.reported(master, cluster, run)["text"]))
     lines = []
     if node is not None:
-        said = master.bus.ask([node], "chef_backend.gather_logs", timeout=LOGS_BOUND)[node]
-        files[f"gather-logs-{node}.txt"] = str(said.value) if said.ok else said.error
-        archives = ARCHIVE.findall(str(said.value)) if said.ok else []
-        where = ", ".join(archives) or "see gather-logs in the bundle"
-        lines.append(f"{node} keeps its logs, which may hold secrets: {where}" if said.ok else said.error)
+        part(
+            f"gather-logs-{node}.txt",
+            lambda: str(_all_of(master, [node], "chef_backend.gather_logs", LOGS_BOUND)[node]),
+        )
+        archives = ARCHIVE.findall(files[f"gather-logs-{node}.txt"])
+        lines = [f"{node} keeps its logs, which may hold secrets: {', '.join(archives)}"] if archives else []
+    files["unread.txt"] = "\n".join(troubles or [NOTHING])
     path = _keep(master, "bundles", f"{cluster}-{_moment(master)}.tar.gz", _archive(files))
-    return {"ok": True, "text": "\n".join([f"written: {path}", *lines]), "path": path, "files": sorted(files)}
+    missing = [f"  - {one}" for one in troubles]
+    text = "\n".join([f"written: {path}", *lines, *(["missing, or could not be read:", *missing] if missing else [])])
+    return {"ok": not troubles, "text": text, "path": path, "files": sorted(files)}
+
+
+def _all_of(master: Master, nodes: list[str], function: str, bound: float) -> dict[str, Any]:
+    return ask_all(master.bus, nodes, function, timeout=bound)
 
 
 def _of_all(master: Master, cluster: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from saltext.chef_backend.run import heartbeat, lock, look, orders, probe, progr
 from saltext.chef_backend.run.master import Master
 
 Running = Mapping[str, Mapping[str, Any]]  # the results of the steps before, by Salt's tag
+NOT_RUN = "One or more requisite failed"  # Salt's own words
 log = logging.getLogger(__name__)
 
 
@@ -40,6 +41,7 @@ def closed(master: Master, name: str, cluster: str, running: Running) -> Result:
     ret: Result = {"name": name, "result": False, "changes": {}, "comment": ""}
     held = lock.held(master, cluster)
     failed = {str(step.get("__id__")): step for step in running.values() if step.get("result") is False}
+    why = [one for step in failed.values() for one in _why(step)]
     with master.signals.closing():
         if master.test:
             ret.update(result=None, comment="would switch failover on if it is not, and free the cluster")
@@ -48,13 +50,15 @@ def closed(master: Master, name: str, cluster: str, running: Running) -> Result:
         else:
             if master.signals.came:  # in the middle of what it waited for: that client may be of no use any more
                 master = dataclasses.replace(master, bus=master.bus.own())
-            _close(master, ret, held, list(failed), [one for step in failed.values() for one in _why(step)])
+            _close(master, ret, held, list(failed), kinds.fields_ordered(why))
     return ret
 
 
 def _why(step: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The reasons for which a step has failed, as fields."""
+    """The reasons for which a step has failed, as fields; none for one that Salt has not run for that."""
     comment = str(step.get("comment") or "")
+    if comment.startswith(NOT_RUN):
+        return []
     return step.get("reasons") or [kinds.fields(Reason("failed", "", said=(comment.splitlines() or [""])[0]))]
 
 
@@ -202,9 +206,10 @@ def _keep_the_lead(master: Master, ret: Result, cluster: str) -> None:
     :raises ValueError: it is off, and why.
     :raises StillOn: it could not be switched off; the backends go on trying.
     """
-    why = failover.leader_without_search(clusters.views(master, cluster, ["cluster_status", "status"]).values())
+    held = lock.held(master, cluster)
+    seen = clusters.views(master, cluster, ["cluster_status", "status"]).values()
+    why = failover.leader_without_search(seen, held.waived if held else ())
     if why:
-        held = lock.held(master, cluster)
         # what this run has switched off is off; else it says so first, and the backends go on looking
         if held and held.failover != "off":
             lock.note(master, cluster, failover="off")
@@ -233,7 +238,7 @@ def _ended(master: Master, run: Run, state: str, failed: list[str]) -> str:
             return f"run {run.run} is aborted{now}; nothing is left open{late}"
         too_late = "; abort came too late, nothing was left to do" if run.wish == records.ABORT else ""
         left = f"; {NO_FRONTENDS}" if records.switches_failover(run) and not run.frontends else ""
-        out = ", ".join(waivers.nodes(run.waived, "frontend-unknown"))
+        out = ", ".join(node for node in waivers.nodes(run.waived, "frontend-unknown") if node not in run.frontends)
         left += f"; {out} was left out: 'chef-server-ctl reconfigure' there is left to you" if out else ""
         return f"run {run.run} is done{now}{too_late}{late}{left}"
     if state == records.ABORTED:

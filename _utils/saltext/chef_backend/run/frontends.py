@@ -105,7 +105,9 @@ def refuse(master: Master, cluster: str, nodes: Sequence[str]) -> None:
         raise ValueError("; ".join(serving))
 
 
-def nobody_unnamed(master: Master, settings: Cluster, views: Views, fronts: Sequence[str]) -> None:
+def nobody_unnamed(
+    master: Master, settings: Cluster, views: Views, fronts: Sequence[str], left_out: Sequence[str] = ()
+) -> None:
     """Hold that no frontend is in use which nobody has named, by who is connected to the leader's PostgreSQL.
 
     :raises ValueError: who is, and what to do; or nobody leads.
@@ -115,7 +117,8 @@ def nobody_unnamed(master: Master, settings: Cluster, views: Views, fronts: Sequ
     connected = ask_all(master.bus, [leads], "chef_backend_agent.connected", timeout=bound)[leads]
     told = ask_all(master.bus, fronts, "grains.item", "ipv4", "ipv6", timeout=bound)
     owns = [*(view.own for view in views.values()), *(Own.of_grains(node, grains) for node, grains in told.items())]
-    gates.nobody_unnamed(settings, leads, connected, [address for own in owns for address in own.addresses])
+    named = [address for own in owns for address in own.addresses]
+    gates.nobody_unnamed(settings, leads, connected, named, left_out)
 
 
 def taken_out(master: Master, name: str, cluster: str, record: Run | None) -> Result:

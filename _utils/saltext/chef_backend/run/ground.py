@@ -12,6 +12,7 @@ from saltext.chef_backend.run.master import Master
 from saltext.chef_backend.settings import Cluster
 
 GROUND = "chef_backend_agent.ground"
+OTHER_VERSION = "it runs another version of this extension: run saltutil.sync_all there and on the master"
 
 
 def holds(
@@ -27,6 +28,11 @@ def holds(
     began, leads = master.clock.monotonic(), answers.leader(views)
     told = ask_all(master.bus, sorted(views), GROUND, timeout=settings.timeouts.ask)
     took = master.clock.monotonic() - began
+    old = [
+        node for node, one in sorted(told.items()) if not set(one) >= {"clock", "settings", "fsync", "index", "errors"}
+    ]
+    if old:
+        raise gates.unwell([Reason("not-judged", node, said=f"{node}: {OTHER_VERSION}") for node in old])
     reasons = [
         *ground.settings_fit({node: one["settings"] for node, one in told.items()}, way),
         *ground.clocks_agree({node: one["clock"] for node, one in told.items()}, took),
@@ -36,7 +42,7 @@ def holds(
     aside = [one for one in reasons if waivers.covers(waived, one.code, one.node)]
     if len(aside) < len(reasons):
         raise gates.unwell([one for one in reasons if one not in aside])
-    frontends.nobody_unnamed(master, settings, views, fronts)
+    frontends.nobody_unnamed(master, settings, views, fronts, waivers.nodes(waived, "frontend-unknown"))
     if way == "reindex":
         reindexing.organisation_is_there(master, settings.name, leads)
     return aside

@@ -119,8 +119,11 @@ def take_over(master: Master, views: Views, found: Run, step: str) -> Run:
     :param step: what is done with it.
     :raises CommandExecutionError: too few backends answer, or another was faster.
     """
+    # a backend that has switched failover off by itself has done so for this run
+    off = "off" if found.switched else found.failover
     word = dataclasses.replace(
         found.record,
+        failover=off,
         owner=owner(master),
         changed=master.clock.now(),
         epoch=_next_epoch(master, views, found.cluster, found.frontends),

@@ -36,13 +36,13 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
         views: Views = clusters.views(master, cluster)
         gates.everybody_answers(views)
         found = answers.run(views)
-        waived, new = _waived(master, settings, views, fronts, found)
-        fronts, aside = _that_are_asked(master, settings, way, fronts, waived)
-        if way == "reindex":
-            ask_all(master.bus, fronts[:1], "chef_server_agent.may_keep_out", timeout=bound)
         gates.same_kind(found, way)
         refuse, said = list[str](), list[str]()
         resumed = lock.may_take(master, found, str(settings.version), views)
+        waived, new = _waived(master, settings, views, fronts, resumed)
+        fronts, aside = _that_are_asked(master, settings, way, fronts, waived)
+        if way == "reindex":
+            ask_all(master.bus, fronts[:1], "chef_server_agent.may_keep_out", timeout=bound)
         if resumed:
             gates.same_way(resumed, way)
             refuse, silent = frontends.left_behind(master, cluster, resumed)
@@ -59,7 +59,7 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
         aside += health_aside
         if resumed is None:  # a run that is gone on with has left what must not wait for anybody
             aside += ground.holds(master, settings, way, views, fronts, waived)
-            waivers.needed(new, [(one.code, one.node) for one in aside])
+        waivers.needed(new, [(one.code, one.node) for one in aside])
         due = answers.due(views, str(settings.version))
         leads = resumed.leader if resumed and resumed.down else answers.leader(views)
         plan = f"{way} to {settings.version}; due: {', '.join(due) or 'no backend'}; {leads} leads now"
@@ -95,15 +95,16 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
 
 
 def _waived(
-    master: Master, settings: Cluster, views: Views, fronts: Sequence[str], found: Run | None
+    master: Master, settings: Cluster, views: Views, fronts: Sequence[str], resumed: Run | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what is waived for this run, by its record and by the command, and what of it is new.
 
+    :param resumed: the run that is gone on with, or None: what was waived for another does not hold for a new one.
     :raises Refused: a waiver of the command that is none.
     """
     target = str(settings.version)
     said = waivers.read(master.pillar.get(waivers.KEY), target, [*views, *fronts])
-    before = found.waived if found and found.target == target else ()
+    before = resumed.waived if resumed else ()
     return tuple(dict.fromkeys((*before, *said))), tuple(one for one in said if one not in before)
 
 
@@ -120,13 +121,13 @@ def _that_are_asked(
     aside = [one for one in unknown if waivers.covers(waived, one.code, one.node)]
     if len(aside) < len(unknown):
         raise gates.unwell([one for one in unknown if one not in aside])
-    if aside and way != "rolling":
-        names = ", ".join(one.node for one in aside)
+    if way != "rolling" and (named := waivers.nodes(waived, "frontend-unknown")):
+        names = ", ".join(named)
         raise Refused(
             f"{names} cannot be left out of the way {way}: its clients would have to be refused meanwhile", "waiver"
         )
     gates.frontends_new_enough({node: answer.value for node, answer in said.items() if answer.ok}, settings)
-    left_out = waivers.nodes(waived, "frontend-unknown")
+    left_out = [one.node for one in aside]  # one that answers again has to be reconfigured, whatever was waived
     clusters.leave_out(master, settings.name, left_out)
     return [node for node in fronts if node not in left_out], aside
 
@@ -208,4 +209,8 @@ def _may_begin(
     aside = gates.healthy(views, settings.gates.max_lag_bytes, inside, search, waived)
     if search:  # the Elasticsearch that refuses an old index cannot be asked who created it
         gates.right_way(views, settings.version, ways.index_created(master, settings.name, views), way)
-    return gates.failover_found(views, found), list(aside)
+    # a verdict calls a node without its domain
+    ours = {answers.node_name(minion): minion for minion in views}
+    return gates.failover_found(views, found), [
+        dataclasses.replace(one, node=ours.get(one.node, one.node)) for one in aside
+    ]

@@ -8,6 +8,7 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import journal, outcome
 from saltext.chef_backend import record as records
+from saltext.chef_backend.errors import InVain
 from saltext.chef_backend.judge import answers, gates, server
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.record import Run
@@ -142,7 +143,7 @@ def first_upgraded(master: Master, name: str, cluster: str) -> Result:
         if not due or server.source(there, wanted.version) is not None:
             return outcome.done(ret, "the database is migrated" if due else "no frontend is due")
         if _upgrade(master, ret, cluster, due[:1], ["orch.node.server_upgraded"]):
-            return outcome.done(ret, due[0])
+            return outcome.done(ret, f"{due[0]}; {ret['comment']}")
     return ret
 
 
@@ -213,24 +214,31 @@ def _upgrade(master: Master, ret: Result, cluster: str, nodes: Sequence[str], sl
     _call_hook(master, ret, settings, "drain", nodes)
     done = orders.apply(master, ret, cluster, record, nodes, ",".join(sls), **more)
     if done:
-        _see_migrated(master, cluster, nodes)
+        try:
+            bound = settings.timeouts.gate
+            seen = look.until_holds(master, cluster, lambda: _migrated(master, cluster, nodes), bound)
+        except InVain:
+            orders.all_do(master, cluster, nodes, "chef_server_agent.upgrade_again")
+            raise
+        ret["comment"] = "; ".join(filter(None, [ret["comment"], *seen]))
         orders.apply(master, ret, cluster, record, nodes, "orch.node.server_cleaned")
     _call_hook(master, ret, settings, "undrain", nodes)
     return done
 
 
-def _see_migrated(master: Master, cluster: str, nodes: Sequence[str]) -> None:
+def _migrated(master: Master, cluster: str, nodes: Sequence[str]) -> list[str]:
     """See that the database has the migrations of the release that these frontends run, before anything is cleaned up.
 
-    :raises Refused: it has not.
-    :raises CommandExecutionError: one of them, or the leader, does not tell.
+    :returns: what was seen, a sentence each.
+    :raises InVain: it has not.
+    :raises ValueError, CommandExecutionError: one of them, or the leader, does not tell.
     """
     leads = answers.leader(clusters.views(master, cluster, ["cluster_status"]))
     bound = clusters.settings(master, cluster).timeouts.ask
     database = ask_all(master.bus, [leads], "chef_backend_agent.migration_level", timeout=bound)[leads]
     told = frontends.all_do(master, cluster, nodes, "chef_server_agent.migrations")
-    for node, one in sorted(told.items()):
-        server.migrated(node, one["brings"], database or one["file"])
+    seen = [server.migrated(node, one["brings"], database or one["file"]) for node, one in sorted(told.items())]
+    return list(dict.fromkeys(seen))
 
 
 def _gates(master: Master, settings: Cluster, nodes: Sequence[str]) -> Run | None:
