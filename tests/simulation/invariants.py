@@ -104,12 +104,6 @@ def i5(world: World) -> Iterator[str]:
     for event in world.history.of(happened.BEGUN):
         if event.about.endswith("stop elasticsearch") and event.data["whole_index"]:
             yield f"I5: {event.where} at {event.time:.0f} s stops Elasticsearch: a whole, new index is deleted"
-    for event in world.history.of(happened.BEGUN):
-        if (
-            event.about.endswith("chef-server-ctl upgrade")
-            and event.data["fronts"][event.where] == world.scene.server_target
-        ):
-            yield f"I5: {event.where} runs the target, and is upgraded once more at {event.time:.0f} s"
     began = {one.data["number"]: one for one in world.history.of(happened.BEGUN)}
     well = [one for one in world.history.of(happened.DONE) if " backup " in one.about and one.data["status"] == 0]
     whole = [one for one in well if world.places[one.where].path(backend_ctl.archive(one.data["number"])).exists()]

@@ -203,7 +203,6 @@ class World:
             "upgrading": [name for name in BACKENDS if self.in_upgrade(name)],
             "half": [node.name for node in cluster.nodes if node.ran != node.installed or node.unsynced],
             "whole_index": self.has_new_index(),
-            "fronts": {name: one.ran for name, one in self.frontends.items()},
         }
 
     def has_new_index(self) -> bool:

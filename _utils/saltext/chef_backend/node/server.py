@@ -29,9 +29,9 @@ from saltext.chef_backend.product.version import Version, of_package
 LEVEL = "/var/opt/opscode/upgrades/migration-level"
 FIRST_WITH_CHECK_CONFIG = Version(14, 0, 0)
 # its services alone do not tell: they may have been stopped before the package came, or the host restarted since
-# it holds the version, and a word more when ``upgrade`` has ended: then it is not done twice
+# it holds the version, and a word more when this frontend was seen to work: then nothing is done twice
 BEGUN = f"{OWN}/server-upgrade"
-UPGRADED = "upgraded"
+WORKS = "works"
 # only the site's own load balancer knows, and a run that died may leave a frontend without clients for ever
 DRAINED = f"{OWN}/server-drained"
 
@@ -169,7 +169,7 @@ def upgraded(
                 raise CommandExecutionError(f"{host.name}: {staged['comment']}")
         environment = {"CHEF_LICENSE": "accept"} if accept_license is True else None
         with journal.told(host, "upgrade"):
-            if files.read(host.path(BEGUN)) != f"{version} {UPGRADED}":
+            if files.read(host.path(BEGUN)) != f"{version} {WORKS}":
                 if not before["begun"]:
                     _is_operational(host, before["version"], leader_timeout, timeout)
                 files.write(host.path(BEGUN), f"{version}\n")
@@ -181,11 +181,11 @@ def upgraded(
                     ret["changes"]["services"] = {"old": "running", "new": "stopped"}
                     if missing:
                         _install(host, version, source, install_timeout, ret)
-                with ctl.changing(host, command.SERVER_UPGRADE, timeout=timeout, env=environment, about=version):
-                    files.write(host.path(BEGUN), f"{version} {UPGRADED}\n")
-            ctl.run(host, command.SERVER_START, timeout=timeout)
-            ret["changes"]["services"] = {"old": "stopped", "new": "running"}
+                ctl.run(host, command.SERVER_UPGRADE, timeout=timeout, env=environment, about=version)
+                ctl.run(host, command.SERVER_START, timeout=timeout)
+                ret["changes"]["services"] = {"old": "stopped", "new": "running"}
             waited = frontend.await_service(host, api, leader_timeout, api_timeout)
+            files.write(host.path(BEGUN), f"{version} {WORKS}\n")
         return outcome.done(
             ret, f"{product} {before['version']} upgraded to {version}; its API answers after {waited:.2f} s"
         )
