@@ -115,7 +115,7 @@ class Model:
         self.facts = facts
         self.engine = Engine()
         self.network = Network()
-        self.history = History(lambda: self.engine.now)
+        self.history = History(lambda: self.engine.now, root)
         places = {name: Place(self.engine, name, root / name) for name in (*BACKENDS, "fe1", "fe2")}
         nodes = [Backend(places[name], ip, facts.versions[name], facts.guids[name]) for name, ip in BACKENDS.items()]
         self.cluster = Cluster(self.engine, self.network, self.history, nodes)

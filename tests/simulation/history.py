@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 
@@ -33,15 +34,20 @@ FAULT = "fault"
 
 
 class History:
-    """All that happened, in its order."""
+    """All that happened, in its order.
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
+    Args:
+        now: Seconds since the night's begin.
+        root: The folder of the night's hosts. It has another name each night, which a story must not tell.
+    """
+
+    def __init__(self, now: Callable[[], float], root: Path) -> None:
+        self._now, self._root = now, str(root)
         self.events: list[Event] = []
 
     def note(self, where: str, what: str, about: str = "", **data: Any) -> None:
         """Something happened just now."""
-        self.events.append(Event(self._now(), where, what, about, data))
+        self.events.append(Event(self._now(), where, what, about.replace(self._root, ""), data))
 
     def of(self, *what: str) -> Iterator[Event]:
         """What happened of some kinds."""

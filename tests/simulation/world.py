@@ -91,8 +91,8 @@ class World:
         self.others = list[tuple[str, Mapping[str, Any]]]()  # what others have typed, to the same target or another
         self.unwell: dict[str, float] = {}  # the backends that neither lead nor follow, and since when
         self.journals: list[tuple[str, Entry]] = []  # what the nodes told
-        self.history = History(lambda: self.engine.now)
         self.root = Path(tempfile.mkdtemp(prefix="night-", dir=SHM if SHM.is_dir() else None))
+        self.history = History(lambda: self.engine.now, self.root)
         self.places = {name: Place(self.engine, name, self.root / name) for name in (*BACKENDS, *FRONTENDS, *HUBS)}
         self._numbers = itertools.count(100)
         nodes = [Backend(self.places[name], ip, scene.version) for name, ip in BACKENDS.items()]
