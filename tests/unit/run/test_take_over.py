@@ -78,6 +78,15 @@ def test_i5_a_run_that_was_opened_on_some_backends_only_is_taken_over_to_be_abor
     assert cluster.copies() == everywhere(None)
 
 
+def test_i3_what_a_backend_has_switched_off_by_itself_is_its_runs_word_once_that_is_taken_over(cluster):
+    cluster.begin("1")
+    found = dataclasses.replace(cluster.told(), switched=True)
+    assert found.failover == "on", "the run itself has left it on"
+    hub = cluster.master("2")
+    lock.take_over(hub, clusters.views(hub, "prod", ["record"]), found, "abort")
+    assert cluster.told().failover == "off", "so that whoever ends it switches failover on again"
+
+
 @pytest.mark.parametrize("reached", ["be1", "be2", "be3"])
 def test_i5_a_take_over_that_reached_one_backend_can_be_aborted(cluster, reached):
     cluster.begin("1")

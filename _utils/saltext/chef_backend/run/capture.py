@@ -36,7 +36,7 @@ def taken(master: Master, cluster: str, anonymous: bool = False) -> dict[str, An
     unread = captures.unread(found)
     shown = captures.anonymous(found) if anonymous else found
     name = f"{'capture' if anonymous else cluster}-{_moment(master)}.json"
-    path = _keep(master, "captures", name, json.dumps(shown, indent=1))
+    path = master.notes.keep(f"captures/{name}", json.dumps(shown, indent=1))
     text = "\n".join([f"written: {path}", "could not be read:", *(f"  - {one}" for one in unread or [NOTHING])])
     return {"ok": not unread, "text": text, "path": path, "unread": unread}
 
@@ -79,19 +79,15 @@ def bundled(master: Master, cluster: str, node: str | None = None, run: str | No
     if node is not None:
         part(
             f"gather-logs-{node}.txt",
-            lambda: str(_all_of(master, [node], "chef_backend.gather_logs", LOGS_BOUND)[node]),
+            lambda: str(ask_all(master.bus, [node], "chef_backend.gather_logs", timeout=LOGS_BOUND)[node]),
         )
         archives = ARCHIVE.findall(files[f"gather-logs-{node}.txt"])
         lines = [f"{node} keeps its logs, which may hold secrets: {', '.join(archives)}"] if archives else []
     files["unread.txt"] = "\n".join(troubles or [NOTHING])
-    path = _keep(master, "bundles", f"{cluster}-{_moment(master)}.tar.gz", _archive(files))
+    path = master.notes.keep(f"bundles/{cluster}-{_moment(master)}.tar.gz", _archive(files))
     missing = [f"  - {one}" for one in troubles]
     text = "\n".join([f"written: {path}", *lines, *(["missing, or could not be read:", *missing] if missing else [])])
     return {"ok": not troubles, "text": text, "path": path, "files": sorted(files)}
-
-
-def _all_of(master: Master, nodes: list[str], function: str, bound: float) -> dict[str, Any]:
-    return ask_all(master.bus, nodes, function, timeout=bound)
 
 
 def _of_all(master: Master, cluster: str) -> dict[str, Any]:
@@ -120,10 +116,6 @@ def _archive(files: dict[str, str]) -> bytes:
             member.size, member.mode = len(content), 0o600
             archive.addfile(member, io.BytesIO(content))
     return packed.getvalue()
-
-
-def _keep(master: Master, folder: str, name: str, content: str | bytes) -> str:
-    return master.notes.keep(f"{folder}/{name}", content)
 
 
 def _moment(master: Master) -> str:
