@@ -242,7 +242,6 @@ def verdict(
 
     What the record of a run says is waived is set aside.
 
-
     :param max_lag_bytes: how far a follower may be behind.
     :param except_node: a half-upgraded node that a run resumes: what concerns it alone is tolerated.
     :param search: whether Elasticsearch has to be well.

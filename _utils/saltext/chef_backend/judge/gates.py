@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from saltext.chef_backend import record as records
 from saltext.chef_backend.errors import InVain, NotYet, Refused
 from saltext.chef_backend.judge import answers, failover, kinds, window
+from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.judge import way as ways
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.view import SILENT
@@ -54,6 +55,14 @@ def healthy(
 def unwell(reasons: Sequence[Reason]) -> Refused:
     """Return the refusal for several reasons: the one that explains the others first."""
     return Refused("\n".join(kinds.told(reasons)), reasons=kinds.ordered(reasons))
+
+
+def but_waived(reasons: Sequence[Reason], waived: Collection[str]) -> list[Reason]:
+    """Nothing stands in the way but what a person waives, each ``CODE of NODE``; return that."""
+    left = [one for one in reasons if not waivers.covers(waived, one.code, one.node)]
+    if left:
+        raise unwell(left)
+    return list(reasons)
 
 
 def nobody_at_work(views: Views) -> None:

@@ -11,7 +11,7 @@ from saltext.chef_backend.judge import kinds
 from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.judge.view import SILENT, View
 from saltext.chef_backend.product.cluster_status import ClusterStatus, Node
-from saltext.chef_backend.product.reading import ParseError
+from saltext.chef_backend.product.reading import ParseError, is_count
 from saltext.chef_backend.product.signatures import BY_NAME
 from saltext.chef_backend.product.status import Service, Status, SystemCheck
 from saltext.chef_backend.reason import Reason
@@ -316,7 +316,7 @@ def _judge_lag(
             continue
         name = found.name if found else follower
         seen[follower] = lag
-        if not isinstance(lag, int) or isinstance(lag, bool) or lag < 0:
+        if not is_count(lag):
             shown, bound = f"{lag!r} bytes behind the leader", "expected a number of bytes"
             reasons.append(Reason("lag-unknown", name, "is", shown, bound))
         elif lag > bounds.max_lag_bytes:

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from saltext.chef_backend.errors import InVain, Refused
+from saltext.chef_backend.product.migrations import Level
 from saltext.chef_backend.product.version import Version
 from saltext.chef_backend.settings import Server
 
@@ -71,7 +72,7 @@ def migrated(node: str, brings: str | None, done: str | None) -> str:
     """
     if brings is None:
         return f"which migrations the release on {node} brings is not known"
-    if done is None or _numbers(done) < _numbers(brings):
+    if done is None or Level.from_text(done) < Level.from_text(brings):
         raise InVain(
             f"{node}: chef-server-ctl upgrade ended with status 0, but the database is at migration "
             f"{done or 'unknown'}, and the release brings {brings}: is another upgrade at work "
@@ -80,10 +81,6 @@ def migrated(node: str, brings: str | None, done: str | None) -> str:
             node,
         )
     return f"the database is at migration {done}"
-
-
-def _numbers(level: str) -> tuple[int, ...]:
-    return tuple(map(int, level.split(".")))
 
 
 def step(version: Version, target: Version) -> Version | None:

@@ -45,15 +45,14 @@ def of_frontend(host: Host, api: str) -> dict[str, Any]:
 
     :param api: URL of its status page.
     """
-    search = frontend.SEARCH_URL
     asked: Mapping[str, Callable[[], Output]] = {
         "manifest": lambda: _file(host, frontend.MANIFEST),
         "status": lambda: _command(host, (command.SERVER, "status")),
         "haproxy": lambda: _text(frontend.HAPROXY_SOCKET, lambda: frontend.show_stat(host)),
         "api": lambda: _url(host, api),
-        "index": lambda: _url(host, f"{search}/chef/_settings"),
-        "count": lambda: _url(host, f"{search}/chef/_count"),
-        "indexed": lambda: _url(host, f"{search}{objects.INDEXED}"),
+        "index": lambda: _url(host, frontend.SETTINGS_URL),
+        "count": lambda: _url(host, frontend.COUNT_URL),
+        "indexed": lambda: _url(host, frontend.INDEXED_URL),
         "migration-level": lambda: _text(server.LEVEL, lambda: server.level(host)["text"]),
     }
     return _node(host, capture.FRONTEND, asked)

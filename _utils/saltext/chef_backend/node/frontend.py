@@ -11,7 +11,7 @@ from saltext.chef_backend.errors import NotYet
 from saltext.chef_backend.node import ctl, edge, fence, files, journal, web
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.outcome import Result
-from saltext.chef_backend.product import command, haproxy
+from saltext.chef_backend.product import command, haproxy, objects
 from saltext.chef_backend.product import edge as edges
 from saltext.chef_backend.product import index as indexes
 from saltext.chef_backend.product import maintenance as by
@@ -19,6 +19,8 @@ from saltext.chef_backend.product import maintenance as by
 MANIFEST = "/opt/opscode/version-manifest.json"
 # assumed: HAProxy listens on the port of loopback that it forwards to the leader's Elasticsearch
 SEARCH_URL = "http://127.0.0.1:9200"
+SETTINGS_URL, COUNT_URL = f"{SEARCH_URL}/chef/_settings", f"{SEARCH_URL}/chef/_count"
+INDEXED_URL = f"{SEARCH_URL}{objects.INDEXED}"
 HAPROXY_SOCKET = "/var/opt/opscode/haproxy/haproxy.sock"
 # nothing that can be observed tells for which release of the backends this frontend was reconfigured
 RECONFIGURED_FOR = f"{OWN}/reconfigured-for"
@@ -161,7 +163,7 @@ def index_uuid(host: Host) -> str:
 
     :raises CommandExecutionError: nobody answers, or there is no such index.
     """
-    return web.read(host, f"{SEARCH_URL}/chef/_settings", indexes.parse_index_uuid)
+    return web.read(host, SETTINGS_URL, indexes.parse_index_uuid)
 
 
 def index_or_none(host: Host) -> str | None:

@@ -117,7 +117,7 @@ def count(host: Host) -> int:
 
     :raises CommandExecutionError: nobody answers, or there is no such index.
     """
-    return web.read(host, f"{frontend.SEARCH_URL}/chef/_count", indexes.parse_count)
+    return web.read(host, frontend.COUNT_URL, indexes.parse_count)
 
 
 def indexed(host: Host) -> dict[str, dict[str, int]]:
@@ -126,7 +126,7 @@ def indexed(host: Host) -> dict[str, dict[str, int]]:
     :returns: as :func:`product.objects.parse_indexed` does.
     :raises CommandExecutionError: nobody answers, there is no such index, or not the whole of it was counted.
     """
-    return web.read(host, f"{frontend.SEARCH_URL}{objects.INDEXED}", objects.parse_indexed)
+    return web.read(host, frontend.INDEXED_URL, objects.parse_indexed)
 
 
 def searched(host: Host, organisation: str, timeout: float = 300) -> int:

@@ -169,13 +169,13 @@ def upgraded(
                 raise CommandExecutionError(f"{host.name}: {staged['comment']}")
         environment = {"CHEF_LICENSE": "accept"} if accept_license is True else None
         with journal.told(host, "upgrade"):
-            if files.read(host.path(BEGUN)) != f"{version} {WORKS}":
-                if not before["begun"]:
-                    _is_operational(host, before["version"], leader_timeout, timeout)
+            seen_to_work = files.read(host.path(BEGUN)) == f"{version} {WORKS}"
+            if not before["begun"]:
+                _is_operational(host, before["version"], leader_timeout, timeout)
+            if not seen_to_work:
                 files.write(host.path(BEGUN), f"{version}\n")
-                if not durable.pending(
-                    host, version, command.SERVER_UPGRADE
-                ):  # for a job that is gone: its end is read
+                # of an upgrade that is pending, for a job that is gone, only the end is read
+                if not durable.pending(host, version, command.SERVER_UPGRADE):
                     # an upgrade beside a running server is not documented
                     clients.stop(host, timeout)
                     ret["changes"]["services"] = {"old": "running", "new": "stopped"}

@@ -23,6 +23,12 @@ class Level:
     major: int
     minor: int
 
+    @classmethod
+    def from_text(cls, text: str) -> "Level":
+        """Return a level from text such as ``1.31``, as a node tells it. Raises ValueError."""
+        major, minor = map(int, text.split("."))
+        return cls(major, minor)
+
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}"
 

@@ -68,12 +68,14 @@ def bundled(master: Master, cluster: str, node: str | None = None, run: str | No
         return json.dumps(found, indent=1)
 
     def journal() -> str:
-        wanted = run or history.runs(master, cluster)[0].run
+        wanted = run or next((one.run for one in history.runs(master, cluster)), None)
+        if wanted is None:
+            return "no run is known"
         return json.dumps(history.history(master, cluster, wanted), indent=1, default=str)
 
     part("capture.json", capture)
     part("status.txt", lambda: str(overview.status(master, cluster)["text"]))
-    part("journal.json", lambda: journal() if run or history.runs(master, cluster) else "no run is known")
+    part("journal.json", journal)
     part("report.txt", lambda: str(history.reported(master, cluster, run)["text"]))
     lines = []
     if node is not None:

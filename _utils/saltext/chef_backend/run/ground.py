@@ -39,9 +39,7 @@ def holds(
         *ground.disks_are_fast(told, settings.gates.max_fsync_seconds),
         *ground.index_is_there(leads, told[leads]),
     ]
-    aside = [one for one in reasons if waivers.covers(waived, one.code, one.node)]
-    if len(aside) < len(reasons):
-        raise gates.unwell([one for one in reasons if one not in aside])
+    aside = gates.but_waived(reasons, waived)
     frontends.nobody_unnamed(master, settings, views, fronts, waivers.nodes(waived, "frontend-unknown"))
     if way == "reindex":
         reindexing.organisation_is_there(master, settings.name, leads)

@@ -118,9 +118,7 @@ def _that_are_asked(
     """
     said = master.bus.ask(fronts, "chef_server.version", timeout=settings.timeouts.ask)
     unknown = [Reason("frontend-unknown", node, said=answer.error) for node, answer in said.items() if not answer.ok]
-    aside = [one for one in unknown if waivers.covers(waived, one.code, one.node)]
-    if len(aside) < len(unknown):
-        raise gates.unwell([one for one in unknown if one not in aside])
+    aside = gates.but_waived(unknown, waived)
     if way != "rolling" and (named := waivers.nodes(waived, "frontend-unknown")):
         names = ", ".join(named)
         raise Refused(
