@@ -271,13 +271,6 @@ def test_no_views_at_all():
     assert "the cluster is seen by 0 nodes, none (expected 3)" in said(health.judge_cluster({}, BOUNDS))
 
 
-def test_a_minion_id_with_a_domain():
-    full = {
-        f"{node}.example.com": dataclasses.replace(view(node), node=f"{node}.example.com") for node in printed.NODES
-    }
-    assert health.judge_cluster(full, BOUNDS).healthy
-
-
 def test_a_reason_is_told_once():
     deposed = printed.changed("be3", role="deposed_leader")
     verdict = health.judge_cluster({node: view(node, deposed) for node in printed.NODES}, BOUNDS)

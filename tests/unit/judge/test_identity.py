@@ -91,6 +91,48 @@ def test_p9_a_row_that_is_called_as_a_minion_and_is_not_its_own_is_not_taken_for
     assert not any("replica" in reason for reason in reasons)
 
 
+@pytest.mark.parametrize(
+    ("name", "other", "may_be_one"),
+    [
+        ("be1", "be1", True),
+        ("BE1", "be1.example.com", True),
+        ("be1.example.com", "be1", True),
+        ("be10", "be1", False),
+        ("be1.a.example.com", "be1.b.example.com", False),
+        ("10.0.0.1", "10.0.0.2", False),  # an address has no domain
+        ("10", "10.0.0.2", False),
+    ],
+)
+def test_two_names_are_alike_where_one_lacks_its_domain(name, other, may_be_one):
+    assert identity.alike(name, other) is may_be_one
+    assert identity.alike(other, name) is may_be_one
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ("be1", "be2", "be3"),
+        ("10.0.0.1", "10.0.0.2", "10.0.0.3"),
+        ("backend.a.example.com", "backend.b.example.com", "backend.c.example.com"),
+        ("BE1.example.com", "be2", "web-77"),
+    ],
+)
+def test_whatever_minions_are_called_each_row_lag_and_leader_is_its_own(ids):
+    seen = {
+        name: dataclasses.replace(one, node=name, own=Own((name,), (f"10.0.0.{node[-1]}",)))
+        for name, (node, one) in zip(ids, views().items(), strict=True)
+    }
+    seen = answers.in_our_words(seen)
+    assert [(row.node, row.address) for row in standing.of_nodes(seen, "2.2.0")] == sorted(
+        (name, f"10.0.0.{number}") for number, name in enumerate(ids, 1)
+    )
+    assert answers.strangers(seen) == []
+    assert answers.leader(seen) == ids[0]
+    assert set(seen[ids[0]].lag) == set(ids[1:])
+    assert answers.verdict(seen, 1000).healthy
+    assert answers.product_name(seen, ids[1]) == "be2"
+
+
 def test_p9_all_is_judged_by_our_names_and_told_once():
     upper = table(be1="BE1", be2="BE2", be3="BE3").replace(" be1 ", " BE1 ")
     rows = "\n".join([replicated("walreceiver", address=f"172.16.0.{number}") for number in (2, 3)])

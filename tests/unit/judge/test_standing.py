@@ -2,7 +2,7 @@
 
 import pytest
 
-from saltext.chef_backend.judge import standing
+from saltext.chef_backend.judge import answers, standing
 from saltext.chef_backend.judge.standing import NodeStanding
 from saltext.chef_backend.note import Note
 from saltext.chef_backend.show import status as shows
@@ -34,7 +34,8 @@ def test_every_node_is_shown_as_it_is():
 
 def test_nodes_are_found_whether_their_minions_have_a_domain_or_not():
     seen = {f"{node}.example.com": view(f"{node}.example.com") for node in printed.NODES}
-    assert [(row.node, row.address, row.lag) for row in standing.of_nodes(seen, "2.3.16")] == [
+    rows = standing.of_nodes(answers.in_our_words(seen), "2.3.16")
+    assert [(row.node, row.address, row.lag) for row in rows] == [
         ("be1.example.com", "10.0.0.1", ""),
         ("be2.example.com", "10.0.0.2", 0),
         ("be3.example.com", "10.0.0.3", 96),

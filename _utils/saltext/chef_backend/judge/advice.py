@@ -49,13 +49,13 @@ def advise(views: Views, record: Run | None, gone: str | None) -> list[str]:
 
 def _without_quorum(views: Views, silent: list[str]) -> list[str]:
     alive = sorted(set(views) - set(silent))
-    gone = " and ".join(map(answers.node_name, silent))
+    gone = " and ".join(silent)
     if len(alive) != 1:
         return [
             f"{gone} do not answer: if they are down, etcd has no quorum and nobody leads. Bring one of them back, or "
             "find out why their minions are silent"
         ]
-    survivor = answers.node_name(alive[0])
+    survivor = alive[0]
     quorum = _quorum(views[alive[0]])
     if quorum is None:
         return [
@@ -93,11 +93,11 @@ def _quorum(view: View) -> bool | None:
 
 
 def _one_is_silent(views: Views, node: str) -> str:
-    name, called, leads = answers.node_name(node), answers.product_name(views, node), _leader(views)
-    said = f"{name} does not answer: look at its host and its minion"
-    if leads is None or leads.name == name:
+    called, leads = answers.product_name(views, node), _leader(views)
+    said = f"{node} does not answer: look at its host and its minion"
+    if leads is None or leads.name == node:
         return said
-    if _is_shown_at_work(views, name):
+    if _is_shown_at_work(views, node):
         return f"{said}; the others show it at work, so nothing is to be removed"
     if any(view.version == str(CLOSED) for view in views.values()):
         return (
@@ -120,7 +120,7 @@ def _is_shown_at_work(views: Views, name: str) -> bool:
 
 
 def _without_leaderl(views: Views) -> list[str]:
-    names = [answers.node_name(node) for node, view in sorted(views.items()) if _leaderl_is_down(view)]
+    names = [node for node, view in sorted(views.items()) if _leaderl_is_down(view)]
     if not names:
         return []
     return [
@@ -150,7 +150,7 @@ def _without_leader(views: Views, record: Run | None, silent: list[str]) -> list
             f"the vendor's support. Then on {name} 'rm {NO_START}', 'chef-backend-ctl restart postgresql', "
             f"'chef-backend-ctl promote {answers.product_name(views, name)}'"
         ]
-    led = [answers.node_name(record.leader)] if record and record.leader not in silent else []
+    led = [record.leader] if record and record.leader not in silent else []
     if record and led:
         best = f"{led[0]} led when run {record.run} was opened"
     else:
@@ -183,17 +183,17 @@ def _not_replicating(views: Views) -> list[str]:
         return []  # the verdict says what cannot be read
     if any(_sees_it_well(view) for view in views.values()):
         return []  # all follow, as that one sees it
-    if any(view.silent and answers.node_name(node) == leads.name for node, view in views.items()):
+    if any(view.silent and node == leads.name for node, view in views.items()):
         return []  # who replicates from it, it alone can tell
     lags = {follower for view in views.values() for follower in view.lag}
-    silent = {answers.node_name(node) for node, view in views.items() if view.silent}
+    silent = {node for node, view in views.items() if view.silent}
     told_otherwise = {leads.name, *silent, *_partially_synced(views)}
     nodes = _newest(views).nodes
     late = [node for node in nodes if node.name not in told_otherwise and not {node.name, node.guid, node.ip} & lags]
     strangers = lags - {known for node in nodes for known in (node.name, node.guid, node.ip)}
     if len(late) <= len(strangers):
         return []  # each may be one of those, by another address
-    gone = {answers.node_name(node) for node, view in views.items() if WAL_GONE in view.signs.get("postgresql", ())}
+    gone = {node for node, view in views.items() if WAL_GONE in view.signs.get("postgresql", ())}
     return [
         f"{node.name} does not replicate from {leads.name}. "
         + ("Its log says" if node.name in gone else "If /var/log/chef-backend/postgresql/*/current there says")
@@ -210,14 +210,12 @@ def _sees_it_well(view: View) -> bool:
 def _partially_synced(views: Views) -> set[str]:
     """The nodes that say so themselves, or are shown so."""
     shown = {node.name for cluster in _seen(views) for node in cluster.nodes if node.partially_synced}
-    return shown | {answers.node_name(node) for node, view in views.items() if view.unsynced}
+    return shown | {node for node, view in views.items() if view.unsynced}
 
 
 def _old_settings(views: Views) -> list[str]:
     """On the way to 3.x the old leader may be left with Elasticsearch's old settings: chef-server PR 3214."""
-    names = [
-        answers.node_name(node) for node, view in sorted(views.items()) if OLD_SETTINGS in view.signs.get(SEARCH, ())
-    ]
+    names = [node for node, view in sorted(views.items()) if OLD_SETTINGS in view.signs.get(SEARCH, ())]
     return [
         f"Elasticsearch does not start on {name}, and its log says 'unknown setting [path.scripts]': the upgrade to "
         f"3.x has ended half-way there: on {name} 'chef-backend-ctl upgrade' once more"
@@ -226,7 +224,7 @@ def _old_settings(views: Views) -> list[str]:
 
 
 def _half_upgraded(views: Views, record: Run | None) -> list[str]:
-    nodes = ", ".join(map(answers.node_name, answers.half_upgraded(views)))
+    nodes = ", ".join(answers.half_upgraded(views))
     if not nodes:
         return []
     target = f"version {record.target} in the pillar" if record else "the version that is installed there"
@@ -280,7 +278,4 @@ def _secrets(name: str) -> str:
 def _address(views: Views, name: str) -> str:
     """A node's address, as the cluster shows it or its own host knows it."""
     shown = {node.name: node.ip for cluster in _seen(views) for node in cluster.nodes}
-    own = [
-        address for minion, view in views.items() if answers.node_name(minion) == name for address in view.own.addresses
-    ]
-    return shown.get(name) or next(iter(own), f"IP_OF_{name}")
+    return shown.get(name) or next(iter(views[name].own.addresses), f"IP_OF_{name}")

@@ -1,6 +1,6 @@
 """What the views of all backends say together: who leads, what is due, who holds the run.
 
-Nodes are called as their minions are, without a domain; what the product calls them is told apart.
+Nodes are called as their minions are; what the product calls them is told apart.
 """
 
 import dataclasses
@@ -20,15 +20,10 @@ Views = Mapping[str, View]  # by minion id
 MAJORITY = health.MEMBERS // 2 + 1
 
 
-def node_name(minion: str) -> str:
-    """Return the node's name in cluster-status of a minion id."""
-    return minion.partition(".")[0]
-
-
 def node_of(cluster: ClusterStatus, minion: str) -> Node:
     """Return a minion's node in a ClusterStatus. Raises KeyError."""
     for node in cluster.nodes:
-        if node.name in (minion, node_name(minion)):
+        if node.name == minion:
             return node
     raise KeyError(minion)
 
@@ -39,17 +34,14 @@ def in_our_words(views: Views) -> dict[str, View]:
     Who cannot be told for sure is called as nobody, and is then a reason of its own.
     """
     tables = [view.cluster for view in views.values() if view.cluster is not None]
-    owns = {minion: view.own if view.own.names else Own((minion,)) for minion, view in views.items()}
-    ours = {name: node_name(minion) for name, minion in identity.matched(tables, owns).items()}
+    owns = {minion: own_of(view) for minion, view in views.items()}
+    ours = identity.matched(tables, owns)
     called = {node.name for table in tables for node in table.nodes}
     # a row that is called as a minion and is not surely its own must not be taken for it
-    ours |= {name: f"{name}?" for name in called - set(ours) if node_name(name) in map(node_name, views)}
+    ours |= {name: f"{name}?" for name in called - set(ours) if any(identity.alike(name, minion) for minion in views)}
     addresses = [address for own in owns.values() for address in own.addresses]
     ours |= {
-        address: node_name(minion)
-        for minion, own in owns.items()
-        for address in own.addresses
-        if addresses.count(address) == 1
+        address: minion for minion, own in owns.items() for address in own.addresses if addresses.count(address) == 1
     }
 
     def of(view: View) -> View:
@@ -59,11 +51,15 @@ def in_our_words(views: Views) -> dict[str, View]:
     return {minion: of(view) for minion, view in views.items()}
 
 
+def own_of(view: View) -> Own:
+    """Return what a node's host knows of itself; at least it has its minion's id."""
+    return view.own if view.own.names else Own((view.node,))
+
+
 def product_name(views: Views, minion: str) -> str:
-    """Return what the product's commands call a minion's node, as any of them shows it; else its own short name."""
+    """Return what the product's commands call a minion's node, as any of them shows it; else the minion's id."""
     shown = (node for view in views.values() if view.cluster for node in view.cluster.nodes)
-    ours = (minion, node_name(minion))
-    return next((node.product_name for node in shown if node.name in ours), node_name(minion))
+    return next((node.product_name for node in shown if node.name == minion), minion)
 
 
 def strangers(views: Views) -> list[str]:
@@ -71,8 +67,7 @@ def strangers(views: Views) -> list[str]:
 
     A node that is not shown, as its services are down, is no stranger.
     """
-    ours = {*views, *map(node_name, views)}
-    return sorted({node.name for view in views.values() if view.cluster for node in view.cluster.nodes} - ours)
+    return sorted({node.name for view in views.values() if view.cluster for node in view.cluster.nodes} - set(views))
 
 
 def cluster_of(view: View) -> ClusterStatus:
@@ -113,10 +108,9 @@ def leader(views: Views) -> str:
         told = "; ".join(troubles + [" and ".join(names) or "no leader" for names in sorted(seen)])
         raise Refused(f"no single leader: {told}", "no-leader")
     name = next(iter(seen))[0]
-    minions = [minion for minion in views if name in (minion, node_name(minion))]
-    if len(minions) != 1:
+    if name not in views:
         raise Refused(f"{name} leads, but none of the minions {', '.join(sorted(views))} is that node", "not-itself")
-    return minions[0]
+    return name
 
 
 def leader_of_record(views: Views) -> str:
@@ -248,6 +242,5 @@ def verdict(
     :param waived: what a person waives for a run that has no record yet.
     """
     aside = (*waived, *_waived(views))
-    seen = {node_name(node): view for node, view in views.items()}
     bounds = health.Bounds(max_lag_bytes=max_lag_bytes, search=search, waived=aside)
-    return health.judge_cluster(seen, bounds, except_node=except_node and node_name(except_node))
+    return health.judge_cluster(views, bounds, except_node)

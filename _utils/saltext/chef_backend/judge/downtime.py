@@ -119,7 +119,7 @@ def advice(views: Views, record: Run | None) -> str:
     try:
         answers.leader(views)
     except ValueError as err:
-        name, called = answers.node_name(record.leader), answers.product_name(views, record.leader)
+        name, called = record.leader, answers.product_name(views, record.leader)
         return (
             f"all backends were brought up again, and {err}. {name} led and holds the newest data. The documented way "
             f"out is 'chef-backend-ctl promote {called}', and if that fails for want of a leader, 'chef-backend-ctl "

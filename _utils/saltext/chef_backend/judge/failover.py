@@ -6,7 +6,7 @@ upgrade may lose writes. In doubt it stays off, and who asked says why.
 
 from collections.abc import Collection, Iterable
 
-from saltext.chef_backend.judge import answers, health, kinds
+from saltext.chef_backend.judge import answers, health, identity, kinds
 from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.judge.fence import names
 from saltext.chef_backend.judge.view import View
@@ -48,10 +48,11 @@ def leader_without_search(views: Iterable[View], waived: Collection[str] = ()) -
     """
     reasons = []
     for view in views:
+        nodes = view.cluster.nodes if view.cluster else ()
+        me = identity.row_of(nodes, answers.own_of(view))
         for leader in view.cluster.leaders if view.cluster else ():
             found = None if _searches(leader, waived) else leader.es
-            itself = leader.name in (view.node, answers.node_name(view.node))
-            for own in view.status.services if view.status and itself else ():  # this does not lag
+            for own in view.status.services if view.status and leader == me else ():  # this does not lag
                 if own.name == health.SEARCH and (own.state != "running" or own.error):
                     found = own.error or own.state
             if found:

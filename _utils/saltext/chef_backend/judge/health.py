@@ -110,7 +110,7 @@ def _judge_views(views: Mapping[str, View], bounds: Bounds, absent: str | None) 
         reasons.append(
             Reason("members", CLUSTER, "is seen by", f"{len(views)} nodes, {names}", f"expected {MEMBERS}", advice)
         )
-    heard = {node: view for node, view in sorted(views.items()) if absent is None or not _same(node, absent)}
+    heard = {node: view for node, view in sorted(views.items()) if node != absent}
     known = [view.cluster for view in heard.values() if view.cluster is not None]
     absent_leads = any(_is(leader, absent) for cluster in known for leader in cluster.leaders)
     for node, view in heard.items():
@@ -137,20 +137,15 @@ def _judge_views(views: Mapping[str, View], bounds: Bounds, absent: str | None) 
             advice = "correct the backends in the pillar, or the minion's id"
             strangers.append(Reason("not-itself", node, "is not in its own cluster-status", advice=advice))
     reasons += strangers
-    if strangers and not all(any(_same(node.name, name) for name in views) for one in known for node in one.nodes):
+    if strangers and not all(node.name in views for one in known for node in one.nodes):
         return reasons  # some are surely nobody's: who replicates from whom would only follow from it
     followers = MEMBERS - 2 if absent and not absent_leads else MEMBERS - 1
     return reasons + _judge_lag(views, known, bounds, absent, 0 if reasons else followers)
 
 
-def _same(name: str, other: str) -> bool:
-    """Whether two names are one node's: one of them may have a domain."""
-    return name == other or (name.partition(".")[0] == other.partition(".")[0] and not name[:1].isdigit())
-
-
 def _is(node: Node, name: str | None) -> bool:
     """Whether a name, GUID or address is that of a node of cluster-status."""
-    return name is not None and (name in (node.guid, node.ip) or _same(node.name, name))
+    return name is not None and (name in (node.name, node.guid, node.ip))
 
 
 def _judge_roles(cluster: ClusterStatus | ParseError | None, node: str, absent: str | None = None) -> list[Reason]:
@@ -312,7 +307,7 @@ def _judge_lag(
     seen: dict[str, int] = {}
     for follower, lag in (pair for lags in behind.values() for pair in lags.items()):
         found = next((node for node in nodes if _is(node, follower)), None)
-        if absent and (_is(found, absent) if found else _same(follower, absent)):
+        if absent and (_is(found, absent) if found else follower == absent):
             continue
         name = found.name if found else follower
         seen[follower] = lag

@@ -82,6 +82,18 @@ def renamed(table: ClusterStatus, ours: Mapping[str, str]) -> ClusterStatus:
     return dataclasses.replace(table, nodes=tuple(of(node) for node in table.nodes))
 
 
+def alike(name: str, other: str) -> bool:
+    """Whether two names may be one host's: letter case aside, and one of them may lack its domain."""
+    one, two = name.lower(), other.lower()
+    return one == two or one == _short(two) or two == _short(one)
+
+
+def _short(name: str) -> str:
+    """A name without its domain; an address has none."""
+    first, _, rest = name.partition(".")
+    return name if rest.replace(".", "").isdigit() else first
+
+
 def _is_called(name: str, names: Collection[str]) -> bool:
     """Whether a name is one of a host's; letter case tells nobody apart."""
     return name.lower() in {one.lower() for one in names}
@@ -89,5 +101,4 @@ def _is_called(name: str, names: Collection[str]) -> bool:
 
 def _bears(name: str, names: Collection[str]) -> bool:
     """Whether a name is one of a host's, but for a domain that one of the two lacks."""
-    wanted, full = name.lower(), {one.lower() for one in names}
-    return wanted in {one.partition(".")[0] for one in full} or wanted.partition(".")[0] in full
+    return any(alike(name, one) for one in names)

@@ -57,7 +57,7 @@ def of_nodes(views: Views, target: str) -> tuple[NodeStanding, ...]:
     lags = {follower: lag for view in views.values() for follower, lag in view.lag.items()}
     found = []
     for minion, view in sorted(views.items()):
-        names = [minion, answers.node_name(minion)]
+        names = [minion]
         address = role = pg = es = UNKNOWN
         try:
             seen = answers.node_of(answers.cluster_of(view), minion)
@@ -102,8 +102,7 @@ def of_cluster(cluster: str, target: str, views: Views, max_lag_bytes: int) -> S
 
 def _called(views: Views) -> tuple[str, ...]:
     names = {minion: answers.product_name(views, minion) for minion in sorted(views)}
-    ours = {minion: (minion, answers.node_name(minion)) for minion in views}
-    return tuple(f"{minion} is {name}" for minion, name in names.items() if name not in ours[minion])
+    return tuple(f"{minion} is {name}" for minion, name in names.items() if name != minion)
 
 
 def _of_failover(failover: str, record: Run | None) -> list[str]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterable
 
 from saltext.chef_backend.errors import Refused
+from saltext.chef_backend.judge import identity
 from saltext.chef_backend.judge.kinds import KINDS
 
 KEY = "waive"  # of the command's pillar
@@ -77,8 +78,4 @@ def nodes(waived: Iterable[str], code: str) -> list[str]:
 
 def concerns(waived: Iterable[str], code: str, name: str) -> bool:
     """Whether a reason of a node is waived, by what a verdict or the product calls it: with a domain or without."""
-    return any(_short(name) == _short(node) for node in nodes(waived, code))
-
-
-def _short(name: str) -> str:
-    return name.partition(".")[0].lower()
+    return any(identity.alike(name, node) for node in nodes(waived, code))

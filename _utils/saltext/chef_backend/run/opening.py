@@ -207,8 +207,4 @@ def _may_begin(
     aside = gates.healthy(views, settings.gates.max_lag_bytes, inside, search, waived)
     if search:  # the Elasticsearch that refuses an old index cannot be asked who created it
         gates.right_way(views, settings.version, ways.index_created(master, settings.name, views), way)
-    # a verdict calls a node without its domain
-    ours = {answers.node_name(minion): minion for minion in views}
-    return gates.failover_found(views, found), [
-        dataclasses.replace(one, node=ours.get(one.node, one.node)) for one in aside
-    ]
+    return gates.failover_found(views, found), aside
