@@ -76,14 +76,15 @@ def upgraded(
     return upgrade.upgraded(salt.host(), name, handover, down, timeout, leader_timeout)
 
 
-def stable(name: str, search: bool = True, timeout: float = 1800) -> Result:
+def stable(name: str, search: bool = True, timeout: float = 1800, fenced: bool = False) -> Result:
     """This node sees a wholly healthy cluster, itself in it. That it stays so is for the next gates to see.
 
     :param name: free text.
     :param search: whether Elasticsearch has to be well.
     :param timeout: bound in seconds.
+    :param fenced: whether this is an order of its own, which a run that has ended cannot give.
     """
-    return upgrade.stable(salt.host(), name, search, timeout)
+    return upgrade.stable(salt.host(), name, search, timeout, fenced)
 
 
 def failover(name: str, to: Any, timeout: float = 60) -> Result:

@@ -32,6 +32,11 @@ def failover_off(name: str, cluster: str | None = None) -> Result:
     return reindexing.failover_off(salt.master(__orchestration_jid__), name, salt.cluster_of_pillar(cluster))
 
 
+def rejoined(name: str, cluster: str | None = None) -> Result:
+    """The leader of before is back in the cluster: failover is off by now, which was not to wait for it."""
+    return reindexing.rejoined(salt.master(__orchestration_jid__), name, salt.cluster_of_pillar(cluster))
+
+
 def failover_on(name: str, cluster: str | None = None) -> Result:
     """Failover is on again, with the new index on every backend; as it was, if this run has not switched it."""
     return reindexing.failover_on(salt.master(__orchestration_jid__), name, salt.cluster_of_pillar(cluster))

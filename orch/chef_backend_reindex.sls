@@ -58,10 +58,15 @@ Switch failover off again, with the index too old:
     - failhard: False
     - require: ['Upgrade the leader before the reindex, handing over first']
 
+See that the leader of before is back in the cluster:
+  chef_backend_reindex.rejoined:
+    - failhard: False
+    - require: ['Switch failover off again, with the index too old']
+
 Stop Elasticsearch on every backend:
   chef_backend_reindex.stopped:
     - failhard: False
-    - require: ['Switch failover off again, with the index too old']
+    - require: [See that the leader of before is back in the cluster]
 
 Delete the index files on every backend:
   chef_backend_reindex.deleted:

@@ -37,7 +37,8 @@ def _copied(lab: Lab, host: str) -> bool:
         lab.exec(host, "chef-backend-ctl", "stop", "leaderl")
         copy = f"PSQL_INTERNAL_OK=true chef-backend-ctl pgsql-follow --force-basebackup {address}"
         lab.exec(host, "sh", "-c", copy, timeout=120)
-        lab.exec(host, "chef-backend-ctl", "start", "leaderl")
+        (lab.root(host) / UNSYNCED).unlink()
+        lab.exec(host, "chef-backend-ctl", "start")
     except LabError:
         return False  # the next try says so again
     return True

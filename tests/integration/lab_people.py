@@ -21,6 +21,7 @@ from tests.lab.hosts import Lab
 Found = TypeVar("Found")
 
 SECRETS = "/etc/chef-backend/chef-backend-secrets.json"
+FAULTS = "/etc/lab/faults.json"
 
 
 def password(lab: Lab) -> str:
@@ -86,10 +87,26 @@ def nodes(lab: Lab, host: str) -> dict[str, dict[str, Any]]:
 def replicas(lab: Lab, leader: str) -> set[str]:
     """The names of those that stream from ``leader``, by its own word; empty when it does not answer."""
     try:
-        rows = sql(lab, leader, "select application_name from pg_stat_replication where state = 'streaming'")
+        rows = sql(lab, leader, "select host(client_addr) from pg_stat_replication where state = 'streaming'")
     except psycopg.Error:
         return set()
-    return {name for (name,) in rows} & set(lab.backends)
+    addresses = {address for (address,) in rows}
+    return {name for name in lab.backends if lab.address(name) in addresses}
+
+
+def throws_wal_away(lab: Lab, leader: str, follower: str) -> None:
+    """While a follower is stopped, its leader goes on without it for so long that it keeps nothing for it any more."""
+    for service in ("leaderl", "postgresql"):  # the one starts the other again
+        assert ctl(lab, follower, "stop", service).returncode == 0
+    until(lambda: follower not in replicas(lab, leader), 20, "it follows no more")
+    sql(lab, leader, "alter system set wal_keep_size = 0")
+    sql(lab, leader, "select pg_reload_conf()")
+    for number in range(4):
+        sql(lab, leader, f"create table thrown_away_{number} (number int)")
+        sql(lab, leader, "select pg_switch_wal()")
+    sql(lab, leader, "select pg_drop_replication_slot(slot_name) from pg_replication_slots where not active")
+    sql(lab, leader, "checkpoint")
+    assert ctl(lab, follower, "start", "leaderl").returncode == 0
 
 
 def install(lab: Lab, host: str, version: str) -> subprocess.CompletedProcess[str]:

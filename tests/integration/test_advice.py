@@ -6,7 +6,9 @@ import time
 
 import pytest
 
+from tests.integration.lab_people import leaders, throws_wal_away
 from tests.integration.operator import Operator
+from tests.lab.common import LabError
 
 SENTINEL = "/var/opt/chef-backend/leaderl/data/unsynced"
 SECRETS = "/etc/chef-backend/chef-backend-secrets.json"
@@ -101,6 +103,14 @@ def test_p4_a_sync_that_cannot_go_on_ends_with_a_full_copy(operator):
 
 
 @pytest.mark.campaign
+def test_a_follower_whose_wal_is_gone_gets_a_full_copy(operator):
+    throws_wal_away(operator.lab, "be1", "be3")
+    advice = says(operator, "be3 does not replicate from be1. Its log says that what it has does not lead on")
+    follows(operator, next(line for line in advice if line.startswith("be3 does not replicate")))
+    assert_whole(operator)
+
+
+@pytest.mark.campaign
 def test_p6_two_nodes_are_down_and_new_ones_join_the_survivor(operator):
     for node in ("be2", "be3"):
         operator.lab.power_off(node)
@@ -152,6 +162,44 @@ def test_no_leaderl_runs(operator):
     advice = next(line for line in says(operator, "leaderl does not run on be1, be2, be3") if "leaderl" in line)
     for node in operator.lab.backends:
         follows(operator, advice, node)
+    assert_whole(operator)
+
+
+@pytest.mark.campaign
+def test_all_is_stopped_everywhere(operator):
+    for node in operator.lab.backends:
+        assert operator.lab.exec(node, "chef-backend-ctl", "stop").returncode == 0
+    advice = next(line for line in says(operator, "leaderl and more is stopped on be1, be2, be3") if "stopped" in line)
+    for node in operator.lab.backends:
+        follows(operator, advice, node)
+    assert_whole(operator)
+
+
+@pytest.mark.campaign
+def test_the_leader_is_lost_while_failover_is_off(operator):
+    operator.lab.exec("be1", "chef-backend-ctl", "set-cluster-failover", "off")
+    operator.lab.power_off("be1")
+    advice = says(operator, "nobody leads. Failover is off, so that nobody is elected")
+    elected, _, _ = next(line for line in advice if line.startswith("nobody leads")).partition("If none comes")
+    follows(operator, elected, "be2")
+    operator.waits_for(lambda: leaders(operator.lab, ("be2", "be3")), 60)
+    operator.lab.power_on("be1")
+    assert_whole(operator)
+
+
+@pytest.mark.campaign
+def test_nobody_leads_and_only_force_does_it(operator):
+    nobody_leads(operator)
+    for verb in ("stop", "start"):
+        for node in operator.lab.backends:
+            assert operator.lab.exec(node, "chef-backend-ctl", verb).returncode == 0
+    for node in operator.lab.backends:
+        operator.orders_fault(node, {"never_leads": True, "promote": {"exit": 1, "output": "no leader"}})
+    (advice,) = says(operator, "nobody leads. Wait a minute for an election", "force-leader")
+    promoted, _, forced = advice.partition("if that fails")
+    with pytest.raises(LabError, match="no leader"):
+        follows(operator, promoted.replace("NODE", "be1"), "be1")
+    follows(operator, forced, "be1")
     assert_whole(operator)
 
 

@@ -1,8 +1,11 @@
 """The laboratory itself: whom a frontend lets in, and whom it refuses, as Chef Infra Server is known to."""
 
+import json
+import re
+
 import pytest
 
-from tests.integration.lab_people import install_server, until
+from tests.integration.lab_people import FAULTS, install_server, until
 from tests.lab import health
 from tests.lab.clients.tally import KEPT_OUT
 
@@ -32,7 +35,7 @@ def server(lab, host, *words):
 def runs(lab, host):
     """The services that run, by `status`."""
     lines = lab.exec(host, "chef-server-ctl", "status", check=False).stdout.splitlines()
-    return [line.split()[1].rstrip(":") for line in lines if line.startswith("run:")]
+    return [line.split()[1].rstrip(":") for line in lines if line.startswith("run:") and "(pid " in line]
 
 
 def serves_again(lab, host):
@@ -186,6 +189,27 @@ def test_a_stopped_frontend_refuses_the_connection(lab, fe1):
         for path in (OTHER, "/_status"):
             assert gets(lab, fe1, asks_from, address, path) == "refused"
     assert runs(lab, fe1) == []
+
+
+def test_p12_status_shows_an_external_postgresql_beside_the_services_of_this_host(lab, fe1):
+    assert "run: postgresql: connected OK to 127.0.0.1:5432" in server(lab, fe1, "status").stdout
+    server(lab, fe1, "stop", "nginx")
+    shown = lab.exec(fe1, "chef-server-ctl", "status", check=False).stdout
+    assert "down: nginx" in shown
+    assert "run: postgresql: connected OK" in shown
+    server(lab, fe1, "start", "nginx")
+    serves_again(lab, fe1)
+
+
+def test_p11_a_service_that_is_slow_to_stop_ends_stop_with_1_and_is_down_a_little_later(lab, fe1):
+    lab.put(fe1, FAULTS, json.dumps({"slow_stop": {"service": "goiardi", "seconds": 2, "times": 1}}))
+    stopped = lab.exec(fe1, "chef-server-ctl", "stop", check=False, timeout=60)
+    assert stopped.returncode == 1
+    assert re.search(r"^timeout: run: goiardi: \(pid \d+\) \d+s, (normally up, )?want down", stopped.stdout, re.M)
+    assert runs(lab, fe1) == ["goiardi"]
+    until(lambda: runs(lab, fe1) == [], 20, "all are down")
+    server(lab, fe1, "start")
+    serves_again(lab, fe1)
 
 
 def test_reconfigure_starts_a_stopped_frontend_whatever_runit_would_start_at_boot(lab, fe1):

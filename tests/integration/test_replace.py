@@ -34,8 +34,7 @@ def operator(operator):
 def loses(operator, node):
     """The node's database is gone, and nothing of the product runs there any more; its minion does."""
     assert operator.lab.exec(node, "chef-backend-ctl", "stop").returncode == 0
-    for data in operator.lab.root(node).glob("var/opt/chef-backend/postgresql/*/data"):
-        shutil.rmtree(data)
+    shutil.rmtree(operator.lab.root(node) / "var/opt/chef-backend/postgresql/data")
     for other in {"be1", "be2", "be3"} - {node}:  # what they show lags behind
         operator.waits_for(lambda other=other: node not in shown(operator.lab, other))
     operator.forgets_the_past()
@@ -59,6 +58,13 @@ def did(operator):
     return [(c.host, c.argv[1]) for c in operator.changing_commands()]
 
 
+def joined_with(operator):
+    """The options of the commands by which nodes joined."""
+    words = [c.argv for c in operator.changing_commands() if c.argv[1] == "join-cluster"]
+    assert all(argv[2] == operator.lab.address("be1") for argv in words)
+    return [[option for option in argv[3:] if option in ("--recovery", "-s", COPY)] for argv in words]
+
+
 def assert_replaced(operator, run):
     assert run.returncode == 0, run.stdout + run.stderr
     assert operator.lab.unhealthy() is None
@@ -72,6 +78,7 @@ def test_the_node_is_removed_emptied_and_joins_anew_and_no_write_is_lost(operato
         tallies = [tally for several in crowd.stop() for tally in several]
     assert_replaced(operator, run)
     assert did(operator) == STEPS
+    assert joined_with(operator) == [["--recovery"]]
     assert operator.takeovers() == []
     for tally in tallies:
         assert tally.count(ACKNOWLEDGED) > 100, tally.writer
@@ -82,6 +89,24 @@ def test_the_node_is_removed_emptied_and_joins_anew_and_no_write_is_lost(operato
     assert_replaced(operator, again)
     assert "be3 is a healthy member" in again.stdout
     assert did(operator) == [], "a node that is well is not replaced"
+
+
+@pytest.mark.campaign
+def test_a_new_host_in_its_place_joins_with_the_secrets_and_without_recovery(operator):
+    loses(operator, "be3")
+    operator.lab.exec("be3", "sh", "-c", "rm -r /etc/chef-backend /var/opt/chef-backend/*")
+    run = replaces(operator)
+    assert_replaced(operator, run)
+    assert did(operator) == [("be1", "remove-node"), ("be3", "join-cluster")], run.stdout
+    assert joined_with(operator) == [["-s", COPY]]
+
+
+@pytest.mark.campaign
+def test_a_host_of_another_cluster_is_refused_before_it_is_emptied(operator):
+    loses(operator, "be3")
+    (operator.lab.root("be3") / SECRETS.lstrip("/")).write_text('{"of": "another"}')
+    assert_untouched(operator, replaces(operator), "differ: is this host of another cluster")
+    assert did(operator) == []
 
 
 @pytest.mark.campaign

@@ -101,7 +101,7 @@ class TestEmptied:
         recorded.say(CLEANSE, deletes=[data])
         for number in range(1, 3):  # whoever comes next tries once more
             done = minion.state("chef_backend_cluster.emptied", "data")
-            assert done["comment"] == "cleanse ended with status 0, but /var/opt/chef-backend still holds files"
+            assert done["comment"] == "cleanse ended with status 0, but /var/opt/chef-backend/leaderl still holds files"
             assert recorded.words == [CLEANSE.split()] * number
             recorded.say(CLEANSE)
         recorded.say(CLEANSE, deletes=[minion.path("/var/opt/chef-backend")])
@@ -117,6 +117,13 @@ class TestEmptied:
         assert done["result"] is True, done["comment"]
         assert minion.path("/etc/chef-backend/chef-backend.rb").read_text() == "fqdn 'be1'"
         assert minion.path("/etc/chef-backend/trusted_certs/ca.pem").read_text() == "pem"
+
+    def test_what_leaderl_keeps_of_before_is_data_too(self, minion, recorded):
+        minion.write("/var/opt/chef-backend/leaderl/data/no-start-pgsql", "")
+        recorded.say(CLEANSE, deletes=[minion.path("/var/opt/chef-backend/leaderl")])
+        done = minion.state("chef_backend_cluster.emptied", "data")
+        assert (done["result"], recorded.words) == (True, [CLEANSE.split()])
+        assert done["changes"]["data"] == {"old": ["/var/opt/chef-backend/leaderl"], "new": []}
 
 
 class TestJoined:

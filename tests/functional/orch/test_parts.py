@@ -35,6 +35,21 @@ STEPS = {
         ),
         ("This backend has rejoined", "chef_backend.stable", {"search": False, "timeout": 1801}),
     ],
+    "handed_over": [
+        ("The package is installed on this backend", "chef_backend.installed", INSTALL),
+        (
+            "This backend has handed the lead over and runs the installed version",
+            "chef_backend.upgraded",
+            {"name": "2.3.16", "handover": True, "timeout": 3601, "leader_timeout": 62},
+        ),
+    ],
+    "rejoined": [
+        (
+            "This backend is back in the cluster",
+            "chef_backend.stable",
+            {"fenced": True, "search": False, "timeout": 1801},
+        )
+    ],
     "backed_up": [
         (
             "A backup of this follower is taken",
@@ -159,6 +174,8 @@ EACH = {step: (function, given) for steps in STEPS.values() for step, function, 
 FIXED = [
     ("name", "/var/opt/chef-backup"),
     ("down", True),
+    ("handover", True),
+    ("fenced", True),
     ("how", "firewall"),
     ("anew", True),
     ("package", "chef-server-core"),

@@ -19,6 +19,9 @@ SERVICES = "opt/opscode/sv"
 MANIFEST = "opt/opscode/version-manifest.json"
 LEVEL = "var/opt/opscode/upgrades/migration-level"
 PROXIES = ("chef_backend_postgresql", "chef_backend_elasticsearch")
+RULE = "-" * 19
+INTERNAL, EXTERNAL = (RULE, " Internal Services ", RULE), (RULE, " External Services ", RULE)
+DATABASE = "127.0.0.1:5432"  # by its own HAProxy
 HEADER = "# pxname,svname,status,check_status,check_code"
 LAST_TO_END_MAINTENANCE = (15, 10, 52)  # whose reconfigure does
 CHECKED = 2.0  # seconds after its start within which HAProxy takes every server for UP
@@ -163,8 +166,12 @@ class Frontend:
     # commands
 
     def status(self) -> str:
-        """What ``chef-server-ctl status`` prints: runit's lines."""
-        return "\n".join(self.line(name) for name in NAMES)
+        """What ``chef-server-ctl status`` prints: runit's lines, and what is no process of this host."""
+        reached = self.runs("haproxy") and self.leader() is not None
+        external = (
+            f"{'run: postgresql: connected OK' if reached else 'down: postgresql: failed to connect'} to {DATABASE}"
+        )
+        return "\n".join([*INTERNAL, *(self.line(name) for name in NAMES), *EXTERNAL, external])
 
     def line(self, name: str) -> str:
         """runit's line of a service."""

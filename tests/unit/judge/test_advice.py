@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saltext.chef_backend.judge import advice, answers
+from saltext.chef_backend.judge import advice, answers, standing
+from saltext.chef_backend.show import status as shows
+from saltext.chef_backend.show.status import Shown
 from tests.unit import printed
-from tests.unit.answered import RECORD, REPLICATION, everywhere, replicated, silent, views
+from tests.unit.answered import RECORD, REPLICATION, everywhere, replicated, run, silent, views
 
-NOBODY_LEADS = printed.cluster_status(
-    tuple(printed.Member(name, role="waiting_for_leader", pg="down", following="-") for name in printed.NODES)
-)
+WAITING = tuple(printed.Member(name, role="waiting_for_leader", pg="down", following="-") for name in printed.NODES)
+NOBODY_LEADS = printed.cluster_status(WAITING)
+NOBODY_LEADS_OFF = printed.cluster_status(tuple(dataclasses.replace(one, blocked="blocked") for one in WAITING))
 
 
 def advise(seen, record=None, gone=None):
@@ -42,8 +44,43 @@ def test_nobody_leads():
 
 def test_nobody_leads_and_a_run_knows_who_did():
     seen = views(**everywhere({"cluster_status": NOBODY_LEADS, "replication": ""}))
-    (said,) = advise(seen, dataclasses.replace(RECORD, leader="be2"), "gone")
+    (said,) = advise(seen, run(leader="be2"), "gone")
     assert "'chef-backend-ctl promote be2'" in said and "be2 led when run r1 was opened" in said
+    assert in_order(said, "Wait a minute", "copy the file systems", "see that cluster-status stays as it is", "promote")
+
+
+@pytest.mark.parametrize(
+    ("fields", "changes"),
+    [
+        ({"finished": ("be2",)}, {}),  # it has handed over
+        ({"inside": ("be2",)}, {}),
+        ({}, {"unsynced": True}),
+        ({}, {"no_start": True}),  # another has led since
+    ],
+)
+def test_who_led_is_not_named_for_promotion_where_another_may_have_newer_data(fields, changes):
+    seen = views(**everywhere({"cluster_status": NOBODY_LEADS, "replication": ""}))
+    seen["be2"] = dataclasses.replace(seen["be2"], **changes)
+    said = advise(seen, run(leader="be2", **fields), "gone")[0]
+    assert "'chef-backend-ctl promote NODE'" in said and "be2 led" not in said
+    assert ("eligible: be1, be3)" in said) == bool(changes)
+
+
+def test_nobody_is_elected_or_promoted_while_failover_is_off():
+    seen = views(**everywhere({"cluster_status": NOBODY_LEADS_OFF, "replication": ""}))
+    said = advise(seen, run(state="failed"), "gone")[0]
+    assert in_order(
+        said, "nobody leads. Failover is off", "'chef-backend-ctl set-cluster-failover on'", "then wait", "promote"
+    )
+    seen["be2"] = dataclasses.replace(seen["be2"], half_upgraded="etcd started before")
+    said = advise(seen, run(state="failed", leader="be1"), "gone")[0]
+    assert in_order(
+        said,
+        "be2 is half-upgraded and must not lead: 'chef-backend-ctl stop leaderl' on be2",
+        "'chef-backend-ctl set-cluster-failover on'",
+        "wait a minute for an election",
+        "'chef-backend-ctl promote be1'",
+    )
 
 
 def deposed(name):
@@ -78,8 +115,11 @@ def test_p5_nobody_leads_and_the_leader_of_before_is_deposed(record):
 
 def in_order(said, *words):
     """Whether these words follow one another."""
-    at = [said.find(word) for word in words]
-    return -1 not in at and at == sorted(at)
+    for word in words:
+        _, found, said = said.partition(word)
+        if not found:
+            return False
+    return True
 
 
 WITHOUT_BE2 = printed.cluster_status(tuple(one for one in printed.MEMBERS if one.name != "be2"))
@@ -129,6 +169,27 @@ def test_p6_two_nodes_are_down_and_new_ones_join_without_recovery(etcd):
     )
 
 
+LOST = {"status": printed.status(printed.cells(etcd="health: red; healthy nodes: 1/3"))}
+
+
+def test_p6_nobody_is_told_to_make_a_cluster_of_3_0_0_that_nobody_can_join():
+    (said,) = advise(silenced("be2", "be3", be1=LOST | {"version": "3.0.0"}))
+    assert said.endswith("ask the vendor: nobody joins a cluster that was installed with 3.0.0")
+    assert "create-cluster" not in said
+
+
+@pytest.mark.parametrize(
+    ("addresses", "address"),
+    [(["192.168.5.4"], "192.168.5.4"), (["172.17.0.1", "192.168.5.4"], "ADDRESS"), ([], "ADDRESS")],
+)
+def test_p6_the_survivors_address_is_said_if_only_one_can_be_meant(addresses, address):
+    own = {"own": {"names": ["be1"], "addresses": addresses}, "cluster_status": None}
+    (said,) = advise(silenced("be2", "be3", be1=LOST | own))
+    assert f"'chef-backend-ctl join-cluster {address} -s SECRETS'" in said
+    where = "ADDRESS is the publish_address in be1's /etc/chef-backend/chef-backend.rb. "
+    assert (where in said) == (address == "ADDRESS")
+
+
 def test_s2_two_silent_minions_are_not_two_nodes_that_are_down():
     (said,) = advise(silenced("be2", "be3"))
     assert said == (
@@ -157,6 +218,58 @@ def test_leaderl_does_not_run():
     assert "'chef-backend-ctl start leaderl'" in said
 
 
+def test_where_more_than_leaderl_is_stopped_all_is_started():
+    down = {"status": printed.status(down=("leaderl", "etcd", "postgresql", "elasticsearch"))}
+    said = advise(views(be3=down))[0]
+    assert said == ("leaderl and more is stopped on be3: if nobody is at work there, 'chef-backend-ctl start' on each")
+
+
+EMPTY = {
+    "cluster_status": None,
+    "status": None,
+    "errors": {
+        part: "chef-backend-ctl ended with status 1: cluster not configured" for part in ("cluster_status", "status")
+    },
+}
+
+
+def test_a_host_that_answers_and_has_nothing_of_the_cluster_is_one_that_is_down():
+    without_be3 = printed.cluster_status(tuple(one for one in printed.MEMBERS if one.name != "be3"))
+    seen = views(be1={"cluster_status": without_be3}, be2={"cluster_status": without_be3}, be3=EMPTY)
+    said = advise(seen)[0]
+    assert said.startswith("be3 answers, and shows neither the cluster nor its own services")
+    assert in_order(said, "'chef-backend-ctl remove-node be3' on be1", "orch.chef_backend_replace_node does that")
+    assert not any("neither the cluster" in line for line in advise(views(be3=EMPTY))), "the others see it at work"
+
+
+def test_a_leader_of_before_that_does_not_follow_is_brought_into_line_by_hand_and_no_wal_is_blamed():
+    members = tuple(
+        dataclasses.replace(one, role="deposed_leader", pg="down", eligible="not_eligible")
+        if one.name == "be3"
+        else one
+        for one in printed.MEMBERS
+    )
+    seen = late({"replication": REPLICATION.splitlines()[0]}, be3={"no_start": True})
+    shown = views(**everywhere({"cluster_status": printed.cluster_status(members)}))
+    seen = {node: dataclasses.replace(one, cluster=shown[node].cluster) for node, one in seen.items()}
+    (said,) = advise(seen)
+    assert said.startswith("be3 led before, and does not follow be1: its PostgreSQL does not start while ")
+    assert in_order(
+        said,
+        "on be3 'chef-backend-ctl stop leaderl'",
+        "pgsql-follow 10.0.0.1 --verbose'",
+        "'rm -f /var/opt/chef-backend/leaderl/data/no-start-pgsql'",
+        "'chef-backend-ctl start leaderl'",
+    )
+
+
+def test_without_a_leader_no_command_is_said_that_needs_its_address():
+    seen = views(**everywhere({"cluster_status": NOBODY_LEADS, "replication": "", "unsynced": True}))
+    said = [line for line in advise(seen) if line.startswith("the sync of")]
+    assert len(said) == 3
+    assert all(line.endswith("the way back begins at the leader") and "pgsql-follow" not in line for line in said)
+
+
 def test_a_sync_that_failed():
     columns = tuple(printed.COLUMNS)
     table = printed.cluster_status(columns=columns)
@@ -179,6 +292,8 @@ def assert_it_is_the_sync(said):
         "'chef-backend-ctl start leaderl'",
         "WAL segment has already been removed",
         "--force-basebackup --verbose 10.0.0.1'",
+        "'rm -f /var/opt/chef-backend/leaderl/data/unsynced'",
+        "'chef-backend-ctl start'",
     )
 
 
@@ -234,6 +349,11 @@ def test_p9_the_products_commands_call_a_node_as_the_product_does():
 def test_p8_followers_that_replicate_by_addresses_nobody_knows_are_left_alone():
     rows = [replicated("walreceiver", address=f"172.16.0.{number}") for number in (2, 3)]
     assert advise(views(be1={"replication": "\n".join(rows)})) == []
+    stands = standing.of_cluster("prod", "2.2.0", views(be1={"replication": "\n".join(rows)}), 1000)
+    assert (stands.reasons, stands.replicating) == ((), (("172.16.0.2", 0), ("172.16.0.3", 0)))
+    text = shows.status_text(Shown(stands))
+    assert "replication to 172.16.0.2, which is no node's: 0 bytes behind" in text
+    assert advise(late({"replication": "\n".join(rows)})) == [], "each may be one of the two"
     (said, other) = advise(late({"replication": rows[0]}))
     assert "be2 does not replicate" in said and "be3 does not replicate" in other
 
@@ -267,6 +387,9 @@ def test_what_cannot_be_read_is_left_to_the_verdict():
 
 def test_old_settings_of_elasticsearch_are_named_with_the_upgrade_that_mends_them():
     broken = {"signs": {"elasticsearch": ["old-settings"]}, "status": printed.status(down=["elasticsearch"])}
+    before = advise(views(be1=broken))
+    assert not any("path.scripts" in line for line in before), "2.x knows these settings: the line is an old one"
+    broken["version"] = "3.1.1"
     advice = advise(views(be1=broken))
     assert any(
         "Elasticsearch does not start on be1" in line and "'chef-backend-ctl upgrade' once more" in line
@@ -279,7 +402,10 @@ def test_old_settings_of_elasticsearch_are_named_with_the_upgrade_that_mends_the
 
 def test_a_wal_segment_that_is_gone_is_said_where_the_log_was_read():
     advice = advise(late({"replication": ""}, be3={"signs": {"postgresql": ["wal-gone"]}}))
-    assert any(line.startswith("be3 does not replicate from be1. Its log says 'requested WAL") for line in advice)
+    assert any(
+        line.startswith("be3 does not replicate from be1. Its log says that what it has does not lead on: a full")
+        for line in advice
+    )
     assert any(line.startswith("be2 does not replicate from be1. If /var/log/") for line in advice)
 
 

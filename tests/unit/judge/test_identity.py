@@ -14,7 +14,7 @@ GRAINS = {
     "fqdn": "db1.example.com",
     "nodename": "db1",
     "ipv4": ["127.0.0.1", "10.0.0.1"],
-    "ipv6": ["::1"],
+    "ipv6": ["::1", "fe80::2"],
 }
 
 
@@ -133,6 +133,14 @@ def test_whatever_minions_are_called_each_row_lag_and_leader_is_its_own(ids):
     assert answers.product_name(seen, ids[1]) == "be2"
 
 
+def test_p9_a_publish_address_may_be_a_name():
+    members = tuple(dataclasses.replace(node, ip=f"{node.name}.internal", name=f"n{node.name[-1]}")
+                    for node in ClusterStatus.from_table(table()).nodes)  # fmt: skip
+    owns = {name: Own((name, f"{name}.internal"), ("192.0.2.1",)) for name in printed.NODES}
+    found = identity.matched([ClusterStatus(members)], owns)
+    assert found == {"n1": "be1", "n2": "be2", "n3": "be3"}
+
+
 def test_p9_all_is_judged_by_our_names_and_told_once():
     upper = table(be1="BE1", be2="BE2", be3="BE3").replace(" be1 ", " BE1 ")
     rows = "\n".join([replicated("walreceiver", address=f"172.16.0.{number}") for number in (2, 3)])
@@ -154,6 +162,8 @@ def test_p9_a_cluster_whose_names_are_nobodys_says_that_and_nothing_that_follows
     strange = {"cluster_status": table(be1="n1", be2="n2", be3="n3")}
     seen = answers.in_our_words(views(be1=strange, be2=strange, be3=strange))
     assert answers.strangers(seen) == ["n1", "n2", "n3"]
+    first = str(standing.of_cluster("prod", "2.2.0", seen, 1000).reasons[0])
+    assert "in which are nobody's: n1 (10.0.0.1), n2 (10.0.0.2), n3 (10.0.0.3)" in first
     reasons = list(map(str, standing.of_cluster("prod", "2.2.0", seen, 1000).reasons))
     assert len(reasons) == 3
     assert all("is not in its own cluster-status" in reason for reason in reasons)

@@ -115,6 +115,15 @@ def test_i5_an_old_index_on_one_backend_is_deleted_on_all_although_the_leaders_c
     assert ordered(master) == list(printed.NODES)
 
 
+def test_the_leader_of_before_is_waited_for_when_failover_is_off_again():
+    master = hub(dataclasses.replace(REINDEX, inside=("be1",), finished=("be2", "be3")))
+    assert reindexing.rejoined(master, "back", "prod")["comment"] == "on be1"
+    assert [(node, sls) for node, sls, *_ in master.bus.asked("state.sls")] == [("be1", "orch.node.rejoined")]
+    back = hub(dataclasses.replace(REINDEX, finished=printed.NODES))
+    assert reindexing.rejoined(back, "back", "prod")["comment"] == "every backend is back in the cluster"
+    assert ordered(back) == []
+
+
 def test_i5_elasticsearch_is_started_on_all_although_no_old_index_is_left():
     """One of them may not have come up before the run died."""
     master = hub(REINDEX, index=told("6.8.23"))

@@ -70,8 +70,10 @@ class Cluster:
         return {part: value for part, value in shown.items() if part in wanted | ALWAYS}
 
     def apply(self, node, sls, pillar, queue, test):
-        assert sls == "orch.node.upgraded"
-        assert pillar["handover"] is (node == self.leads)
+        if sls == "orch.node.upgraded":
+            assert pillar["handover"] is (node == self.leads)
+        else:  # it hands over by itself, and is not waited for
+            assert (sls, node) == ("orch.node.handed_over", self.leads)
         self.upgraded.append((node, self.failover))
         self.versions[node] = NEW
         self.began[node] = self.master.clock.now()
@@ -168,6 +170,8 @@ def test_where_the_index_is_to_be_built_again_failover_comes_on_for_the_hand_ove
     turns.failover_on(cluster.master, "on", "prod")
     turns.upgraded(cluster.master, "last", "prod", turns.LAST)
     assert cluster.upgraded == [("be2", "off"), ("be3", "off"), ("be1", "on")]
+    parts = [sls for _, sls, *_ in cluster.master.bus.asked("state.sls")]
+    assert parts == ["orch.node.upgraded", "orch.node.upgraded", "orch.node.handed_over"], "off before it has rejoined"
     turns.failover.switch(cluster.master, "prod", "off")
     assert "failover stays off" in turns.failover_on(cluster.master, "on again", "prod")["comment"]
     assert cluster.switched == ["off", "on", "off"]

@@ -7,6 +7,7 @@ last, and who it is stands in the record alone.
 from saltext.chef_backend.errors import Refused
 from saltext.chef_backend.judge import answers
 from saltext.chef_backend.judge.answers import Views
+from saltext.chef_backend.judge.leaderless import careful
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.record import Run
 
@@ -122,8 +123,8 @@ def advice(views: Views, record: Run | None) -> str:
         name, called = record.leader, answers.product_name(views, record.leader)
         return (
             f"all backends were brought up again, and {err}. {name} led and holds the newest data. The documented way "
-            f"out is 'chef-backend-ctl promote {called}', and if that fails for want of a leader, 'chef-backend-ctl "
-            f"force-leader' on {name}; neither was run. Then the same command goes on"
+            f"out, of which nothing was done: {careful(name)}; then 'chef-backend-ctl promote {called}', and if that "
+            f"fails for want of a leader, 'chef-backend-ctl force-leader' on {name}. Then the same command goes on"
         )
     return f"run {record.run} is not verified yet: the same command goes on from there"
 

@@ -18,7 +18,7 @@ from saltext.chef_backend.reason import Reason
 
 MEMBERS = 3  # no other number of backends is supported
 SERVICES = ("leaderl", "etcd", "postgresql", "elasticsearch")  # epmd is a fifth since 1.4.6
-SEARCH = "elasticsearch"
+LEADERL, SEARCH = "leaderl", "elasticsearch"
 CLUSTER = "the cluster"
 SEARCHES = ("master", "not_master")  # what cluster-status says of an Elasticsearch that works
 NO_SEARCH = ("down", "unknown", "")  # and of one that does not, or cannot be asked
@@ -135,7 +135,9 @@ def _judge_views(views: Mapping[str, View], bounds: Bounds, absent: str | None) 
     for node, view in heard.items():
         if view.cluster is not None and not any(_is(other, node) for other in view.cluster.nodes):
             advice = "correct the backends in the pillar, or the minion's id"
-            strangers.append(Reason("not-itself", node, "is not in its own cluster-status", advice=advice))
+            nobody = [f"{other.name} ({other.ip})" for other in view.cluster.nodes if other.name not in views]
+            what = "is not in its own cluster-status" + (", in which are nobody's:" if nobody else "")
+            strangers.append(Reason("not-itself", node, what, ", ".join(nobody), advice=advice))
     reasons += strangers
     if strangers and not all(node.name in views for one in known for node in one.nodes):
         return reasons  # some are surely nobody's: who replicates from whom would only follow from it

@@ -11,6 +11,8 @@ from typing import Any
 
 from saltext.chef_backend.product.cluster_status import ClusterStatus, Node
 
+NOT_ITS_OWN = ("127.", "::1", "169.254.", "fe80:")  # how addresses begin that every host may have
+
 
 @dataclasses.dataclass(frozen=True)
 class Own:
@@ -21,10 +23,10 @@ class Own:
 
     @classmethod
     def of_grains(cls, minion: str, grains: Mapping[str, Any]) -> "Own":
-        """Read it from Salt's grains; what comes from loopback is nobody's."""
+        """Read it from Salt's grains; what is of loopback or of one link alone is no address of a member."""
         names = [minion, *(str(grains[name]) for name in ("fqdn", "nodename", "host") if grains.get(name))]
         addresses = [str(one) for name in ("ipv4", "ipv6") for one in grains.get(name) or ()]
-        return cls(tuple(dict.fromkeys(names)), tuple(one for one in addresses if not one.startswith(("127.", "::1"))))
+        return cls(tuple(dict.fromkeys(names)), tuple(one for one in addresses if not one.startswith(NOT_ITS_OWN)))
 
 
 NOBODY = Own()
@@ -36,7 +38,7 @@ def row_of(nodes: Iterable[Node], own: Own) -> Node | None:
     The minion's id goes before what else the host is called, a whole name before one that lacks its domain.
     """
     several = list(nodes)
-    there = [node for node in several if node.ip in own.addresses]
+    there = [node for node in several if _is_at(node, own)]
     for bears in (_is_called, _bears):
         for names in (own.names[:1], own.names):
             found = [node for node in several if bears(node.name, names)]
@@ -51,7 +53,7 @@ def row_of(nodes: Iterable[Node], own: Own) -> Node | None:
 
 def may_be(node: Node, own: Own) -> bool:
     """Whether a row may be a host's: by any of its names, or by an address."""
-    return _is_called(node.name, own.names) or _bears(node.name, own.names) or node.ip in own.addresses
+    return _is_called(node.name, own.names) or _bears(node.name, own.names) or _is_at(node, own)
 
 
 def matched(tables: Iterable[ClusterStatus], owns: Mapping[str, Own]) -> dict[str, str]:
@@ -92,6 +94,11 @@ def _short(name: str) -> str:
     """A name without its domain; an address has none."""
     first, _, rest = name.partition(".")
     return name if rest.replace(".", "").isdigit() else first
+
+
+def _is_at(node: Node, own: Own) -> bool:
+    """Whether a row's address is a host's: ``publish_address`` may be a name."""
+    return node.ip in own.addresses or _bears(node.ip, own.names)
 
 
 def _is_called(name: str, names: Collection[str]) -> bool:

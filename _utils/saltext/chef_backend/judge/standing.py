@@ -6,6 +6,7 @@ from saltext.chef_backend import record as records
 from saltext.chef_backend.errors import reasons_of
 from saltext.chef_backend.judge import answers, downtime, kinds
 from saltext.chef_backend.judge.answers import Views
+from saltext.chef_backend.judge.shown import tables
 from saltext.chef_backend.reason import Reason
 from saltext.chef_backend.record import Run
 
@@ -42,6 +43,9 @@ class Standing:
     called: tuple[str, ...] = ()  # what the product calls nodes, where that is another name than ours
     at_work: tuple[str, ...] = ()  # commands that change a node now: ``node: command``
     waived: tuple[Reason, ...] = ()  # what is not well, and a person has waived for the run
+    replicating: tuple[
+        tuple[str, int], ...
+    ] = ()  # followers that are no node's, as PostgreSQL calls them: bytes behind
 
     @property
     def healthy(self) -> bool:
@@ -97,7 +101,15 @@ def of_cluster(cluster: str, target: str, views: Views, max_lag_bytes: int) -> S
         _called(views),
         tuple(answers.busy(views)),
         verdict.tolerated,
+        _of_nobody(views),
     )
+
+
+def _of_nobody(views: Views) -> tuple[tuple[str, int], ...]:
+    """Followers in the leader's replication that are no node of cluster-status, by their name or address there."""
+    known = {name for table in tables(views) for node in table.nodes for name in (node.name, node.guid, node.ip)}
+    lags = {follower: lag for view in views.values() for follower, lag in view.lag.items()}
+    return tuple(sorted((follower, lag) for follower, lag in lags.items() if follower not in known | set(views)))
 
 
 def _called(views: Views) -> tuple[str, ...]:

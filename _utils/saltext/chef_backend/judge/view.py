@@ -37,6 +37,7 @@ class View:
     leads: bool | None = None  # whether its PostgreSQL is the one that takes writes
     earlier: Mapping[str, float] = dataclasses.field(default_factory=dict)  # seconds each node took in the run before
     unsynced: bool = False  # its sync failed, and left a file that says so
+    no_start: bool = False  # it led before, and a file keeps its PostgreSQL from starting
     signs: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)  # known lines in logs, by service
     lag: Mapping[str, int] = dataclasses.field(default_factory=dict)  # bytes behind, by follower; the leader has some
     errors: Mapping[str, str] = dataclasses.field(default_factory=dict)  # part: why it could not be asked or read
@@ -72,6 +73,7 @@ class View:
             leads=answer.get("leads"),
             earlier=answer.get("earlier") or {},
             unsynced=bool(answer.get("unsynced")),
+            no_start=bool(answer.get("no_start")),
             signs={name: tuple(found) for name, found in (answer.get("signs") or {}).items()},
             lag=read("replication", lag) or {},
             errors=errors,

@@ -23,7 +23,6 @@ CLEANSED = (SETTINGS, PRODUCT)
 INSTALLED = tuple(f"{SETTINGS}/{name}" for name in ("chef-backend.rb", "chef-backend-secrets.json"))
 SAVED = "/root", "chef-backend-cleanse*"  # where cleanse saves the settings before it deletes them
 NOTE = f"{OWN}/cleansed"  # what had been saved there before this node was cleansed: what has come since is its own
-DATA = tuple(f"{PRODUCT}/{service}" for service in ("etcd", "postgresql", "elasticsearch"))
 SERVER_CONFIG = f"{OWN}/server-config"
 
 
@@ -45,12 +44,12 @@ def emptied(host: Host, name: str, timeout: float = 600) -> Result:
         with journal.told(host, "cleanse"):
             if not note.exists() or settings.exists():  # else an earlier try has deleted the settings
                 files.write(note, json.dumps({"saved": _saved(host), "settings": settings.exists()}))
-            if before or _holds_files(host, PRODUCT):  # one that died half-way has left something
+            if before:
                 ctl.run(host, command.CLEANSE, timeout=timeout)
                 ret["changes"]["data"] = {"old": before, "new": data_here(host)}
-            if _holds_files(host, PRODUCT):  # a disk of its own stays, as an empty folder
-                left = ", ".join(data_here(host)) or PRODUCT
-                raise CommandExecutionError(f"cleanse ended with status 0, but {left} still holds files")
+            left = data_here(host)  # a disk of its own stays, as an empty folder
+            if left:
+                raise CommandExecutionError(f"cleanse ended with status 0, but {', '.join(left)} still holds files")
             back = _restore(host)
             if back:
                 ret["changes"]["settings"] = {"old": None, "new": back}
@@ -118,12 +117,6 @@ def joined(
         if host.test:
             return outcome.would(ret, f"would join the cluster of {peer}", "member of", None, peer)
         options = [*(["--accept-license"] if accept_license else []), "-y"]
-        own, given = (host.path(INSTALLED[1]), Path(secrets))
-        if own.exists() and own.read_bytes() != given.read_bytes():
-            raise CommandExecutionError(
-                f"{host.name}: {own} and {secrets} differ: is this host of another cluster, or the copy an old one? "
-                f"Correct the copy, or move {SETTINGS} away: then it joins as a new node. Nothing was done"
-            )
         returns = command.join_cluster(known_address(peer), None, "--recovery", *options)
         is_new = command.join_cluster(peer, secrets, *options)
         held, pending = data_here(host), durable.pending(host, peer, returns, is_new)
@@ -139,16 +132,16 @@ def joined(
 
 
 def data_here(host: Host) -> list[str]:
-    """Return the folders of a member's data that hold a file on this node; none after ``cleanse``."""
-    return [path for path in DATA if _holds_files(host, path)]
-
-
-def _holds_files(host: Host, path: str) -> bool:
-    return any(found for _, _, found in os.walk(host.path(path)))
+    """Return the services' folders that hold a file on this node, leaderl's sentinels too; none after ``cleanse``."""
+    product = host.path(PRODUCT)
+    there = sorted(path for path in product.iterdir() if path.is_dir()) if product.is_dir() else []
+    return [f"{PRODUCT}/{path.name}" for path in there if any(found for _, _, found in os.walk(path))]
 
 
 def secrets_ready(host: Host, path: object) -> None:
     """See that a copy of the cluster's secrets lies ready for this node to join: in a file that only root reads.
+
+    Where this host has secrets of its own, they are the same: else it is of another cluster, and not to be emptied.
 
     :param path: absolute path on this node, not where ``cleanse`` deletes.
     :raises CommandExecutionError: it is not ready, and what to do.
@@ -169,6 +162,12 @@ def secrets_ready(host: Host, path: object) -> None:
         ) from err
     if not stat.S_ISREG(found.st_mode) or not found.st_size or found.st_uid != os.geteuid() or found.st_mode & 0o077:
         raise CommandExecutionError(f"secrets: {path}: expected a file of root's, mode 0600, not empty, on {host.name}")
+    own = host.path(INSTALLED[1])
+    if own.exists() and own.read_bytes() != Path(real).read_bytes():
+        raise CommandExecutionError(
+            f"{host.name}: {own} and {path} differ: is this host of another cluster, or the copy an old one? Correct "
+            f"the copy, or move {SETTINGS} away: then it joins as a new node. Nothing was done"
+        )
 
 
 def gen_server_config(host: Host, fqdn: str, timeout: float = 120) -> str:

@@ -111,15 +111,18 @@ def upgraded(
     return ret
 
 
-def stable(host: Host, name: str, search: bool = True, timeout: float = 1800) -> Result:
+def stable(host: Host, name: str, search: bool = True, timeout: float = 1800, fenced: bool = False) -> Result:
     """This node sees a wholly healthy cluster, itself in it. That it stays so is for the next gates to see.
 
-    Not fenced: it changes nothing, and what was begun under an order that is void by now still comes to its end.
+    After an upgrade it is not fenced: what was begun under an order that is void by now still comes to its end.
 
     :param search: whether Elasticsearch has to be well.
     :param timeout: bound in seconds.
+    :param fenced: whether this is an order of its own, which a run that has ended cannot give.
     """
     with outcome.on_node(name) as ret:
+        if fenced:
+            fence.obey(host)
         if host.test:
             try:
                 _look(host, search)

@@ -25,7 +25,9 @@ OF_THE_RUN = ("note", "unheard", "ended", "epoch")  # they come with the record
 SLOW = ("cluster_status", "status")  # each starts a Ruby program: side by side
 LATER = ("half_upgraded", "up", "signs", "replication")  # they look at what the others found
 LOG_LINES = 400  # of a service that is not well
-UNSYNCED = "/var/opt/chef-backend/leaderl/data/unsynced"  # left by a sync that failed; cluster-status does not show it
+LEADERL = "/var/opt/chef-backend/leaderl/data"
+UNSYNCED = f"{LEADERL}/unsynced"  # left by a sync that failed; cluster-status need not show it
+NO_START = f"{LEADERL}/no-start-pgsql"  # left by a leader that another one was to follow
 
 
 def view(
@@ -65,6 +67,7 @@ def view(
         "leads": lambda: backend.takes_writes(host),
         "earlier": lambda: _took_before(host),
         "unsynced": lambda: host.path(UNSYNCED).exists(),
+        "no_start": lambda: host.path(NO_START).exists(),
         "replication": lambda: backend.replication(host) if _pg_leads(host, answer.get("cluster_status")) else "",
     }
     parts = list(only or (part for part in asked if part != "leads"))  # which the table tells, too

@@ -65,6 +65,18 @@ def failover_off(master: Master, name: str, cluster: str) -> Result:
     return ret
 
 
+def rejoined(master: Master, name: str, cluster: str) -> Result:
+    """The leader of before is back in the cluster, and every other backend that was not seen back yet."""
+
+    def nodes_of(views: Views) -> Sequence[str]:
+        found = answers.run(views)
+        return sorted(found.inside) if found else []
+
+    return _where_wanted(
+        master, name, cluster, "orch.node.rejoined", nodes_of, none="every backend is back in the cluster"
+    )
+
+
 def failover_on(master: Master, name: str, cluster: str) -> Result:
     """Failover is on again, with the new index on every backend; as it was, if this run has not switched it."""
     return failover.on_again(master, name, cluster)
@@ -263,11 +275,18 @@ def _with_an_old_index(master: Master, cluster: str, views: Views) -> Sequence[s
 
 
 def _where_wanted(
-    master: Master, name: str, cluster: str, sls: str, nodes_of: Callable[[Views], Sequence[str]], **more: Any
+    master: Master,
+    name: str,
+    cluster: str,
+    sls: str,
+    nodes_of: Callable[[Views], Sequence[str]],
+    none: str = "no old index is left",
+    **more: Any,
 ) -> Result:
     """Apply an SLS, if the index is to be built again.
 
-    :param nodes_of: to which nodes, asked only then; to none if no old index is left.
+    :param nodes_of: to which nodes, asked only then.
+    :param none: what is so, if that is to no node.
     :param more: what its pillar holds besides that of every node.
     """
     with master.signals.step(name) as ret:
@@ -276,7 +295,7 @@ def _where_wanted(
         nodes = nodes_of(views) if wanted else []
         if not nodes:
             look.keep(master, cluster, views, record)
-            return outcome.done(ret, "no old index is left" if wanted else "nothing is due")
+            return outcome.done(ret, none if wanted else "nothing is due")
         if orders.apply(master, ret, cluster, record, nodes, sls, **more):
             return outcome.done(ret, f"on {', '.join(nodes)}")
     return ret

@@ -171,14 +171,21 @@ def _upgrade(master: Master, ret: Result, settings: Cluster, seen: Views, node: 
         master, cluster, lambda: _gates(master, settings, seen, node, role, turn), settings.timeouts.gate
     )
     if record is not None:
-        done = len(views) - len(answers.due(views, str(settings.version)))
+        number = len(views) - len(answers.due(views, str(settings.version))) + 1
         values = [dataclasses.asdict(one) for one in gates.measured(views, settings, search=not record.reindex)]
-        data = {"number": done + 1, "count": len(views), "values": values}
+        data = {"number": number, "count": len(views), "values": values}
         progress.tell(master, record, journal.GATE, journal.END, node=node, comment=record.step, data=data)
     ret["comment"] = f"the gates hold; {node} would be upgraded as the {role}" if master.test else ""
-    if orders.apply(master, ret, cluster, record, [node], "orch.node.upgraded", handover=role == "leader"):
+    if role == "leader" and record is not None and record.reindex:
+        # failover goes off first: leaderl moves the lead from one node to the next while no Elasticsearch works
+        done = orders.apply(master, ret, cluster, record, [node], "orch.node.handed_over", restarts=False)
+        what = "has handed the lead over"
+    else:
+        done = orders.apply(master, ret, cluster, record, [node], "orch.node.upgraded", handover=role == "leader")
+        what = "has rejoined"
+    if done:
         lock.measured(master, node, master.clock.monotonic() - began)
-        outcome.done(ret, f"{node}, the {role}, runs {settings.version} and has rejoined")
+        outcome.done(ret, f"{node}, the {role}, runs {settings.version} and {what}")
 
 
 def _let_settle(master: Master, settings: Cluster) -> None:

@@ -34,6 +34,7 @@ class Shown:
             "reasons": [kinds.fields(reason) for reason in standing.reasons],
             "waived": [kinds.fields(reason) for reason in standing.waived],
             "called": list(standing.called),
+            "replicating": dict(standing.replicating),
             "at_work": list(standing.at_work),
             "to_do": list(self.to_do),
             "window": self.window,
@@ -89,6 +90,7 @@ def status_text(shown: Shown) -> str:
         f"run: {run.run} to {run.target}, {run.state}, at {run.step!r}" if run else f"run: {_no_run(one)}",
     ]
     lines += [f"in cluster-status {', '.join(one.called)}"] if one.called else []
+    lines += [f"replication to {who}, which is no node's: {lag} bytes behind" for who, lag in one.replicating]
     lines += [f"at work: {command}" for command in one.at_work]
     lines += [f"window: {shown.window}"] if shown.window else []
     lines += [f"  {one.advice}"] if one.advice else []

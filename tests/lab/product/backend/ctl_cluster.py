@@ -17,7 +17,7 @@ from .system import ask_elasticsearch, disks
 
 def cluster_status(options: Options) -> int:
     """Every node that posted its status lately, as it posted it: up to one posting interval old."""
-    here, called = cluster(), faults.read().get("called", {})
+    here, called = cluster(), faults.called()
     posts = [
         replace(post, name=called.get(name, name), following=called.get(post.following, post.following))
         for name, post in sorted(here.posts().items())
@@ -144,10 +144,11 @@ def _postgresql_seen(here: Cluster) -> str:
     try:
         if leader is None or here.leader() != leader.name or postgres.in_recovery(leader.ip) is not False:
             raise CommandFailed("could not reach pgsql leader for replication stats")
-        rows = postgres.query("select application_name, state from pg_stat_replication", host=leader.ip)
+        rows = postgres.query("select host(client_addr), state from pg_stat_replication", host=leader.ip)
     except psycopg2.Error:
         raise CommandFailed("could not reach pgsql leader for replication stats") from None
-    states = {name: state for name, state in rows if name in members}
+    names = {member.ip: name for name, member in members.items()}
+    states = {names[address]: state for address, state in rows if address in names}
     partly = {post.name for post in here.posts().values() if post.partially_synced}
     synced = sum(state == "streaming" for name, state in states.items() if name not in partly)
     syncing = len((set(states) | partly) - {leader.name}) - synced

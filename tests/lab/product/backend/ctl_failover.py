@@ -6,7 +6,7 @@ import json
 import time
 import uuid
 
-from . import node, paths, postgres, printing
+from . import faults, node, paths, postgres, printing
 from .cluster import Cluster
 from .ctl_base import Command, CommandFailed, Options, cluster, option
 from .machine import this_machine
@@ -46,18 +46,19 @@ def demote(_options: Options) -> None:
 def promote(options: Options) -> None:
     """The named node becomes leader, by hand-over, or by election when nobody leads."""
     here = cluster()
-    if options.node not in here.members():
+    name = faults.meant(options.node)
+    if name not in here.members():
         raise CommandFailed(f"Unknown node: {options.node}")  # synthetic
     leader = here.leader()
-    if leader == options.node:
+    if leader == name:
         raise CommandFailed(f"{options.node} is already the leader.")  # synthetic
-    refuse_blocked(here, options.node)
+    refuse_blocked(here, name)
     if leader is not None:
         refuse_blocked(here, leader)
-        hand_over(here, leader, options.node)
+        hand_over(here, leader, name)
     else:
-        here.etcd.put("control/force", options.node)
-        wait_for_leader(here, options.node)
+        here.etcd.put("control/force", name)
+        wait_for_leader(here, name)
     print(f"{options.node} is now the leader.")  # synthetic
 
 
@@ -88,11 +89,12 @@ def best_follower(here: Cluster, leader: str) -> str:
     if block.holds(members[leader].guid):
         raise CommandFailed(DISABLED)
     rows = postgres.query(
-        "select application_name from pg_stat_replication where state = 'streaming'"
-        " order by pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) / 65536, application_name",
+        "select host(client_addr) from pg_stat_replication where state = 'streaming'"
+        " order by pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) / 65536, client_addr",
         host=members[leader].ip,
     )
-    streaming: list[str] = [name for (name,) in rows if name in members]
+    names = {member.ip: name for name, member in members.items()}
+    streaming: list[str] = [names[address] for (address,) in rows if address in names]
     allowed = [name for name in streaming if not block.holds(members[name].guid)]
     if streaming and not allowed:
         raise CommandFailed(DISABLED)

@@ -6,7 +6,7 @@ import shutil
 import time
 from pathlib import Path
 
-from . import node, paths, postgres, runit, services
+from . import faults, node, paths, postgres, runit, services
 from .cluster import Cluster
 from .ctl_base import Command, CommandFailed, Options, cluster, confirm, option, progress, wait_until
 from .etcd import Conflict, Etcd, Unavailable
@@ -136,7 +136,8 @@ def _leave_for_recovery(peer: str) -> None:
 def remove_node(options: Options) -> None:
     """Take a dead node out of the cluster."""
     here = cluster()
-    member = here.members().get(options.name)
+    name = faults.meant(options.name)
+    member = here.members().get(name)
     if member is None:
         raise CommandFailed(f"Unknown node: {options.name}")  # synthetic
     confirm(options, f"{options.name} is removed from the cluster.")
@@ -146,7 +147,7 @@ def remove_node(options: Options) -> None:
         if found["name"] == member.guid:
             here.etcd.remove_member(found["id"])
     here.change_block(node=member.guid, blocked=False)
-    here.forget(options.name)
+    here.forget(name)
     print(f"{options.name} has been removed from the cluster.")  # synthetic
 
 

@@ -140,7 +140,10 @@ def restore(options: Options) -> None:
 
 
 def pgsql_follow(options: Options) -> None:
-    """Copy all data from the leader by hand, leaderl being stopped; ends an unfinished sync."""
+    """Follow the leader by hand, leaderl being stopped: by what differs, or by a copy of all.
+
+    Documented: a person removes the sentinel of a sync that failed; so one that was there stays, whatever came of this.
+    """
     if os.environ.get("PSQL_INTERNAL_OK") != "true":
         raise CommandFailed("pgsql-follow is an internal command: set PSQL_INTERNAL_OK=true to run it.")  # synthetic
     me = node.identity()
@@ -150,7 +153,10 @@ def pgsql_follow(options: Options) -> None:
     if leader is None:
         raise CommandFailed(f"{options.leader} is not a member of the cluster.")  # synthetic
     postgres.stop()
+    unsynced = paths.UNSYNCED.exists()
     problem = postgres.base_backup(leader, me) if options.force_basebackup else postgres.rewind(leader, me)
+    if unsynced:
+        paths.UNSYNCED.touch()
     if problem:
         raise CommandFailed(f"{me.name} could not be brought into line with {leader.name}: {problem[-300:]}")
     postgres.make_standby(leader, me)

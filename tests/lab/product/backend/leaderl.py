@@ -137,6 +137,8 @@ class Leaderl:
             return False
         if is_of_another_past(here):
             return False
+        if promoted and paths.NO_START.exists():
+            return False  # documented: a person removes it before the previous leader is promoted
         if last in (None, here.me.name):
             # In a new cluster only the node that created it has data; the leader who returns always may.
             return True

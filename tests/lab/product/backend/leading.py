@@ -194,8 +194,8 @@ class Leading:
             return "failover is disabled"
         rows = postgres.query(
             "select pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::bigint from pg_stat_replication"
-            " where application_name = %s and state = 'streaming'",
-            (target.name,),
+            " where host(client_addr) = %s and state = 'streaming'",
+            (target.ip,),
         )
         if not rows:
             return f"{name} does not replicate"

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from . import node, paths, runit
+from . import faults, node, paths, runit
 
 Row = tuple[Any, ...]
 
@@ -230,7 +230,7 @@ def follow(leader: node.Identity, me: node.Identity) -> bool:
     """Write whom to stream from; True when that is new."""
     node.write_atomically(PASSFILE, f"*:5432:*:{paths.PG_USER}:{node.superuser_password()}\n", 0o600)
     shutil.chown(PASSFILE, paths.PG_USER, paths.PG_USER)
-    source = f"{_source(leader)} application_name={me.name}"
+    source = _source(leader) + ("" if faults.read().get("nameless") else f" application_name={me.name}")
     wanted = f"primary_conninfo = '{source}'\nprimary_slot_name = '{me.slot}'\n"
     if FOLLOW.exists() and FOLLOW.read_text() == wanted:
         return False

@@ -17,7 +17,13 @@ to below 1) by the wall clock. On a real cluster the phase is chance: it differs
 
 `migration_locked`: like a subcommand's; the frontend's next `upgrade` migrates nothing, and ends with 0.
 
-`called`: what cluster-status calls nodes, whose name is a setting, and need not be the host's.
+`called`: what the product calls nodes, in cluster-status, `promote` and `remove-node`: their name is a setting, and
+need not be the host's.
+
+`slow_stop`: like a subcommand's; the next `chef-server-ctl stop` finds this `service` deaf for so many `seconds` more
+than runit waits.
+
+`nameless`: true; the node's PostgreSQL follows without saying its name: as `walreceiver`.
 """
 
 from __future__ import annotations
@@ -47,9 +53,26 @@ def start(path: Path = FAULTS) -> None:
     time.sleep(float(read(path).get("ctl_seconds", 0)))
 
 
+def called(path: Path = FAULTS) -> dict[str, str]:
+    """What the product calls nodes, by the name that the lab has for them."""
+    found: dict[str, str] = read(path).get("called", {})
+    return found
+
+
+def meant(name: str, path: Path = FAULTS) -> str:
+    """The lab's name of a node that is called so; one that is called otherwise is not known by the lab's."""
+    names = called(path)
+    return {shown: ours for ours, shown in names.items()}.get(name, "" if name in names else name)
+
+
 def once(name: str, path: Path = FAULTS) -> bool:
     """Whether a fault of this name stands; it is counted down."""
     return _count_down(name, path) is not None
+
+
+def ordered(name: str, path: Path = FAULTS) -> dict[str, Any] | None:
+    """What a fault of this name orders, if it stands; it is counted down."""
+    return _count_down(name, path)
 
 
 def take(command: str, path: Path = FAULTS) -> int | None:

@@ -35,6 +35,9 @@ BACKUPS = Path("/var/opt/chef-backup")
 NAMES = ("haproxy", "goiardi", "status_api", "nginx")
 """The services, in the order in which they start: clients come in by the last."""
 
+_RULE = "-" * 19
+_HEADINGS = tuple(f"{_RULE}\n {kind} Services \n{_RULE}\n" for kind in ("Internal", "External"))
+
 FIRST_WITH_MAINTENANCE = (14, 6, 32)
 FIRST_WITH_CHECK_CONFIG = (14,)
 FIRST_WITH_LEVEL_IN_DATABASE = (12, 17, 15)
@@ -141,14 +144,46 @@ def _services(verb: str) -> Callable[[list[str]], int]:
         if not (SERVICES / NAMES[0]).exists():
             raise ServerError("Chef Infra Server is not configured: run chef-server-ctl reconfigure.")  # synthetic
         names = arguments or (NAMES if verb != "stop" else tuple(reversed(NAMES)))
+        slow = faults.ordered("slow_stop") if verb == "stop" else None
+        if slow and slow["service"] in names:
+            _is_deaf(SERVICES / slow["service"], runit.GRACE + float(slow["seconds"]))
+        inside, outside = _HEADINGS if verb == "status" and not arguments else ("", "")
+        print(inside, end="")
         worst = 0
         for name in names:
             answer = runit.sv(verb, name, environment={**os.environ, "SVDIR": str(SERVICES)})
             print((answer.stdout + answer.stderr).rstrip())
             worst = max(worst, answer.returncode)
+        if outside:
+            print(outside + _external())
         return worst
 
     return run
+
+
+def _external() -> str:
+    """What `status` says of a PostgreSQL that is elsewhere. synthetic: what it says of one that cannot be reached."""
+    settings = read_settings()
+    where = f"127.0.0.1:{settings.postgresql_port}"
+    try:
+        server_api.connect(settings).close()
+    except ServerError:
+        return f"down: postgresql: failed to connect to {where}"
+    return f"run: postgresql: connected OK to {where}"
+
+
+def _is_deaf(folder: Path, seconds: float) -> None:
+    """Have a service outlive what runit waits for: it does not hear the TERM, and ends in the background later.
+
+    runit's line lacks ``got TERM`` therefore, which it sets only for a signal that it has sent itself.
+    """
+    pid, term = (folder / "supervise" / "pid").read_text().strip(), folder / "control" / "t"
+    if pid:
+        runit.write_script(term, "exit 0")
+        later = f"sleep {seconds}; rm {term}; kill {pid}"
+        subprocess.Popen(
+            ["sh", "-c", later], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+        )
 
 
 def cleanup(_arguments: list[str]) -> int:

@@ -1,0 +1,35 @@
+"""What the tables of all backends show together, as far as advice needs it."""
+
+from saltext.chef_backend.judge.answers import Views
+from saltext.chef_backend.product.cluster_status import ClusterStatus, Node
+
+LEADERL_DATA = "/var/opt/chef-backend/leaderl/data"
+LEADERL_LOG = "/var/log/chef-backend/leaderl/current"
+
+
+def tables(views: Views) -> list[ClusterStatus]:
+    """Return the cluster-status of every node that shows one."""
+    return [view.cluster for view in views.values() if view.cluster is not None]
+
+
+def newest(views: Views) -> ClusterStatus:
+    """Return the cluster-status that shows the most nodes. Raises ValueError if nobody shows one."""
+    return max(tables(views), key=lambda cluster: len(cluster.nodes))
+
+
+def leader(views: Views) -> Node | None:
+    """Return the one node that leads in the eyes of all, or None."""
+    found = {(node.name, node.ip): node for cluster in tables(views) for node in cluster.leaders if node.leads}
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def at_work(views: Views, name: str) -> bool:
+    """Whether another node shows one as leader or follower."""
+    there = (node for cluster in tables(views) for node in cluster.nodes if node.name == name)
+    return any({node.role, node.pg} & {"leader", "follower"} for node in there)
+
+
+def partially_synced(views: Views) -> set[str]:
+    """Return the nodes that say of themselves that their sync failed, or are shown so."""
+    there = {node.name for cluster in tables(views) for node in cluster.nodes if node.partially_synced}
+    return there | {node for node, view in views.items() if view.unsynced}
