@@ -202,12 +202,12 @@ def test_p12_status_shows_an_external_postgresql_beside_the_services_of_this_hos
 
 
 def test_p11_a_service_that_is_slow_to_stop_ends_stop_with_1_and_is_down_a_little_later(lab, fe1):
-    lab.put(fe1, FAULTS, json.dumps({"slow_stop": {"service": "goiardi", "seconds": 2, "times": 1}}))
+    lab.put(fe1, FAULTS, json.dumps({"slow_stop": {"service": "status_api", "seconds": 12, "times": 1}}))
     stopped = lab.exec(fe1, "chef-server-ctl", "stop", check=False, timeout=60)
     assert stopped.returncode == 1
-    assert re.search(r"^timeout: run: goiardi: \(pid \d+\) \d+s, (normally up, )?want down", stopped.stdout, re.M)
-    assert runs(lab, fe1) == ["goiardi"]
-    until(lambda: runs(lab, fe1) == [], 20, "all are down")
+    assert re.search(r"^timeout: run: status_api: \(pid \d+\) \d+s, (normally up, )?want down", stopped.stdout, re.M)
+    assert runs(lab, fe1) == ["status_api"]
+    until(lambda: runs(lab, fe1) == [], 40, "all are down")
     server(lab, fe1, "start")
     serves_again(lab, fe1)
 

@@ -183,6 +183,22 @@ def test_elasticsearch_is_stopped_everywhere_before_a_file_is_deleted_and_client
 
 
 @pytest.mark.campaign
+def test_failover_goes_off_before_the_leader_of_before_is_waited_for(old_index):
+    """While it is on and no Elasticsearch works, leaderl moves the lead; a node may take long to be back."""
+    operator = old_index
+    run = operator.starts_upgrading()
+    operator.waits_for(operator.takeovers, 240)
+    (other,) = {"be2", "be3"} - {operator.takeovers()[0]["host"]}
+    operator.lab.exec(other, "chef-backend-ctl", "stop", "leaderl")  # so nobody sees be1 in a wholly healthy cluster
+    operator.waits_for(lambda: len(operator.commands("chef-backend-ctl set-cluster-failover off")) == 2, 120)
+    operator.lab.exec(other, "chef-backend-ctl", "start", "leaderl")
+    said, _ = run.communicate(timeout=300)
+    assert run.returncode == 0, said
+    assert operator.lab.unhealthy() is None
+    assert_all_found(operator)
+
+
+@pytest.mark.campaign
 def test_i9_frontends_without_maintenance_mode_refuse_all_clients_meanwhile(house):
     """Before 14.6.32 they are stopped; what reconfigure starts again the firewall keeps clients from."""
     lab = house.fresh(backends=NEW, server="14.4.4")

@@ -124,6 +124,7 @@ def wait_for_leader(here: Cluster, name: str) -> None:
     until = time.monotonic() + seconds
     while not (here.leader() == name and here.serving() == name):
         if time.monotonic() > until:
+            here.etcd.delete("control/force")
             raise CommandFailed(f"{name} did not become leader in {seconds:.0f} seconds.")  # synthetic
         time.sleep(0.05)
 

@@ -181,9 +181,8 @@ def _is_deaf(folder: Path, seconds: float) -> None:
     if pid:
         runit.write_script(term, "exit 0")
         later = f"sleep {seconds}; rm {term}; kill {pid}"
-        subprocess.Popen(
-            ["sh", "-c", later], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
-        )
+        # not even its errors: who reads those of this command would wait for this one's end
+        subprocess.Popen(["sh", "-c", f"exec >/dev/null 2>&1 </dev/null; {later}"], start_new_session=True)
 
 
 def cleanup(_arguments: list[str]) -> int:
