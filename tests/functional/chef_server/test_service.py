@@ -179,7 +179,7 @@ class TestReconfiguredWhileOut:
         haproxy()
         done = node.state("chef_server.reconfigured", **WHILE_OUT)
         assert done["result"] is True, done["comment"]
-        assert "out of service: maintenance" in done["comment"]
+        assert "taken out of service before, by maintenance" in done["comment"]
         assert [SERVER, "reconfigure"] in recorded.changing
 
     def test_stopped(self, frontend, recorded, haproxy):
@@ -194,7 +194,7 @@ class TestReconfiguredWhileOut:
         assert reconfigured_for(node.host()) is None, "it is not noted before its HAProxy was seen"
         haproxy()
         done = node.state("chef_server.reconfigured", **WHILE_OUT)
-        assert done["result"] is True and "out of service: stopped" in done["comment"]
+        assert done["result"] is True and "taken out of service before, by stopped" in done["comment"]
 
     def test_done_before_and_still_out(self, frontend, recorded, haproxy):
         recorded.say(f"{SERVER} maintenance on")
@@ -205,7 +205,7 @@ class TestReconfiguredWhileOut:
         node.state("chef_server.reconfigured", **WHILE_OUT)
         done = node.state("chef_server.reconfigured", **WHILE_OUT)
         assert (done["result"], done["changes"]) == (True, {})
-        assert done["comment"] == "reconfigured for 2.3.16; out of service: maintenance"
+        assert done["comment"] == "reconfigured for 2.3.16; taken out of service before, by maintenance"
         assert recorded.changing.count([SERVER, "reconfigure"]) == 1
 
 

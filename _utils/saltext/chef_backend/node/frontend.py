@@ -134,7 +134,7 @@ def reconfigured(
         if index and index_or_none(host) is None:
             before = None
         if before == backend_version and left:
-            return outcome.done(ret, f"reconfigured for {backend_version}; out of service: {left}")
+            return outcome.done(ret, f"reconfigured for {backend_version}; taken out of service before, by {left}")
         if before == backend_version:
             wait_for_leader(host, leader_timeout)
             wait_for_api(host, api, api_timeout)
@@ -148,12 +148,14 @@ def reconfigured(
             ctl.run(host, command.RECONFIGURE, timeout=timeout, about=backend_version)
             ret["changes"]["reconfigured for"] = {"old": before, "new": backend_version}
             waited = wait_for_leader(host, leader_timeout)
+            # what keeps clients out now, others see: up to 15.10.52 this command ends the maintenance mode
+            seen = f"taken out of service before, by {left}"
             if left == by.FIREWALL:
-                edge.await_what(host, api, edges.REFUSED)
+                seen = f"out of service: {left}; {edge.await_what(host, api, edges.REFUSED).said}"
             elif not left:
                 waited += wait_for_api(host, api, api_timeout)
+                seen = "API answers"
             files.write(host.path(RECONFIGURED_FOR), f"{backend_version}\n", 0o644)
-        seen = f"out of service: {left}" if left else "API answers"
         return outcome.done(ret, f"reconfigured; one leader in HAProxy, {seen}, after {waited:.2f} s")
     return ret
 

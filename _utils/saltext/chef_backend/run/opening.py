@@ -207,4 +207,4 @@ def _may_begin(
     aside = gates.healthy(views, settings.gates.max_lag_bytes, inside, search, waived)
     if search:  # the Elasticsearch that refuses an old index cannot be asked who created it
         gates.right_way(views, settings.version, ways.index_created(master, settings.name, views), way)
-    return gates.failover_found(views, found), aside
+    return gates.failover_found(views, found), list(aside)
