@@ -71,6 +71,8 @@ def failover_off_and_on(name: str, cluster: str | None = None) -> Result:
 def upgraded(name: str, turn: str, cluster: str | None = None) -> Result:
     """The next backend whose turn it is runs the target and has rejoined: who that is, is asked now.
 
+    Where the index is to be built again, the leader is waited for later: failover goes off first.
+
     :param name: free text.
     :param turn: ``first`` or ``second`` of the followers, or ``last``: the leader, handing over first.
     """

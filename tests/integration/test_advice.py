@@ -208,7 +208,7 @@ def test_nobody_leads_and_only_force_does_it(operator):
 def test_p3_a_node_that_does_not_come_back(operator, who):
     operator.lab.power_off("be3")
     (advice,) = says(operator, "be3 does not answer: look at its host", "orch.chef_backend_replace_node")
-    remove, _, more = advice.partition("Then either")
+    remove, _, more = advice.partition("Then a new node joins")
     a_new_one, _, this_one = more.partition("Or this one returns")
     follows(operator, remove)
     operator.lab.power_on("be3")

@@ -44,7 +44,7 @@ def test_nobody_leads():
 
 def test_nobody_leads_and_a_run_knows_who_did():
     seen = views(**everywhere({"cluster_status": NOBODY_LEADS, "replication": ""}))
-    (said,) = advise(seen, run(leader="be2"), "gone")
+    (said,) = advise(seen, run(leader="be2", failover="off"), "gone")
     assert "'chef-backend-ctl promote be2'" in said and "be2 led when run r1 was opened" in said
     assert in_order(said, "Wait a minute", "copy the file systems", "see that cluster-status stays as it is", "promote")
 
@@ -54,6 +54,7 @@ def test_nobody_leads_and_a_run_knows_who_did():
     [
         ({"finished": ("be2",)}, {}),  # it has handed over
         ({"inside": ("be2",)}, {}),
+        ({"failover": "on"}, {}),  # another may have been elected since
         ({}, {"unsynced": True}),
         ({}, {"no_start": True}),  # another has led since
     ],
@@ -61,19 +62,19 @@ def test_nobody_leads_and_a_run_knows_who_did():
 def test_who_led_is_not_named_for_promotion_where_another_may_have_newer_data(fields, changes):
     seen = views(**everywhere({"cluster_status": NOBODY_LEADS, "replication": ""}))
     seen["be2"] = dataclasses.replace(seen["be2"], **changes)
-    said = advise(seen, run(leader="be2", **fields), "gone")[0]
+    said = advise(seen, run(**{"leader": "be2", "failover": "off", **fields}), "gone")[0]
     assert "'chef-backend-ctl promote NODE'" in said and "be2 led" not in said
-    assert ("eligible: be1, be3)" in said) == bool(changes)
+    assert ("eligible: be1, be3)" in said) == (changes != {} or fields != {"failover": "on"})
 
 
 def test_nobody_is_elected_or_promoted_while_failover_is_off():
     seen = views(**everywhere({"cluster_status": NOBODY_LEADS_OFF, "replication": ""}))
-    said = advise(seen, run(state="failed"), "gone")[0]
+    said = advise(seen, run(state="failed", failover="off"), "gone")[0]
     assert in_order(
         said, "nobody leads. Failover is off", "'chef-backend-ctl set-cluster-failover on'", "then wait", "promote"
     )
     seen["be2"] = dataclasses.replace(seen["be2"], half_upgraded="etcd started before")
-    said = advise(seen, run(state="failed", leader="be1"), "gone")[0]
+    said = advise(seen, run(state="failed", leader="be1", failover="off"), "gone")[0]
     assert in_order(
         said,
         "be2 is half-upgraded and must not lead: 'chef-backend-ctl stop leaderl' on be2",
@@ -81,6 +82,22 @@ def test_nobody_is_elected_or_promoted_while_failover_is_off():
         "wait a minute for an election",
         "'chef-backend-ctl promote be1'",
     )
+
+
+def test_before_2_0_30_the_record_says_that_failover_is_off():
+    silent_of_it = printed.cluster_status(WAITING, columns=tuple(one for one in printed.COLUMNS if one != "Blocked"))
+    seen = views(**everywhere({"cluster_status": silent_of_it, "replication": ""}))
+    assert advise(seen, run(failover="off"), "gone")[0].startswith("nobody leads. Failover is off")
+    assert advise(seen)[0].startswith("nobody leads. Wait a minute")
+
+
+def test_a_leader_that_has_handed_over_is_not_promoted_again_though_it_is_the_one_that_is_deposed():
+    for fields in ({"inside": ("be1",)}, {"finished": ("be1",)}):
+        said = advise(views(**deposed("be1")), run(leader="be1", failover="off", **fields), "gone")[0]
+        assert "promote be1" not in said and "'chef-backend-ctl promote NODE'" in said
+    half = views(**deposed("be1"))
+    half["be1"] = dataclasses.replace(half["be1"], half_upgraded="etcd started before")
+    assert not any("promote be1" in line for line in advise(half))
 
 
 def deposed(name):
@@ -98,7 +115,7 @@ def deposed(name):
     return everywhere({"cluster_status": printed.cluster_status(tuple(members)), "replication": ""})
 
 
-@pytest.mark.parametrize("record", [None, dataclasses.replace(RECORD, leader="be2")])
+@pytest.mark.parametrize("record", [None, run(leader="be2")])
 def test_p5_nobody_leads_and_the_leader_of_before_is_deposed(record):
     (said,) = advise(views(**deposed("be1")), record, record and "gone")
     assert said.startswith("nobody leads, and be1, which led before, is deposed: its PostgreSQL does not start while ")
@@ -224,6 +241,32 @@ def test_where_more_than_leaderl_is_stopped_all_is_started():
     assert said == ("leaderl and more is stopped on be3: if nobody is at work there, 'chef-backend-ctl start' on each")
 
 
+@pytest.mark.parametrize(
+    "why", [{"half_upgraded": "x"}, {"unsynced": True}, {"no_start": True}, {"busy": ("upgrade",)}]
+)
+def test_what_an_advice_has_stopped_no_other_starts(why):
+    down = {"status": printed.status(down=("leaderl",))}
+    seen = views(be3=down)
+    assert any("start leaderl" in line for line in advise(seen))
+    seen["be3"] = dataclasses.replace(seen["be3"], **why)
+    assert not any(line.startswith("leaderl does not run") for line in advise(seen))
+
+
+def test_a_way_back_that_is_at_work_is_not_advised_once_more():
+    seen = views(be3={"unsynced": True, "busy": ["chef-backend-ctl join-cluster"]})
+    assert not any("pgsql-follow" in line for line in advise(seen))
+
+
+def test_a_sentinel_beside_a_node_that_follows_is_no_reason_to_stop_it():
+    assert advise(views(be3={"no_start": True})) == []
+
+
+def test_failover_that_a_re_index_needs_off_is_not_switched_on_by_hand():
+    seen = views(**everywhere({"cluster_status": printed.OFF}))
+    (said,) = advise(seen, run(state="failed", reindex=True, failover="off"), "gone")
+    assert "the same command goes on" in said and "set-cluster-failover" not in said
+
+
 EMPTY = {
     "cluster_status": None,
     "status": None,
@@ -238,7 +281,7 @@ def test_a_host_that_answers_and_has_nothing_of_the_cluster_is_one_that_is_down(
     seen = views(be1={"cluster_status": without_be3}, be2={"cluster_status": without_be3}, be3=EMPTY)
     said = advise(seen)[0]
     assert said.startswith("be3 answers, and shows neither the cluster nor its own services")
-    assert in_order(said, "'chef-backend-ctl remove-node be3' on be1", "orch.chef_backend_replace_node does that")
+    assert in_order(said, "'chef-backend-ctl remove-node be3' on be1", "orch.chef_backend_replace_node, which does")
     assert not any("neither the cluster" in line for line in advise(views(be3=EMPTY))), "the others see it at work"
 
 

@@ -133,6 +133,27 @@ def test_whatever_minions_are_called_each_row_lag_and_leader_is_its_own(ids):
     assert answers.product_name(seen, ids[1]) == "be2"
 
 
+def test_p9_followers_that_postgresql_calls_without_their_domain_are_the_minions():
+    names = {node: f"{node}.example.com" for node in printed.NODES}
+    full = table(**names).replace(" be1 ", f" {names['be1']} ")
+    told = {node: {"cluster_status": full} for node in printed.NODES}
+    seen = {names[node]: dataclasses.replace(one, node=names[node]) for node, one in views(**told).items()}
+    seen = answers.in_our_words(seen)
+    assert set(seen[names["be1"]].lag) == {names["be2"], names["be3"]}
+    assert answers.verdict(seen, 1000).healthy
+
+
+def test_p9_ids_that_are_addresses_do_not_make_sure_what_is_not():
+    ids = {"be1": "10.0.0.1", "be2": "10.0.0.2", "be3": "10.0.0.3"}
+    at = {"10.0.0.1": "10.0.0.2", "10.0.0.2": "10.0.0.1", "10.0.0.3": "10.0.0.3"}  # two ids were swapped
+    told = {node: {"cluster_status": table(**ids)} for node in printed.NODES}
+    seen = {
+        ids[node]: dataclasses.replace(one, node=ids[node], own=Own((ids[node],), (at[ids[node]],)))
+        for node, one in views(**told).items()
+    }
+    assert answers.strangers(answers.in_our_words(seen)) == ["10.0.0.1?", "10.0.0.2?"]
+
+
 def test_p9_a_publish_address_may_be_a_name():
     members = tuple(dataclasses.replace(node, ip=f"{node.name}.internal", name=f"n{node.name[-1]}")
                     for node in ClusterStatus.from_table(table()).nodes)  # fmt: skip

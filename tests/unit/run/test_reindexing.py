@@ -6,7 +6,7 @@ import pytest
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend.product.objects import KINDS
-from saltext.chef_backend.run import reindexing, ways
+from saltext.chef_backend.run import lock, reindexing, ways
 from saltext.chef_backend.run.bus import Answer
 from tests.unit import printed
 from tests.unit.answered import RECORD, run
@@ -117,11 +117,28 @@ def test_i5_an_old_index_on_one_backend_is_deleted_on_all_although_the_leaders_c
 
 def test_the_leader_of_before_is_waited_for_when_failover_is_off_again():
     master = hub(dataclasses.replace(REINDEX, inside=("be1",), finished=("be2", "be3")))
-    assert reindexing.rejoined(master, "back", "prod")["comment"] == "on be1"
+    assert reindexing.rejoined(master, "back", "prod")["comment"] == "be1 is back in the cluster"
     assert [(node, sls) for node, sls, *_ in master.bus.asked("state.sls")] == [("be1", "orch.node.rejoined")]
     back = hub(dataclasses.replace(REINDEX, finished=printed.NODES))
     assert reindexing.rejoined(back, "back", "prod")["comment"] == "every backend is back in the cluster"
     assert ordered(back) == []
+
+
+def test_i8_a_silent_backend_is_not_back():
+    master = hub(dataclasses.replace(REINDEX, finished=printed.NODES), silent=("be1",))
+    done = reindexing.rejoined(master, "back", "prod")
+    assert (done["result"], ordered(master)) == (False, [])
+
+
+def test_i3_the_turn_stays_the_old_leaders_until_it_is_back():
+    """Else the dead man's switch would take failover on for safe beside a node that is half-upgraded."""
+    between = dataclasses.replace(REINDEX, inside=("be1",), finished=("be2", "be3"), turn="be1", wish="pause")
+    master = hub(between)
+    master.bus.does["chef_backend_agent.ensure_failover"] = lambda node, to, *more: {"before": "on", "after": to}
+    assert reindexing.failover_off(master, "off", "prod")["result"] is True, "and a wish waits until then"
+    assert (lock.held(master, "prod").failover, lock.held(master, "prod").turn) == ("off", "be1")
+    assert reindexing.rejoined(master, "back", "prod")["result"] is True
+    assert lock.held(master, "prod").turn is None
 
 
 def test_i5_elasticsearch_is_started_on_all_although_no_old_index_is_left():

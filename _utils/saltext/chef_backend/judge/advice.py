@@ -8,11 +8,13 @@ from saltext.chef_backend.judge import answers, behind, health, leaderless, show
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.shown import LEADERL_LOG
 from saltext.chef_backend.judge.view import View
+from saltext.chef_backend.product.cluster_status import Node
 from saltext.chef_backend.product.version import CLOSED, Version
 from saltext.chef_backend.record import Run
 
 OLD_SETTINGS = "old-settings"  # as product.signatures calls it
-FIRST_WITHOUT_THEM = Version.from_text("3.0.0")
+FIRST_OF_ELASTICSEARCH_6 = Version.from_text("3.0.0")
+ASK_THE_VENDOR = f"ask the vendor: nobody joins a cluster that was installed with {CLOSED}"
 
 
 def advise(views: Views, record: Run | None, gone: str | None) -> list[str]:
@@ -29,17 +31,18 @@ def advise(views: Views, record: Run | None, gone: str | None) -> list[str]:
     silent = sorted(node for node, view in views.items() if view.silent)
     if len(views) - len(silent) < answers.MAJORITY:  # of etcd, too: with fewer nodes nobody can lead
         return [*leaderless.without_quorum(views, silent), *_half_upgraded(views, record)]
+    nobody = leaderless.without_leader(views, record, silent)
     return [
         *(_one_is_silent(views, node) for node in silent),
         *_empty(views),
         *_stopped(views),
-        *leaderless.without_leader(views, record, silent),
+        *nobody,
         *behind.unsynced(views),
         *behind.deposed(views),
         *behind.not_replicating(views),
         *_old_settings(views),
         *_half_upgraded(views, record),
-        *_failover(views, record),
+        *([] if nobody else _failover(views, record)),
     ]
 
 
@@ -50,7 +53,7 @@ def _one_is_silent(views: Views, node: str) -> str:
         return said
     if shown.at_work(views, node):
         return f"{said}; the others show it at work, so nothing is to be removed"
-    return f"{said}. {_down_for_good(views, node)}"
+    return f"{said}. {_down_for_good(views, node, leads)}"
 
 
 def _empty(views: Views) -> list[str]:
@@ -61,32 +64,50 @@ def _empty(views: Views) -> list[str]:
         nothing = view.cluster is None and view.status is None and {"cluster_status", "status"} <= set(view.errors)
         if not nothing or leads is None or leads.name == node or shown.at_work(views, node):
             continue
+        if _is_closed(views):
+            found.append(
+                f"{node} shows neither the cluster nor its own services: look there. If they are lost, {ASK_THE_VENDOR}"
+            )
+            continue
         found.append(
             f"{node} answers, and shows neither the cluster nor its own services, and the others do not see it at "
-            f"work: look there first. {_down_for_good(views, node)}"
+            f"work: look there first. If nothing of the product's data is on it, or is to be kept: "
+            f"{_a_new_one(views, node, leads)}, or orch.chef_backend_replace_node, which does all of it "
+            "(docs/how-to/replace-a-backend.md)"
         )
     return found
 
 
-def _down_for_good(views: Views, node: str) -> str:
-    """The documented recovery of a single node; the cluster has a leader, and the node is not seen at work."""
-    called, leads = answers.product_name(views, node), shown.leader(views)
-    if leads is None or any(view.version == str(CLOSED) for view in views.values()):
-        return f"If it is down for good, ask the vendor: nobody joins a cluster that was installed with {CLOSED}"
+def _is_closed(views: Views) -> bool:
+    return any(view.version == str(CLOSED) for view in views.values())
+
+
+def _a_new_one(views: Views, node: str, leads: Node) -> str:
+    """The cluster forgets a node, and a new one joins in its place."""
     return (
-        f"If it is down for good: 'chef-backend-ctl remove-node {called}' on {leads.name}. Then either a new "
-        f"node joins: 'chef-backend-ctl join-cluster {leads.ip} -s SECRETS', without --recovery. "
+        f"'chef-backend-ctl remove-node {answers.product_name(views, node)}' on {leads.name}. Then a new node "
+        f"joins: 'chef-backend-ctl join-cluster {leads.ip} -s SECRETS', without --recovery. "
         f"{leaderless.secrets(leads.name)}"
-        f". Or this one returns: on it 'chef-backend-ctl cleanse', see that /var/opt/chef-backend is gone, make "
-        "/etc/chef-backend and copy back into it what cleanse has saved below /root/chef-backend-cleanse*, then "
-        f"'chef-backend-ctl join-cluster {leads.ip} --recovery'. If its minion answers again, "
-        "orch.chef_backend_replace_node does that (docs/how-to/replace-a-backend.md)"
+    )
+
+
+def _down_for_good(views: Views, node: str, leads: Node) -> str:
+    """The documented recovery of a single node, which is not seen at work."""
+    if _is_closed(views):
+        return f"If it is down for good, {ASK_THE_VENDOR}"
+    return (
+        f"If it is down for good: {_a_new_one(views, node, leads)}. Or this one returns: on it 'chef-backend-ctl "
+        "cleanse', see that /var/opt/chef-backend is gone, make /etc/chef-backend and copy back into it what cleanse "
+        f"has saved below /root/chef-backend-cleanse*, then 'chef-backend-ctl join-cluster {leads.ip} --recovery'. If "
+        "its minion answers again, orch.chef_backend_replace_node does that (docs/how-to/replace-a-backend.md)"
     )
 
 
 def _stopped(views: Views) -> list[str]:
     """Nodes without leaderl neither lead nor follow; it starts PostgreSQL itself, and needs etcd to begin with."""
-    down = {node: _down(view) for node, view in sorted(views.items())}
+    waits = {*answers.half_upgraded(views), *shown.partially_synced(views)}  # to be stopped is a step on their way
+    waits |= {node for node, view in views.items() if view.no_start or view.busy}
+    down = {node: _down(view) for node, view in sorted(views.items()) if node not in waits}
     more = [node for node, names in down.items() if {health.LEADERL, "etcd"} <= names]
     alone = [node for node, names in down.items() if health.LEADERL in names and node not in more]
     found = []
@@ -112,7 +133,8 @@ def _old_settings(views: Views) -> list[str]:
     """On the way to 3.x the old leader may be left with Elasticsearch's old settings: chef-server PR 3214."""
     return [
         f"Elasticsearch does not start on {node}, and its log says 'unknown setting [path.scripts]': the upgrade to "
-        f"3.x has ended half-way there: on {node} 'chef-backend-ctl upgrade' once more"
+        f"3.x has ended half-way there: on {node} 'chef-backend-ctl upgrade{' --failover' if view.leads else ''}' once "
+        "more"
         for node, view in sorted(views.items())
         if OLD_SETTINGS in view.signs.get(health.SEARCH, ()) and _is_of_3(view)
     ]
@@ -120,7 +142,7 @@ def _old_settings(views: Views) -> list[str]:
 
 def _is_of_3(view: View) -> bool:
     try:
-        return Version.from_text(view.version or "") >= FIRST_WITHOUT_THEM
+        return Version.from_text(view.version or "") >= FIRST_OF_ELASTICSEARCH_6
     except ValueError:
         return False  # the verdict says that it is not known
 
@@ -140,4 +162,6 @@ def _failover(views: Views, record: Run | None) -> list[str]:
         who = "no run explains it: find out who switched it off, then"
     else:
         who = f"run {record.run} ended as {record.state} and left it so: the same command switches it on, or by hand"
+    if record is not None and record.reindex:  # while no Elasticsearch works, leaderl would move the lead without end
+        return [f"failover is off, as run {record.run} left it with an old index: the same command goes on"]
     return [f"failover is off and {who} {leaderless.FAILOVER_ON}"]

@@ -31,7 +31,7 @@ def node_of(cluster: ClusterStatus, minion: str) -> Node:
 def in_our_words(views: Views) -> dict[str, View]:
     """Return the views with each node called as its minion is: the product calls them by its own settings.
 
-    Who cannot be told for sure is called as nobody, and is then a reason of its own.
+    Who cannot be told for sure is called as nobody, ``be1?``, and is then a reason of its own.
     """
     tables = [view.cluster for view in views.values() if view.cluster is not None]
     owns = {minion: own_of(view) for minion, view in views.items()}
@@ -40,13 +40,16 @@ def in_our_words(views: Views) -> dict[str, View]:
     # a row that is called as a minion and is not surely its own must not be taken for it
     ours |= {name: f"{name}?" for name in called - set(ours) if any(identity.alike(name, minion) for minion in views)}
     addresses = [address for own in owns.values() for address in own.addresses]
-    ours |= {
-        address: minion for minion, own in owns.items() for address in own.addresses if addresses.count(address) == 1
-    }
+    at = {address: minion for minion, own in owns.items() for address in own.addresses if addresses.count(address) == 1}
+
+    def meant(peer: str) -> str:
+        """Whom PostgreSQL means: it has names without their domain, or addresses."""
+        like = [minion for minion in views if identity.alike(peer, minion)]
+        return ours.get(peer) or at.get(peer) or (like[0] if len(like) == 1 else peer)
 
     def of(view: View) -> View:
-        lag = {ours.get(name, name): behind for name, behind in view.lag.items()}
-        return dataclasses.replace(view, cluster=view.cluster and identity.renamed(view.cluster, ours), lag=lag)
+        lag = {meant(peer): behind for peer, behind in view.lag.items()}
+        return dataclasses.replace(view, cluster=view.cluster and identity.renamed(view.cluster, ours, at), lag=lag)
 
     return {minion: of(view) for minion, view in views.items()}
 

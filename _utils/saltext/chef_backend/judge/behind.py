@@ -19,7 +19,9 @@ NO_LEADER = "First see that a node leads, then ask again: the way back begins at
 def unsynced(views: Views) -> list[str]:
     """Return what to do about nodes whose sync failed."""
     leads = shown.leader(views)
-    late = sorted(shown.partially_synced(views) - {leads.name if leads else ""})  # who leads follows nobody
+    late = sorted(
+        shown.partially_synced(views) - {leads.name if leads else ""} - _in_hand(views)
+    )  # a leader follows nobody
     return [f"the sync of {name} failed and left {SENTINEL} there. {_by_hand(leads, name, SENTINEL)}" for name in late]
 
 
@@ -32,7 +34,7 @@ def deposed(views: Views) -> list[str]:
         f"{name} led before, and does not follow {leads.name}: its PostgreSQL does not start while {NO_START} is "
         f"there. leaderl brings it into line by itself; if it does not, look at {LEADERL_LOG} on {name}. "
         f"{_by_hand(leads, name, NO_START)}"
-        for name in sorted(_kept_down(views) - {leads.name})
+        for name in sorted(_kept_down(views) - {leads.name} - _in_hand(views))
     ]
 
 
@@ -90,8 +92,15 @@ def _full_copy(leads: Node, name: str, sentinel: str = "") -> str:
 
 def _kept_down(views: Views) -> set[str]:
     """The nodes whose PostgreSQL may not start, as they led before, by what they say or the others show."""
-    there = {node.name for cluster in shown.tables(views) for node in cluster.nodes if node.role == DEPOSED}
-    return there | {node for node, view in views.items() if view.no_start}
+    rows = [node for cluster in shown.tables(views) for node in cluster.nodes]
+    follows = {node.name for node in rows if (node.role, node.pg) == ("follower", "follower")}
+    there = {node.name for node in rows if node.role == DEPOSED}
+    return there | ({node for node, view in views.items() if view.no_start} - follows)
+
+
+def _in_hand(views: Views) -> set[str]:
+    """The nodes on which a command of the product is at work: that may be the very way back."""
+    return {node for node, view in views.items() if view.busy}
 
 
 def _do_nothing(views: Views) -> set[str]:

@@ -21,8 +21,12 @@ from saltext.chef_backend.settings import Cluster
 
 
 def not_ended_by_wish(record: Run) -> None:
-    """Nobody has asked for a pause or for the end of the run. While it has the cluster down there is no safe point."""
-    if record.wish and not record.down:
+    """Nobody has asked for a pause or for the end of the run, at a point where it may end.
+
+    It may not while it has the cluster down, nor between a hand-over and the old leader's return.
+    """
+    between = record.reindex and record.turn in record.inside
+    if record.wish and not record.down and not between:
         raise InVain(f"{record.wish} was asked for: nothing more is begun", "wished")
 
 

@@ -71,14 +71,16 @@ def matched(tables: Iterable[ClusterStatus], owns: Mapping[str, Own]) -> dict[st
     return sure
 
 
-def renamed(table: ClusterStatus, ours: Mapping[str, str]) -> ClusterStatus:
+def renamed(table: ClusterStatus, ours: Mapping[str, str], at: Mapping[str, str]) -> ClusterStatus:
     """Return the table with each node called as we call it; ``called`` keeps the product's name of it.
 
     :param ours: ``{name in cluster-status: our name of the node}``; who is not in it keeps its name.
+    :param at: ``{address: our name of the node}``, for whom a node follows.
     """
 
     def of(node: Node) -> Node:
-        following = ours.get(node.following, node.following) if node.following else node.following
+        followed = node.following or ""
+        following = ours.get(followed) or at.get(followed) or node.following
         return dataclasses.replace(node, name=ours.get(node.name, node.name), following=following, called=node.name)
 
     return dataclasses.replace(table, nodes=tuple(of(node) for node in table.nodes))
@@ -98,7 +100,8 @@ def _short(name: str) -> str:
 
 def _is_at(node: Node, own: Own) -> bool:
     """Whether a row's address is a host's: ``publish_address`` may be a name."""
-    return node.ip in own.addresses or _bears(node.ip, own.names)
+    is_a_name = any(letter.isalpha() for letter in node.ip) and ":" not in node.ip
+    return node.ip in own.addresses or (is_a_name and _bears(node.ip, own.names))
 
 
 def _is_called(name: str, names: Collection[str]) -> bool:

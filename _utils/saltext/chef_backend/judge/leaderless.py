@@ -10,12 +10,19 @@ from saltext.chef_backend.judge import answers, shown
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.shown import LEADERL_DATA, LEADERL_LOG
 from saltext.chef_backend.judge.view import View
+from saltext.chef_backend.product.cluster_status import UNKNOWN
 from saltext.chef_backend.product.version import CLOSED
 from saltext.chef_backend.record import Run
 
 DEPOSED = "deposed_leader"  # its role: another was to lead, and it has not followed yet
 NO_START = f"{LEADERL_DATA}/no-start-pgsql"
 FAILOVER_ON = "'chef-backend-ctl set-cluster-failover on' on a backend"
+
+
+def _outrun(views: Views, record: Run | None) -> set[str]:
+    """The nodes that must not be made the leader: half-upgraded, or a leader that has handed over in this run."""
+    handed_over = {record.leader} & {*record.inside, *record.finished} if record else set[str]()
+    return {*answers.half_upgraded(views), *handed_over}
 
 
 def careful(name: str) -> str:
@@ -100,8 +107,8 @@ def without_leader(views: Views, record: Run | None, silent: list[str]) -> list[
     if not seen or any(cluster.leaders for cluster in seen):
         return []
     deposed = sorted({node.name for cluster in seen for node in cluster.nodes if node.role == DEPOSED})
-    wait = _wait_for_an_election(views)
-    if len(deposed) == 1:
+    wait = _wait_for_an_election(views, record)
+    if len(deposed) == 1 and deposed[0] not in _outrun(views, record):
         (name,) = deposed
         return [
             f"nobody leads, and {name}, which led before, is deposed: its PostgreSQL does not start while {NO_START} "
@@ -118,28 +125,35 @@ def without_leader(views: Views, record: Run | None, silent: list[str]) -> list[
     ]
 
 
-def _wait_for_an_election(views: Views) -> str:
+def _wait_for_an_election(views: Views, record: Run | None) -> str:
     """What lets one happen: with failover off nobody is elected, nor promoted."""
-    if answers.failover(views) not in ("off", "mixed"):
+    shows = answers.failover(views)
+    if shows == UNKNOWN and record is not None:
+        shows = record.failover  # versions before 2.0.30 do not show it
+    if shows not in ("off", "mixed"):
         return "Wait a minute for an election"
+    off = "Failover is off" if shows == "off" else "Failover is off for some nodes"
     half = answers.half_upgraded(views)
     if not half:
-        return f"Failover is off, so that nobody is elected: {FAILOVER_ON}, then wait a minute for an election"
+        return f"{off}, so that nobody is elected: {FAILOVER_ON}, then wait a minute for an election"
     names = ", ".join(half)
     return (
-        f"Failover is off, so that nobody is elected, and {names} is half-upgraded and must not lead: "
+        f"{off}, so that nobody is elected, and {names} is half-upgraded and must not lead: "
         f"'chef-backend-ctl stop leaderl' on {names}, then {FAILOVER_ON}, then wait a minute for an election; the "
         "upgrade starts leaderl again when it goes on"
     )
 
 
 def _newest_data(views: Views, record: Run | None, silent: list[str]) -> tuple[str | None, str]:
-    """Who has the newest data, or None, and what is known of that: who led is known until its turn to hand over."""
-    unfit = {*silent, *shown.partially_synced(views), *answers.half_upgraded(views)}
+    """Who has the newest data, or None, and what is known of that.
+
+    Who led is known until its turn to hand over, and while failover is off: else another may have been elected since.
+    """
+    unfit = {*silent, *shown.partially_synced(views), *_outrun(views, record)}
     unfit |= {node for node, view in views.items() if view.no_start}
     rows = [node for cluster in shown.tables(views) for node in cluster.nodes]
     unfit |= {node.name for node in rows if node.eligible is False and node.role != DEPOSED}
-    if record and record.leader not in (unfit | set(record.inside) | set(record.finished)):
+    if record and record.failover == "off" and record.leader not in unfit:
         return record.leader, f"{record.leader} led when run {record.run} was opened"
     fit = sorted({node.name for node in rows if node.eligible} - unfit)
     return None, f"eligible: {', '.join(fit)}" if fit else "no node is shown as eligible"

@@ -19,6 +19,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
 ADDRESS = re.compile(r"[0-9A-Za-z:][0-9A-Za-z:.-]{0,252}")
 SETTINGS, PRODUCT = "/etc/chef-backend", "/var/opt/chef-backend"
 CLEANSED = (SETTINGS, PRODUCT)
+LICENSE = ".license.accepted"  # which a new host may have, too
 # what a former member has, and a new node has not
 INSTALLED = tuple(f"{SETTINGS}/{name}" for name in ("chef-backend.rb", "chef-backend-secrets.json"))
 SAVED = "/root", "chef-backend-cleanse*"  # where cleanse saves the settings before it deletes them
@@ -132,10 +133,14 @@ def joined(
 
 
 def data_here(host: Host) -> list[str]:
-    """Return the services' folders that hold a file on this node, leaderl's sentinels too; none after ``cleanse``."""
+    """Return what is, or holds, a file of the product's data here, leaderl's sentinels too; none after ``cleanse``."""
     product = host.path(PRODUCT)
-    there = sorted(path for path in product.iterdir() if path.is_dir()) if product.is_dir() else []
-    return [f"{PRODUCT}/{path.name}" for path in there if any(found for _, _, found in os.walk(path))]
+    there = sorted(path for path in product.iterdir() if path.name != LICENSE) if product.is_dir() else []
+    return [f"{PRODUCT}/{path.name}" for path in there if _holds_files(path)]
+
+
+def _holds_files(path: Path) -> bool:
+    return not path.is_dir() or any(found for _, _, found in os.walk(path))
 
 
 def secrets_ready(host: Host, path: object) -> None:

@@ -15,19 +15,20 @@ from saltext.chef_backend.run.master import Master
 Changes = Mapping[str, Any]
 
 
-def switched(master: Master, name: str, cluster: str, to: object) -> Result:
+def switched(master: Master, name: str, cluster: str, to: object, turn: str | None = None) -> Result:
     """Failover of the cluster is on or off, and the record says so first.
 
     The record comes first: should the master die in between, the nodes know that failover is to be restored.
 
     :param to: ``on`` or ``off``, or the boolean that YAML makes of the word.
+    :param turn: whose turn it still is; nobody's if not given.
     """
     with master.signals.step(name) as ret:
         wanted = {True: "on", False: "off"}[to] if isinstance(to, bool) else str(to)
         if master.test:
             ret.update(result=None, comment=f"failover would be {wanted}")
             return ret
-        ret["changes"].update(switch(master, cluster, wanted))
+        ret["changes"].update(switch(master, cluster, wanted, turn))
         return outcome.done(ret, f"failover is {wanted}")
     return ret
 
@@ -42,14 +43,14 @@ def on_again(master: Master, name: str, cluster: str) -> Result:
     return ret
 
 
-def switch(master: Master, cluster: str, to: str) -> Changes:
+def switch(master: Master, cluster: str, to: str, turn: str | None = None) -> Changes:
     """Note and switch failover; return changes, as a state tells them. Raises CommandExecutionError.
 
     Until it is on, and seen on where that is shown, the record says ``off``: what dies in between is looked after.
     """
     held = lock.held(master, cluster)
     first = {"failover": "off"} if to == "off" else {}
-    record = lock.note(master, cluster, step=f"failover {to}", turn=None, **first)
+    record = lock.note(master, cluster, step=f"failover {to}", turn=turn, **first)
     # what this run has set and seen itself is not asked again
     before = held.failover if held and held.failover != to else None
     changes = order(master, cluster, to, before)

@@ -18,7 +18,7 @@ from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product.objects import Counts
 from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import cluster as clusters
-from saltext.chef_backend.run import failover, frontends, look, orders, progress, ways
+from saltext.chef_backend.run import failover, frontends, lock, look, orders, progress, ways
 from saltext.chef_backend.run.bus import ask_all
 from saltext.chef_backend.run.master import Master
 
@@ -61,20 +61,30 @@ def failover_off(master: Master, name: str, cluster: str) -> Result:
         if all(ways.readers(master, cluster, views).values()):
             look.keep(master, cluster, views, record)
             return outcome.done(ret, "every backend has the new index")
-        return failover.switched(master, name, cluster, "off")
+        turn = record.turn if record and record.turn in record.inside else None  # it is not back yet
+        return failover.switched(master, name, cluster, "off", turn)
     return ret
 
 
 def rejoined(master: Master, name: str, cluster: str) -> Result:
     """The leader of before is back in the cluster, and every other backend that was not seen back yet."""
-
-    def nodes_of(views: Views) -> Sequence[str]:
-        found = answers.run(views)
-        return sorted(found.inside) if found else []
-
-    return _where_wanted(
-        master, name, cluster, "orch.node.rejoined", nodes_of, none="every backend is back in the cluster"
-    )
+    with master.signals.step(name) as ret:
+        views, record = look.look(master, cluster)
+        if not _wanted(master, cluster, views, record):
+            look.keep(master, cluster, views, record)
+            return outcome.done(ret, "nothing is due")
+        if record is None:
+            ret.update(result=None, comment="would wait until the leader of before is back in the cluster")
+            return ret
+        gates.everybody_answers(views)  # who is silent may be the one
+        if not record.inside:
+            look.keep(master, cluster, views, record)
+            return outcome.done(ret, "every backend is back in the cluster")
+        nodes = sorted(record.inside)
+        if orders.apply(master, ret, cluster, record, nodes, "orch.node.rejoined"):
+            lock.note(master, cluster, turn=None)
+            return outcome.done(ret, f"{', '.join(nodes)} is back in the cluster")
+    return ret
 
 
 def failover_on(master: Master, name: str, cluster: str) -> Result:
@@ -280,13 +290,11 @@ def _where_wanted(
     cluster: str,
     sls: str,
     nodes_of: Callable[[Views], Sequence[str]],
-    none: str = "no old index is left",
     **more: Any,
 ) -> Result:
     """Apply an SLS, if the index is to be built again.
 
-    :param nodes_of: to which nodes, asked only then.
-    :param none: what is so, if that is to no node.
+    :param nodes_of: to which nodes, asked only then; to none if no old index is left.
     :param more: what its pillar holds besides that of every node.
     """
     with master.signals.step(name) as ret:
@@ -295,7 +303,7 @@ def _where_wanted(
         nodes = nodes_of(views) if wanted else []
         if not nodes:
             look.keep(master, cluster, views, record)
-            return outcome.done(ret, none if wanted else "nothing is due")
+            return outcome.done(ret, "no old index is left" if wanted else "nothing is due")
         if orders.apply(master, ret, cluster, record, nodes, sls, **more):
             return outcome.done(ret, f"on {', '.join(nodes)}")
     return ret

@@ -105,6 +105,8 @@ def failover_off_and_on(master: Master, name: str, cluster: str) -> Result:
 def upgraded(master: Master, name: str, cluster: str, turn: str) -> Result:
     """The next backend whose turn it is runs the target and has rejoined: who that is, is asked now.
 
+    Where the index is to be built again, the leader is waited for later: failover goes off first.
+
     Two at once may lose data, so each waits for the gates, which see the one before back. If the lead has moved by
     itself, the last turn is that of a node that follows now: it is upgraded as such, with failover off meanwhile.
 
