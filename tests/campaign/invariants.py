@@ -56,12 +56,16 @@ def i2(seen: Seen) -> Iterator[str]:
 
 
 def _without_search(seen: Seen, at: float) -> bool:
-    """Whether the lead may move by itself: a re-index leaves no node that can read the index until failover is off."""
+    """Whether the lead may move by itself: a re-index leaves no node that can read the index until failover is off.
+
+    Nor while somebody has typed it on again.
+    """
     if seen.schedule.way == schedules.ROLLING or len(seen.leads) < 2:
         return False
     handed = seen.leads[1].time
     offs = [one.ended for one in seen.commands if _is(one, f"{SWITCH} off") and one.begin > handed]
-    return handed < at <= min(offs, default=handed)
+    typed_on = seen.hit("failover typed on") and handed < at and _failover_at(seen, at) == "on"
+    return bool(typed_on) or handed < at <= min(offs, default=handed)
 
 
 def i3(seen: Seen) -> Iterator[str]:
