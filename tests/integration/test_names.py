@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.integration.lab_people import sql
 from tests.integration.operator import NEW, assert_finished
 
 CALLED = {
@@ -21,6 +22,19 @@ def test_p9_a_cluster_whose_nodes_have_other_names_is_upgraded(operator, called)
     assert f"in cluster-status be1 is {called['be1']}, be2 is {called['be2']}" in shown.stdout
     assert_finished(operator, operator.upgrades())
     assert operator.hosts_upgrading() == ["be2", "be3", "be1"]
+
+
+@pytest.mark.campaign
+def test_p8_followers_that_do_not_say_their_names_are_told_by_their_addresses(operator):
+    for node in operator.lab.backends:
+        operator.orders_fault(node, {"nameless": True})
+    called = "select distinct application_name from pg_stat_replication"
+    operator.waits_for(lambda: sql(operator.lab, "be1", called) == [("walreceiver",)], 60)
+    operator.wants(NEW, backup=False)
+    operator.waits_for(lambda: operator.lab.salt_run("chef_backend.status", "prod").returncode == 0, 60)
+    shown = operator.lab.salt_run("chef_backend.status", "prod")
+    assert "what the documents advise" not in shown.stdout and "no node's" not in shown.stdout, shown.stdout
+    assert_finished(operator, operator.upgrades())
 
 
 @pytest.mark.campaign
