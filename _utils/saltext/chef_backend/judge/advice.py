@@ -6,8 +6,8 @@ Nothing here is done by this extension. The situations are those of the product'
 
 from saltext.chef_backend.judge import answers, behind, health, leaderless, shown
 from saltext.chef_backend.judge.answers import Views
-from saltext.chef_backend.judge.shown import LEADERL_LOG
 from saltext.chef_backend.judge.view import View
+from saltext.chef_backend.product import leaderl
 from saltext.chef_backend.product.cluster_status import Node
 from saltext.chef_backend.product.version import CLOSED, Version
 from saltext.chef_backend.record import Run
@@ -114,7 +114,7 @@ def _stopped(views: Views) -> list[str]:
     if alone:
         found.append(
             f"leaderl does not run on {', '.join(alone)}: without it a node neither leads nor follows. Look at "
-            f"{LEADERL_LOG} there, then 'chef-backend-ctl start leaderl'"
+            f"{leaderl.LOG} there, then 'chef-backend-ctl start leaderl'"
         )
     if more:
         found.append(

@@ -5,12 +5,10 @@ Source: the product's page on recovery (backend_failure_recovery.md).
 
 from saltext.chef_backend.judge import health, shown
 from saltext.chef_backend.judge.answers import Views
-from saltext.chef_backend.judge.leaderless import DEPOSED, NO_START
-from saltext.chef_backend.judge.shown import LEADERL_DATA, LEADERL_LOG
 from saltext.chef_backend.judge.view import View
+from saltext.chef_backend.product import leaderl
 from saltext.chef_backend.product.cluster_status import Node
 
-SENTINEL = f"{LEADERL_DATA}/unsynced"
 NEEDS_A_COPY = {"wal-gone", "other-system"}  # as product.signatures calls them
 FOLLOW = "PSQL_INTERNAL_OK=true chef-backend-ctl pgsql-follow"
 NO_LEADER = "First see that a node leads, then ask again: the way back begins at the leader"
@@ -19,10 +17,11 @@ NO_LEADER = "First see that a node leads, then ask again: the way back begins at
 def unsynced(views: Views) -> list[str]:
     """Return what to do about nodes whose sync failed."""
     leads = shown.leader(views)
-    late = sorted(
-        shown.partially_synced(views) - {leads.name if leads else ""} - _in_hand(views)
-    )  # a leader follows nobody
-    return [f"the sync of {name} failed and left {SENTINEL} there. {_by_hand(leads, name, SENTINEL)}" for name in late]
+    follows_nobody = {leads.name if leads else ""}
+    return [
+        f"the sync of {name} failed and left {leaderl.UNSYNCED} there. {_by_hand(leads, name, leaderl.UNSYNCED)}"
+        for name in sorted(shown.partially_synced(views) - follows_nobody - _in_hand(views))
+    ]
 
 
 def deposed(views: Views) -> list[str]:
@@ -31,9 +30,9 @@ def deposed(views: Views) -> list[str]:
     if leads is None:
         return []  # then it may be the one that has the newest data
     return [
-        f"{name} led before, and does not follow {leads.name}: its PostgreSQL does not start while {NO_START} is "
-        f"there. leaderl brings it into line by itself; if it does not, look at {LEADERL_LOG} on {name}. "
-        f"{_by_hand(leads, name, NO_START)}"
+        f"{name} led before, and does not follow {leads.name}: its PostgreSQL does not start while "
+        f"{leaderl.NO_START} is there. leaderl brings it into line by itself; if it does not, look at "
+        f"{leaderl.LOG} on {name}. {_by_hand(leads, name, leaderl.NO_START)}"
         for name in sorted(_kept_down(views) - {leads.name} - _in_hand(views))
     ]
 
@@ -53,8 +52,8 @@ def not_replicating(views: Views) -> list[str]:
     silent = {node for node, view in views.items() if view.silent}
     told_otherwise = {leads.name, *silent, *shown.partially_synced(views), *_kept_down(views), *_do_nothing(views)}
     nodes = shown.newest(views).nodes
-    late = [node for node in nodes if node.name not in told_otherwise and not {node.name, node.guid, node.ip} & lags]
-    strangers = lags - {known for node in nodes for known in (node.name, node.guid, node.ip)}
+    late = [node for node in nodes if node.name not in told_otherwise and not shown.called([node]) & lags]
+    strangers = lags - shown.called(nodes)
     if len(late) <= len(strangers):
         return []  # each may be one of those, by another address
     gone = {node for node, view in views.items() if NEEDS_A_COPY & set(view.signs.get("postgresql", ()))}
@@ -94,7 +93,7 @@ def _kept_down(views: Views) -> set[str]:
     """The nodes whose PostgreSQL may not start, as they led before, by what they say or the others show."""
     rows = [node for cluster in shown.tables(views) for node in cluster.nodes]
     follows = {node.name for node in rows if (node.role, node.pg) == ("follower", "follower")}
-    there = {node.name for node in rows if node.role == DEPOSED}
+    there = {node.name for node in rows if node.role == leaderl.DEPOSED}
     return there | ({node for node, view in views.items() if view.no_start} - follows)
 
 

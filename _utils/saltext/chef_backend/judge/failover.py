@@ -48,9 +48,10 @@ def leader_without_search(views: Iterable[View], waived: Collection[str] = ()) -
     """
     reasons = []
     for view in views:
-        nodes = view.cluster.nodes if view.cluster else ()
-        me = identity.row_of(nodes, answers.own_of(view))
-        for leader in view.cluster.leaders if view.cluster else ():
+        if view.cluster is None:
+            continue
+        me = identity.row_of(view.cluster.nodes, answers.own_of(view))
+        for leader in view.cluster.leaders:
             found = None if _searches(leader, waived) else leader.es
             for own in view.status.services if view.status and leader == me else ():  # this does not lag
                 if own.name == health.SEARCH and (own.state != "running" or own.error):

@@ -53,7 +53,7 @@ def row_of(nodes: Iterable[Node], own: Own) -> Node | None:
 
 def may_be(node: Node, own: Own) -> bool:
     """Whether a row may be a host's: by any of its names, or by an address."""
-    return _is_called(node.name, own.names) or _bears(node.name, own.names) or _is_at(node, own)
+    return _bears(node.name, own.names) or _is_at(node, own)
 
 
 def matched(tables: Iterable[ClusterStatus], owns: Mapping[str, Own]) -> dict[str, str]:

@@ -8,14 +8,12 @@ import re
 
 from saltext.chef_backend.judge import answers, shown
 from saltext.chef_backend.judge.answers import Views
-from saltext.chef_backend.judge.shown import LEADERL_DATA, LEADERL_LOG
 from saltext.chef_backend.judge.view import View
+from saltext.chef_backend.product import leaderl
 from saltext.chef_backend.product.cluster_status import UNKNOWN
 from saltext.chef_backend.product.version import CLOSED
 from saltext.chef_backend.record import Run
 
-DEPOSED = "deposed_leader"  # its role: another was to lead, and it has not followed yet
-NO_START = f"{LEADERL_DATA}/no-start-pgsql"
 FAILOVER_ON = "'chef-backend-ctl set-cluster-failover on' on a backend"
 
 
@@ -28,7 +26,7 @@ def _outrun(views: Views, record: Run | None) -> set[str]:
 def careful(name: str) -> str:
     """Return the vendor's advice before anything of this is done with a node."""
     return (
-        f"copy the file systems of all nodes first, look at {LEADERL_LOG} on {name}, see that cluster-status stays as "
+        f"copy the file systems of all nodes first, look at {leaderl.LOG} on {name}, see that cluster-status stays as "
         "it is, and ask the vendor's support"
     )
 
@@ -106,14 +104,14 @@ def without_leader(views: Views, record: Run | None, silent: list[str]) -> list[
     seen = shown.tables(views)
     if not seen or any(cluster.leaders for cluster in seen):
         return []
-    deposed = sorted({node.name for cluster in seen for node in cluster.nodes if node.role == DEPOSED})
+    deposed = sorted({node.name for cluster in seen for node in cluster.nodes if node.role == leaderl.DEPOSED})
     wait = _wait_for_an_election(views, record)
     if len(deposed) == 1 and deposed[0] not in _outrun(views, record):
         (name,) = deposed
         return [
-            f"nobody leads, and {name}, which led before, is deposed: its PostgreSQL does not start while {NO_START} "
-            f"is there. {wait}. If none comes, and nobody has led since {name}: {careful(name)}. Then on {name} "
-            f"'rm {NO_START}', 'chef-backend-ctl restart postgresql', 'chef-backend-ctl promote "
+            f"nobody leads, and {name}, which led before, is deposed: its PostgreSQL does not start while "
+            f"{leaderl.NO_START} is there. {wait}. If none comes, and nobody has led since {name}: {careful(name)}. "
+            f"Then on {name} 'rm {leaderl.NO_START}', 'chef-backend-ctl restart postgresql', 'chef-backend-ctl promote "
             f"{answers.product_name(views, name)}'"
         ]
     best, why = _newest_data(views, record, silent)
@@ -152,7 +150,7 @@ def _newest_data(views: Views, record: Run | None, silent: list[str]) -> tuple[s
     unfit = {*silent, *shown.partially_synced(views), *_outrun(views, record)}
     unfit |= {node for node, view in views.items() if view.no_start}
     rows = [node for cluster in shown.tables(views) for node in cluster.nodes]
-    unfit |= {node.name for node in rows if node.eligible is False and node.role != DEPOSED}
+    unfit |= {node.name for node in rows if node.eligible is False and node.role != leaderl.DEPOSED}
     if record and record.failover == "off" and record.leader not in unfit:
         return record.leader, f"{record.leader} led when run {record.run} was opened"
     fit = sorted({node.name for node in rows if node.eligible} - unfit)

@@ -1,10 +1,9 @@
 """What the tables of all backends show together, as far as advice needs it."""
 
+from collections.abc import Iterable
+
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.product.cluster_status import ClusterStatus, Node
-
-LEADERL_DATA = "/var/opt/chef-backend/leaderl/data"
-LEADERL_LOG = "/var/log/chef-backend/leaderl/current"
 
 
 def tables(views: Views) -> list[ClusterStatus]:
@@ -21,6 +20,11 @@ def leader(views: Views) -> Node | None:
     """Return the one node that leads in the eyes of all, or None."""
     found = {(node.name, node.ip): node for cluster in tables(views) for node in cluster.leaders if node.leads}
     return next(iter(found.values())) if len(found) == 1 else None
+
+
+def called(nodes: Iterable[Node]) -> set[str]:
+    """Return all that replication may call some nodes: names, GUIDs and addresses."""
+    return {known for node in nodes for known in (node.name, node.guid, node.ip)}
 
 
 def at_work(views: Views, name: str) -> bool:

@@ -6,7 +6,7 @@ from saltext.chef_backend import record as records
 from saltext.chef_backend.errors import reasons_of
 from saltext.chef_backend.judge import answers, downtime, kinds
 from saltext.chef_backend.judge.answers import Views
-from saltext.chef_backend.judge.shown import tables
+from saltext.chef_backend.judge.shown import called, tables
 from saltext.chef_backend.reason import Reason
 from saltext.chef_backend.record import Run
 
@@ -107,7 +107,7 @@ def of_cluster(cluster: str, target: str, views: Views, max_lag_bytes: int) -> S
 
 def _of_nobody(views: Views) -> tuple[tuple[str, int], ...]:
     """Followers in the leader's replication that are no node of cluster-status, by their name or address there."""
-    known = {name for table in tables(views) for node in table.nodes for name in (node.name, node.guid, node.ip)}
+    known = called(node for table in tables(views) for node in table.nodes)
     lags = {follower: lag for view in views.values() for follower, lag in view.lag.items()}
     return tuple(sorted((follower, lag) for follower, lag in lags.items() if follower not in known | set(views)))
 

@@ -15,7 +15,7 @@ from saltext.chef_backend.judge.identity import Own
 from saltext.chef_backend.node import age, backend, record_file, side_by_side
 from saltext.chef_backend.node.busy import busy
 from saltext.chef_backend.node.host import Host
-from saltext.chef_backend.product import signatures
+from saltext.chef_backend.product import leaderl, signatures
 from saltext.chef_backend.product.cluster_status import ClusterStatus
 from saltext.chef_backend.product.reading import ParseError
 from saltext.chef_backend.product.status import Service, Status
@@ -25,9 +25,6 @@ OF_THE_RUN = ("note", "unheard", "ended", "epoch")  # they come with the record
 SLOW = ("cluster_status", "status")  # each starts a Ruby program: side by side
 LATER = ("half_upgraded", "up", "signs", "replication")  # they look at what the others found
 LOG_LINES = 400  # of a service that is not well
-LEADERL = "/var/opt/chef-backend/leaderl/data"
-UNSYNCED = f"{LEADERL}/unsynced"  # left by a sync that failed; cluster-status need not show it
-NO_START = f"{LEADERL}/no-start-pgsql"  # left by a leader that another one was to follow
 
 
 def view(
@@ -43,11 +40,11 @@ def view(
     :param table: minion id of the one node that is to ask for cluster-status, the table of the whole cluster; every
         one of them if not given.
     :returns: ``{"node", "at", "record", "note", "unheard", "ended", "epoch", "own", "version", "busy",
-        "cluster_status", "status", "half_upgraded", "up", "signs", "leads", "earlier", "unsynced", "replication",
-        "errors"}``; what failed stands under ``errors``. ``own``: the host's names and addresses. ``at``: this node's
-        boot, and the seconds since. ``earlier``: seconds that each node took in the run before. ``up``: seconds
-        for which each service that runs has been running. ``signs``: names of the known lines in the logs of
-        those that are not well.
+        "cluster_status", "status", "half_upgraded", "up", "signs", "leads", "earlier", "unsynced", "no_start",
+        "replication", "errors"}``; what failed stands under ``errors``. ``own``: the host's names and addresses.
+        ``at``: this node's boot, and the seconds since. ``earlier``: seconds that each node took in the run before.
+        ``up``: seconds for which each service that runs has been running. ``signs``: names of the known lines in the
+        logs of those that are not well.
     """
     own = dataclasses.asdict(Own.of_grains(host.name, host.grains))  # without it no table can be read
     answer: dict[str, Any] = {"node": host.name, "at": list(host.clock.boot()), "own": own, "errors": {}}
@@ -66,8 +63,8 @@ def view(
         "signs": lambda: signs(host, answer.get("status")),
         "leads": lambda: backend.takes_writes(host),
         "earlier": lambda: _took_before(host),
-        "unsynced": lambda: host.path(UNSYNCED).exists(),
-        "no_start": lambda: host.path(NO_START).exists(),
+        "unsynced": lambda: host.path(leaderl.UNSYNCED).exists(),
+        "no_start": lambda: host.path(leaderl.NO_START).exists(),
         "replication": lambda: backend.replication(host) if _pg_leads(host, answer.get("cluster_status")) else "",
     }
     parts = list(only or (part for part in asked if part != "leads"))  # which the table tells, too

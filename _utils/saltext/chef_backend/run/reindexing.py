@@ -38,10 +38,10 @@ def organisation_is_there(master: Master, cluster: str, leader: str) -> None:
 def frontends_out(master: Master, name: str, cluster: str) -> Result:
     """Clients are refused by every frontend, where the index is to be built again."""
     with master.signals.step(name) as ret:
-        views, record = look.look(master, cluster)
-        if not _wanted(master, cluster, views, record):
-            look.keep(master, cluster, views, record)
-            return outcome.done(ret, "nothing is due")
+        seen = _look_where_due(master, ret, cluster)
+        if seen is None:
+            return ret
+        views, record = seen
         if not answers.half_upgraded(views):
             look.fits(master, cluster, views, record)
         return frontends.taken_out(master, name, cluster, record)
@@ -54,10 +54,10 @@ def failover_off(master: Master, name: str, cluster: str) -> Result:
     While failover is on, leaderl moves the lead away from a node whose Elasticsearch fails: all do, in these steps.
     """
     with master.signals.step(name) as ret:
-        views, record = look.look(master, cluster)
-        if not _wanted(master, cluster, views, record):
-            look.keep(master, cluster, views, record)
-            return outcome.done(ret, "nothing is due")
+        seen = _look_where_due(master, ret, cluster)
+        if seen is None:
+            return ret
+        views, record = seen
         if all(ways.readers(master, cluster, views).values()):
             look.keep(master, cluster, views, record)
             return outcome.done(ret, "every backend has the new index")
@@ -69,10 +69,10 @@ def failover_off(master: Master, name: str, cluster: str) -> Result:
 def rejoined(master: Master, name: str, cluster: str) -> Result:
     """The leader of before is back in the cluster, and every other backend that was not seen back yet."""
     with master.signals.step(name) as ret:
-        views, record = look.look(master, cluster)
-        if not _wanted(master, cluster, views, record):
-            look.keep(master, cluster, views, record)
-            return outcome.done(ret, "nothing is due")
+        seen = _look_where_due(master, ret, cluster)
+        if seen is None:
+            return ret
+        views, record = seen
         if record is None:
             ret.update(result=None, comment="would wait until the leader of before is back in the cluster")
             return ret
@@ -147,10 +147,10 @@ def _filled(master: Master, name: str, cluster: str, sls: str, one: str | None) 
     :param one: the organisation that counts; every one if not given.
     """
     with master.signals.step(name) as ret:
-        views, record = look.look(master, cluster)
-        if not _wanted(master, cluster, views, record):
-            look.keep(master, cluster, views, record)
-            return outcome.done(ret, "nothing is due")
+        seen = _look_where_due(master, ret, cluster)
+        if seen is None:
+            return ret
+        views, record = seen
         frontend = clusters.frontends(master, cluster)[0]
         stored = None if master.test else _stored(master, cluster, answers.leader(views), one)
         before = None if stored is None else parity.compare(stored, _indexed(master, cluster, frontend))
@@ -298,15 +298,27 @@ def _where_wanted(
     :param more: what its pillar holds besides that of every node.
     """
     with master.signals.step(name) as ret:
-        views, record = look.look(master, cluster)
-        wanted = _wanted(master, cluster, views, record)
-        nodes = nodes_of(views) if wanted else []
+        seen = _look_where_due(master, ret, cluster)
+        if seen is None:
+            return ret
+        views, record = seen
+        nodes = nodes_of(views)
         if not nodes:
             look.keep(master, cluster, views, record)
-            return outcome.done(ret, "no old index is left" if wanted else "nothing is due")
+            return outcome.done(ret, "no old index is left")
         if orders.apply(master, ret, cluster, record, nodes, sls, **more):
             return outcome.done(ret, f"on {', '.join(nodes)}")
     return ret
+
+
+def _look_where_due(master: Master, ret: Result, cluster: str) -> tuple[Views, Run | None] | None:
+    """Return views and record; None where the index is not to be built again, which the step's result says then."""
+    views, record = look.look(master, cluster)
+    if _wanted(master, cluster, views, record):
+        return views, record
+    look.keep(master, cluster, views, record)
+    outcome.done(ret, "nothing is due")
+    return None
 
 
 def _wanted(master: Master, cluster: str, views: Views, record: Run | None) -> bool:

@@ -67,12 +67,7 @@ def meant(name: str, path: Path = FAULTS) -> str:
 
 def once(name: str, path: Path = FAULTS) -> bool:
     """Whether a fault of this name stands; it is counted down."""
-    return _count_down(name, path) is not None
-
-
-def ordered(name: str, path: Path = FAULTS) -> dict[str, Any] | None:
-    """What a fault of this name orders, if it stands; it is counted down."""
-    return _count_down(name, path)
+    return ordered(name, path) is not None
 
 
 def take(command: str, path: Path = FAULTS) -> int | None:
@@ -80,7 +75,7 @@ def take(command: str, path: Path = FAULTS) -> int | None:
 
     Returns the exit status with which the command must end at once, or None when it goes on.
     """
-    fault = _count_down(command, path)
+    fault = ordered(command, path)
     if fault is None:
         return None
     time.sleep(float(fault.get("hang", 0)))
@@ -92,14 +87,15 @@ def take(command: str, path: Path = FAULTS) -> int | None:
     return status
 
 
-def _count_down(command: str, path: Path) -> dict[str, Any] | None:
+def ordered(name: str, path: Path = FAULTS) -> dict[str, Any] | None:
+    """What a fault of this name orders, if it stands; it is counted down."""
     if not path.exists():
         return None
     with path.open("r+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         text = file.read()
         faults = json.loads(text) if text.strip() else {}
-        fault = faults.get(command)
+        fault = faults.get(name)
         if not isinstance(fault, dict) or fault.get("times", 1) < 1:
             return None
         if "times" in fault:
