@@ -1,9 +1,9 @@
-"""What the operator types: ``salt-run chef_backend.status``, ``plan``, ``pause``, ``resume``, ``abort``, ``report`` ...
+"""What the operator types: ``salt-run chef_backend.status``, ``plan``, ``check``, ``pause``, ``resume``, ``abort`` ...
 
-Those that are no verb of a run only read: ``status``, ``plan``, ``watch``, ``history``, ``report``, ``capture``,
-``bundle``. They return text, or with ``text=False`` a list of mappings, whose fields ``docs/reference/events.md``
-lists. Where the exit status is 1 they return ``{"found": what was asked for, "retcode": 1}``. A mistake ends in one
-message, ``{"error": text, "retcode": 1}``, and exit status 1.
+Those that are no verb of a run only read: ``status``, ``plan``, ``check``, ``watch``, ``history``, ``report``,
+``capture``, ``bundle``. They return text, or with ``text=False`` a list of mappings, whose fields
+``docs/reference/events.md`` lists. Where the exit status is 1 they return ``{"found": what was asked for, "retcode":
+1}``. A mistake ends in one message, ``{"error": text, "retcode": 1}``, and exit status 1.
 """
 
 from collections.abc import Callable
@@ -63,6 +63,30 @@ def plan(cluster: str, text: bool = True) -> Any:
         salt-run chef_backend.plan prod
     """
     return _answer(lambda master: [overview.plan(master, cluster)], text)
+
+
+def check(cluster: str | None = None, text: bool = True) -> Any:
+    """Check whether this Salt is fit to upgrade a cluster: versions, modules in step, runbooks, schedulers, disks.
+
+    Each backend's scheduler is seen to run a job once; nothing else is changed. ``plan`` and the upgrade itself ask the
+    same, but for that.
+
+    :param cluster: the cluster's name; if not given, every cluster of the pillar.
+    :param text: as for ``status``.
+    :returns: text, or a list of mappings. The last line is the verdict: fit, or the first thing to do. Exit status 1 if
+        it is not fit.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run chef_backend.check
+        salt-run chef_backend.check prod
+    """
+    return _answer(
+        lambda master: [overview.check(master, name) for name in ([cluster] if cluster else clusters.names(master))],
+        text,
+    )
 
 
 def watch(cluster: str | None = None, text: bool = True) -> Any:

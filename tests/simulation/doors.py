@@ -16,10 +16,11 @@ from unittest import mock
 import saltext.chef_backend
 from saltext.chef_backend import salt
 from saltext.chef_backend.journal import Entry
-from saltext.chef_backend.node import backend, edge, files, frontend, journal, side_by_side
+from saltext.chef_backend.node import backend, edge, environment, files, frontend, journal, side_by_side
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.product.edge import Answer, Door
 from saltext.chef_backend.run.master import Master
+from tests import fit
 from tests.functional.minion import REPO
 from tests.simulation.disk import DiskPath
 
@@ -144,6 +145,7 @@ def installed(world: World) -> Iterator[None]:
             (journal, "_append", world.journal),
             (side_by_side, "pool", lambda: contextlib.nullcontext(_AtOnce())),
             (backend, "unpacked", lambda host, manifest=backend.MANIFEST: world.unpacked(host, manifest)),
+            (environment, "environment", lambda host, *_: fit.environment(host.clock.now())),
             (frontend, "show_stat", world.show_stat),
             (edge, "ask", world.edge),
         ):

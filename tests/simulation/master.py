@@ -13,6 +13,7 @@ from saltext.chef_backend.record import Owner
 from saltext.chef_backend.run import lock
 from saltext.chef_backend.run.master import Event, Listener, Master
 from saltext.chef_backend.run.signals import Signals
+from tests import fit
 from tests.simulation import history as happened
 from tests.simulation import runbooks
 from tests.simulation.bus import LATENCY, Bus
@@ -220,6 +221,8 @@ class Hub:
             process=(boot, 4000 + number, 100 + number),
             alive=self.is_alive,
             start=self._start_runner,
+            environment=lambda: fit.HUB,
+            package_size=lambda source: None,
             signals=run.signals,
             salt={"state.sls": lambda mods, **given: self._nested(run, mods, **given), **self.hooks},
             jid=str(jid or ""),

@@ -6,13 +6,17 @@ Salt's loader reads the *doors* beside it (``_modules``, ``_states``, ...): thin
 package before they import anything of it.
 """
 
+import hashlib
 import importlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 __version__ = "0.1.0"
 
 DOORS = ("grains", "modules", "runners", "states")  # the kinds of Salt's loader that this extension has
+ON_NODES = ("grains", "modules", "states")
+PACKAGE = "package"
 HERE = Path(__file__).resolve().parent
 
 
@@ -48,8 +52,33 @@ def file_root() -> str:
     return str(HERE if (HERE / "orch").is_dir() else _tree())
 
 
+def digest() -> str:
+    """Return one hash of this package and the doors of nodes beside it, as they lie on the disk now."""
+    own = {f"{PACKAGE}/{name}": _sha256(content) for name, content in _contents(HERE).items()}
+    return digest_of(own | {f"{kind}/{path.name}": _sha256(path.read_bytes()) for kind, path in _doors()})
+
+
+def digest_of(files: Mapping[str, str]) -> str:
+    """Return the one hash of several files.
+
+    :param files: the SHA-256 of each, by its name: ``package/...`` of this package, ``modules/...`` and so on of doors.
+    """
+    return _sha256("\n".join(f"{name} {files[name]}" for name in sorted(files)).encode())
+
+
+def _doors() -> list[tuple[str, Path]]:
+    """The doors that nodes load, each with its kind: around the package in a wheel, else beside it."""
+    homes = {kind: (HERE / kind, _tree() / f"_{kind}", _tree() / kind) for kind in ON_NODES}
+    found = {kind: next((home for home in several if home.is_dir()), None) for kind, several in homes.items()}
+    return [(kind, path) for kind, home in found.items() if home for path in sorted(home.glob("chef_*.py"))]
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
 def _tree() -> Path:
-    """The tree that this package lies in, below ``_utils``."""
+    """The tree that this package lies in, below ``_utils``, or below ``utils`` where Salt has synced it."""
     return HERE.parents[2]
 
 

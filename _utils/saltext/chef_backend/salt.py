@@ -15,9 +15,7 @@ from typing import TYPE_CHECKING, Any
 import salt.cache
 import salt.client
 import salt.config
-import salt.loader
 import salt.payload
-import salt.pillar
 import salt.runner
 import salt.utils.event
 import salt.utils.master
@@ -25,6 +23,7 @@ import salt.utils.minions
 from salt.exceptions import CommandExecutionError, LoaderError, SaltException
 from salt.loader.context import LoaderContext
 
+from saltext.chef_backend import salt_environment
 from saltext.chef_backend.journal import Entry
 from saltext.chef_backend.node import files, supervisor
 from saltext.chef_backend.node.host import Host
@@ -98,11 +97,11 @@ def master(jid: object = "") -> Master:
     :param jid: job id of the orchestration.
     """
     opts, kept = _packed("__opts__"), _packed("__context__")
-    pillar = _packed("__pillar__", {})
-    pid = os.getpid()
+    pillar = _packed("__pillar__", {}) or _MastersPillar(opts)
+    pid, saltenv = os.getpid(), _saltenv(opts)
     return Master(
         id=opts["id"],
-        pillar=pillar if pillar else _MastersPillar(opts),
+        pillar=pillar,
         bus=Bus(opts, kept),
         events=_Events(opts),
         told=_Told(opts),
@@ -115,7 +114,9 @@ def master(jid: object = "") -> Master:
         salt=_packed("__salt__"),
         jid=str(jid or ""),
         test=bool(opts.get("test")),
-        saltenv=_saltenv(opts),
+        saltenv=saltenv,
+        environment=lambda: salt_environment.hub(opts, saltenv, pillar),
+        package_size=lambda source: salt_environment.package_size(opts, saltenv, source),
     )
 
 
@@ -313,15 +314,7 @@ class _MastersPillar(Mapping[str, Any]):
 
     def _compiled(self) -> Mapping[str, Any]:
         if self._pillar is None:
-            opts = dict(self._opts)
-            found: Mapping[str, Any] = salt.pillar.get_pillar(
-                opts,
-                salt.loader.grains(opts),
-                opts["id"],
-                saltenv=opts.get("saltenv"),
-                pillarenv=opts.get("pillarenv"),
-            ).compile_pillar()
-            self._pillar = found
+            self._pillar = salt_environment.compiled(self._opts)
         return self._pillar
 
     def __getitem__(self, key: str) -> Any:

@@ -45,7 +45,7 @@ OTHERS = {
     ),
     *("url", "only", "jid", "epoch", "over", "record", "run", "word", "seconds", "cluster", "client", "interval"),
     *("name", "sha256", "version", "package", "handover", "down", "leader_timeout", "search", "to", "turn", "way"),
-    "fenced",
+    *("fenced", "saltenv", "fire"),
     *(
         "api",
         "backend_version",

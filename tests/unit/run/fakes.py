@@ -13,6 +13,7 @@ from saltext.chef_backend.record import ABANDONED, OPEN, Record, Run
 from saltext.chef_backend.run import lock
 from saltext.chef_backend.run.bus import Answer
 from saltext.chef_backend.run.master import Event, Master
+from tests import fit
 from tests.functional.pillars import example
 from tests.unit.answered import RECORD, answer, notes
 
@@ -210,6 +211,8 @@ def master(
     } | {
         "chef_backend_agent.arm": lambda node, seconds: True,
         "chef_backend_agent.connected": lambda node: list(CLIENTS),
+        "chef_backend_environment.environment": lambda node, saltenv, fire: fit.environment(clock.now()),
+        "test.ping": lambda node: True,
         "chef_backend_agent.ground": lambda node: {"clock": clock.now(), **WELL},
         "grains.item": lambda node, *names: {"ipv4": [ADDRESSES[node]], "ipv6": []},
         "chef_server_agent.accept": lambda node, record: {"taken": True, "record": record, "at": ["b1", 0.0]},
@@ -228,6 +231,8 @@ def master(
         "process": PROCESS,
         "alive": lambda process: False,
         "start": lambda function, kwargs: "job",
+        "environment": lambda: fit.HUB,
+        "package_size": lambda source: 300 << 20,
         "clock": clock,
     }
     if record is not None and more.get("jid") == record.owner.jid:  # this process has taken it

@@ -7,12 +7,11 @@ import logging
 
 from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend import journal, waiting
+from saltext.chef_backend import journal
 from saltext.chef_backend import record as records
-from saltext.chef_backend.errors import NotYet
 from saltext.chef_backend.judge import deadman
 from saltext.chef_backend.judge.view import View
-from saltext.chef_backend.node import backend, files, record_file
+from saltext.chef_backend.node import backend, files, record_file, scheduler
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.node.journal import tell
 from saltext.chef_backend.node.view import view
@@ -21,7 +20,6 @@ from saltext.chef_backend.record import Record
 JOB = "chef_backend_deadman"
 LOOKS_AT = ("note", "version", "busy", "cluster_status", "status", "half_upgraded")
 LOOKED = f"{OWN}/looked"  # written at each look
-ARMED_WITHIN = 10  # seconds; a minion's scheduler looks at its jobs each second
 FUNCTION = "chef_backend_agent.look_after_failover"
 log = logging.getLogger(__name__)
 
@@ -31,40 +29,12 @@ def arm(host: Host, seconds: int) -> None:
 
     :raises CommandExecutionError: the minion's scheduler is off, does not take the job, or does not run it.
     """
-    if not host.salt["schedule.is_enabled"]():
-        raise CommandExecutionError(
-            f"{host.name}: the dead man's switch cannot be armed: the minion's scheduler is disabled. Enable it: "
-            f"salt {host.name} schedule.enable"
-        )
-    files.remove(host.path(LOOKED))
-    if JOB in host.salt["schedule.list"](show_all=True, return_yaml=False):
-        disarm(host)  # a job that is only modified does not run at its start
-    done = host.salt["schedule.add"](
-        JOB,
-        function=FUNCTION,
-        seconds=int(seconds),
-        maxrunning=1,
-        return_job=False,
-        run_on_start=True,  # so that it is seen to run, before anything relies on it
-        persist=True,  # a restarted minion goes on looking
-        enabled=True,
-    )
-    if not done["result"]:
-        raise CommandExecutionError(f"{host.name}: the dead man's switch cannot be armed: {done['comment']}")
-
-    def has_looked() -> None:
-        if files.read(host.path(LOOKED)) is None:
-            raise NotYet(
-                f"{host.name}: the dead man's switch is armed, and the minion's scheduler does not run it: look at "
-                "the minion's log"
-            )
-
-    waiting.until(host.clock, has_looked, ARMED_WITHIN, every=0.1)
+    scheduler.start(host, JOB, FUNCTION, seconds, LOOKED, "the dead man's switch")
 
 
 def disarm(host: Host) -> bool:
     """End looking after failover. Returns True if the job was there."""
-    return bool(host.salt["schedule.delete"](JOB)["result"])
+    return scheduler.stop(host, JOB)
 
 
 def look(host: Host) -> deadman.Decision:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from saltext.chef_backend.clock import Clock, RealClock
 from saltext.chef_backend.journal import Entry
+from saltext.chef_backend.judge.fitness import Hub
 from saltext.chef_backend.record import Owner
 from saltext.chef_backend.run.bus import Bus
 from saltext.chef_backend.run.signals import Signals
@@ -83,6 +84,8 @@ class Master:
     process: tuple[str, int, int]  # this one: the boot of its host, its pid, and the ticks since the boot when it began
     alive: Callable[[Owner], bool]  # whether the owner of a run, a process of this master, still runs
     start: Callable[[str, Mapping[str, Any]], str]  # a runner as a process of its own; returns its job id
+    environment: Callable[[], Hub]  # what this master's Salt is
+    package_size: Callable[[str], int | None]  # bytes of a package, by its source; None where this master serves none
     signals: Signals = dataclasses.field(default_factory=Signals)  # to this process
     salt: Mapping[str, Callable[..., Any]] = dataclasses.field(default_factory=dict)  # the master's own functions
     jid: str = ""  # job id of the orchestration; outside of one there is none

@@ -13,7 +13,7 @@ from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.reason import Reason
 from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import cluster as clusters
-from saltext.chef_backend.run import failover, frontends, ground, lock, look, progress, ways
+from saltext.chef_backend.run import failover, fitness, frontends, ground, lock, look, progress, ways
 from saltext.chef_backend.run.bus import ask_all
 from saltext.chef_backend.run.master import Master
 from saltext.chef_backend.settings import Cluster
@@ -40,7 +40,8 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
         refuse, said = list[str](), list[str]()
         resumed = lock.may_take(master, found, str(settings.version), views)
         waived, new = _waived(master, settings, views, fronts, resumed)
-        fronts, aside = _that_are_asked(master, settings, way, fronts, waived)
+        fit, aside = fitness.holds(master, settings, sorted(views), fronts, waived)
+        fronts, untold = _that_are_asked(master, settings, way, fronts, waived)
         if way == "reindex":
             ask_all(master.bus, fronts[:1], "chef_server_agent.may_keep_out", timeout=bound)
         if resumed:
@@ -56,8 +57,9 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
         gates.nobody_at_work(views)
         gates.in_window(settings, master.clock.now(), resumed, answers.half_upgraded(views))
         failover_found, health_aside = _may_begin(master, settings, way, views, resumed, found, waived)
-        aside += health_aside
+        aside += [*untold, *health_aside]
         if resumed is None:  # a run that is gone on with has left what must not wait for anybody
+            aside += fitness.has_room(master, settings, fit, views, waived)
             aside += ground.holds(master, settings, way, views, fronts, waived)
         waivers.needed(new, [(one.code, one.node) for one in aside])
         due = answers.due(views, str(settings.version))

@@ -14,9 +14,10 @@ from saltext.chef_backend.product.maintenance import out_of_service_by
 from saltext.chef_backend.product.version import Version
 from saltext.chef_backend.reason import Reason
 from saltext.chef_backend.run import cluster as clusters
-from saltext.chef_backend.run import ground, lock, ways
+from saltext.chef_backend.run import fitness, ground, lock, ways
 from saltext.chef_backend.run.master import Master
 from saltext.chef_backend.settings import Cluster
+from saltext.chef_backend.show import check as checks
 from saltext.chef_backend.show import status as shows
 from saltext.chef_backend.show.status import Shown
 
@@ -49,13 +50,24 @@ def plan(master: Master, name: str) -> dict[str, Any]:
     seconds = window.expected(settings, way, record, seen) if planned.order else 0
     outside = window.too_short(settings.window, master.clock.now(), seconds)
     planned = plans.refused(planned, [Reason("window", name, said=outside)] if outside else [])
-    if record is None and planned.order and not planned.refusals:
+    if planned.order and not planned.refusals:
+        fronts = clusters.frontends(master, name)
         try:
-            ground.holds(master, settings, planned.way, seen, clusters.frontends(master, name))
+            fit, _ = fitness.holds(master, settings, sorted(seen), fronts)
+            if record is None:
+                fitness.has_room(master, settings, fit, seen)
+                ground.holds(master, settings, planned.way, seen, fronts)
         except (ValueError, CommandExecutionError) as err:
             planned = plans.refused(planned, reasons_of(err) or [Reason("failed", name, said=str(err))])
     plain = shows.plan(planned, leave.batches)
     return {**plain, "text": shows.plan_text(shown, planned), "ok": not planned.refusals}
+
+
+def check(master: Master, name: str) -> dict[str, Any]:
+    """Return what ``check`` shows: whether this Salt is fit for a run; a mapping with ``text`` and ``ok``."""
+    found = fitness.check(master, name)
+    plain = checks.plain(name, found.hub, found.nodes, found.reasons, found.took)
+    return {**plain, "text": checks.text(plain), "ok": not found.reasons}
 
 
 def _shown(master: Master, settings: Cluster, seen: Views) -> Shown:

@@ -15,7 +15,7 @@ from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import cluster as clusters
-from saltext.chef_backend.run import lock, look, orders, progress
+from saltext.chef_backend.run import fitness, lock, look, orders, progress
 from saltext.chef_backend.run.bus import ask_all
 from saltext.chef_backend.run.master import Master
 from saltext.chef_backend.settings import Cluster
@@ -38,6 +38,7 @@ def opened(master: Master, name: str, cluster: str, node: str, secrets: str, con
         gates.everybody_answers(views)
         found = answers.run(views)
         resumed = replacing.resumed(found, lock.gone(master, found) if found else None, node, views)
+        fitness.holds(master, settings, sorted(views), ())
         gates.nobody_at_work(views)
         stage = _stage(settings, views, node)
         if stage != replacing.BACK:

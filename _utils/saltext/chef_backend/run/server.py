@@ -13,7 +13,7 @@ from saltext.chef_backend.judge import answers, gates, server
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import cluster as clusters
-from saltext.chef_backend.run import frontends, lock, look, orders, progress, turns
+from saltext.chef_backend.run import fitness, frontends, lock, look, orders, progress, turns
 from saltext.chef_backend.run.bus import ask_all
 from saltext.chef_backend.run.master import Master
 from saltext.chef_backend.settings import Cluster, Server
@@ -38,6 +38,7 @@ def opened(master: Master, name: str, cluster: str) -> Result:
         found = answers.run(views)
         gates.same_kind(found, records.FRONTENDS)
         resumed = lock.may_take(master, found, target, views)
+        fitness.holds(master, settings, sorted(views), clusters.frontends(master, cluster))
         gates.nobody_at_work(views)
         gates.healthy(views, settings.gates.max_lag_bytes)
         if resumed:

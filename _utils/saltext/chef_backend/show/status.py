@@ -75,7 +75,7 @@ def every_text(several: Sequence[Standing]) -> str:
     ]
     lines = [table(rows, ("cluster", "version", "target", "leader", "failover", "run", "verdict"))]
     for one in several:
-        said = [*_reasons(one.reasons), *([f"  - {one.advice}"] if one.advice else [])]
+        said = [*reason_lines(one.reasons), *([f"  - {one.advice}"] if one.advice else [])]
         lines += [f"{one.cluster}:", *said] if said else []
     return "\n".join(lines)
 
@@ -94,14 +94,14 @@ def status_text(shown: Shown) -> str:
     lines += [f"at work: {command}" for command in one.at_work]
     lines += [f"window: {shown.window}"] if shown.window else []
     lines += [f"  {one.advice}"] if one.advice else []
-    lines += _reasons(one.reasons)
+    lines += reason_lines(one.reasons)
     lines += [f"  waived for this run: {said}" for said in kinds.told(one.waived)]
     if shown.to_do:
         lines += ["what the documents advise; nothing of it was done:", *(f"  * {each}" for each in shown.to_do)]
     return "\n".join(lines)
 
 
-def _reasons(reasons: Iterable[Reason]) -> list[str]:
+def reason_lines(reasons: Iterable[Reason]) -> list[str]:
     """Lines of reasons: the one that explains the others, and what is seen with it."""
     first, *others = kinds.told(reasons) or [""]
     return [
@@ -142,5 +142,5 @@ def plan_text(shown: Shown, planned: Plan) -> str:
     lines += [f"  {step.node:<8} {step}" for step in planned.commands]
     lines += planned.left
     if planned.refusals:
-        lines += ["an upgrade would be refused now:", *_reasons(planned.refusals)]
+        lines += ["an upgrade would be refused now:", *reason_lines(planned.refusals)]
     return "\n".join(lines)

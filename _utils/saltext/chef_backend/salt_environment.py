@@ -1,0 +1,106 @@
+"""What the master's Salt is, read from Salt itself: beside ``salt.py`` the one module that knows it."""
+
+import os
+import pwd
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import salt.fileserver
+import salt.loader
+import salt.pillar
+import salt.version
+
+import saltext.chef_backend
+from saltext.chef_backend.judge.fitness import Hub
+from saltext.chef_backend.node.environment import RUNBOOKS, installed_by_pip, may_write
+
+OURS = "chef_backend"  # our key of the pillar, and our folder in the master's cache
+SHA256 = "sha256"
+SERVED = "salt://"
+HOMES = {"_utils/saltext/chef_backend/": saltext.chef_backend.PACKAGE} | {
+    f"_{kind}/chef_": kind for kind in saltext.chef_backend.ON_NODES
+}
+
+
+def hub(opts: Mapping[str, Any], saltenv: str | None, pillar: Mapping[str, Any]) -> Hub:
+    """Return what the master that this process belongs to is.
+
+    :param opts: of the master, or of the part of it that runs orchestrations.
+    :param saltenv: the environment that the operator names, if any.
+    :param pillar: as this process has it.
+    """
+    env, user = saltenv or "base", pwd.getpwuid(os.geteuid()).pw_name
+    files = _Files(opts, env)
+    folders = (Path(opts["cachedir"]), Path(opts["cachedir"]) / OURS)
+    return Hub(
+        id=opts["id"],
+        extension=saltext.chef_backend.__version__,
+        digest=saltext.chef_backend.digest(),
+        salt=str(salt.version.__version__),
+        python=tuple(sys.version_info[:3]),
+        pip=installed_by_pip(),
+        typed_by=os.environ.get("SUDO_USER") or user,
+        user=user,
+        daemon=str(opts.get("user") or "root"),
+        saltenv=env,
+        runbooks=tuple(files.names(RUNBOOKS)),
+        served=files.digest(),
+        stale_pillar=bool(opts.get("pillar_cache")) and pillar.get(OURS) != compiled(opts).get(OURS),
+        pillar_cache=bool(opts.get("pillar_cache")),
+        gather_job_timeout=float(opts.get("gather_job_timeout") or 0),
+        unwritable=tuple(str(folder) for folder in folders if not may_write(folder)),
+    )
+
+
+def package_size(opts: Mapping[str, Any], saltenv: str | None, source: str) -> int | None:
+    """Return the bytes of a package that this master itself serves; None for one that comes from elsewhere.
+
+    :param source: ``salt://...``; of any other nothing is known here.
+    """
+    path = source.removeprefix(SERVED)
+    if path == source:
+        return None
+    found = salt.fileserver.Fileserver(dict(opts)).find_file(path, saltenv or "base")
+    try:
+        return os.stat(found["path"]).st_size
+    except (KeyError, OSError):
+        return None
+
+
+def compiled(opts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the master's own pillar, compiled now; a cache of pillars would give an older one."""
+    fresh = {**opts, "pillar_cache": False}
+    grains = salt.loader.grains(fresh)
+    found: Mapping[str, Any] = salt.pillar.get_pillar(
+        fresh, grains, fresh["id"], saltenv=fresh.get("saltenv"), pillarenv=fresh.get("pillarenv")
+    ).compile_pillar()
+    return found
+
+
+class _Files:
+    """What the master's file server has in an environment."""
+
+    def __init__(self, opts: Mapping[str, Any], saltenv: str) -> None:
+        self._server = salt.fileserver.Fileserver(dict(opts))
+        self._saltenv = saltenv
+        self._all: list[str] = self._server.file_list({"saltenv": saltenv})
+
+    def names(self, prefix: str) -> list[str]:
+        """Return the paths that begin so."""
+        return [path for path in self._all if path.startswith(prefix)]
+
+    def digest(self) -> str | None:
+        """Return the digest of what would be synced to nodes; None: it serves none of it, or hashes otherwise."""
+        files: dict[str, str] = {}
+        for prefix, kind in HOMES.items():
+            for path in self.names(prefix):
+                if not path.endswith(".py"):
+                    continue
+                told = self._server.file_hash({"path": path, "saltenv": self._saltenv})
+                if not told or told["hash_type"] != SHA256:
+                    return None
+                name = path.removeprefix(prefix) if kind == saltext.chef_backend.PACKAGE else path.rpartition("/")[2]
+                files[f"{kind}/{name}"] = str(told["hsum"])
+        return saltext.chef_backend.digest_of(files) if files else None
