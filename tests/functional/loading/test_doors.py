@@ -12,6 +12,7 @@ from tests.functional.minion import REPO, minion_opts
 NO_BACKEND = "no Chef Backend here: neither /opt/chef-backend nor its data is there"
 NO_FRONTEND = "no Chef Infra Server here: neither /opt/opscode nor its data is there"
 NEITHER = "neither Chef Backend nor Chef Infra Server here"
+EVERYWHERE = "never said: it is of use everywhere"
 NO_MASTER = "no master here: this is for orchestrations and runners"
 BACKEND, FRONTEND = "/opt/chef-backend", "/opt/opscode"
 
@@ -25,6 +26,7 @@ REASONS = {
         "chef_server": NO_FRONTEND,
         "chef_server_agent": NO_FRONTEND,
         "chef_backend_probe": NO_FRONTEND,
+        "chef_backend_environment": EVERYWHERE,
     },
     "_states": {
         "chef_backend": NEITHER,
@@ -43,7 +45,7 @@ REASONS = {
     },
     "_runners": {"chef_backend": NO_MASTER},
 }
-ON_A_NODE = [NO_BACKEND, NO_FRONTEND, NEITHER]
+ON_A_NODE = [NO_BACKEND, NO_FRONTEND, NEITHER, EVERYWHERE]
 
 
 def names(kind, reasons):
@@ -63,6 +65,7 @@ def test_on_a_node_there_are_the_operators_modules_and_the_agents_and_nothing_th
         "chef_backend_agent",
         "chef_server_agent",
         "chef_backend_probe",
+        "chef_backend_environment",
     }
     assert found == set(functions("_modules"))
 
@@ -173,7 +176,7 @@ def test_a_frontend_whose_package_or_data_is_left_is_one_still(loaded, folder):
 def test_whoever_calls_what_is_of_no_use_here_is_told_why(loaded):
     here = loaded()
     for kind in REASONS:
-        for name in functions(kind):
+        for name in functions(kind, names(kind, [NO_BACKEND, NO_FRONTEND, NEITHER, NO_MASTER])):
             assert name not in here.loaders[kind]
             said = here.loaders[kind].missing_fun_string(name)
             assert said.startswith(f"'{name.partition('.')[0]}' __virtual__ returned False: "), said

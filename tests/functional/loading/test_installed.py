@@ -14,7 +14,7 @@ import pytest
 
 from tests import built
 from tests.functional.loading.doors import DOORS, functions
-from tests.functional.loading.test_doors import NEITHER, NO_BACKEND, NO_FRONTEND, NO_MASTER, REASONS, names
+from tests.functional.loading.test_doors import EVERYWHERE, NEITHER, NO_BACKEND, NO_FRONTEND, NO_MASTER, REASONS, names
 
 CHILD = Path(__file__).with_name("child.py")
 LTS = built.REPO / ".cache" / "salt-3006"
@@ -160,12 +160,12 @@ class TestEveryWay:
 
     def test_a_backend_has_what_the_doors_for_it_define_and_nothing_else(self, how, salt, found):
         node = found("node", how, salt)
-        assert functions_of(node) == given(NO_BACKEND, NEITHER)
+        assert functions_of(node) == given(NO_BACKEND, NEITHER, EVERYWHERE)
         assert node["missing"] == said(NO_FRONTEND, NO_MASTER, without=[] if how != "synced" else ["runners"])
 
     def test_a_master_has_what_the_doors_for_it_define_and_nothing_else(self, how, salt, found):
         master = found("master", how, salt)
-        assert functions_of(master) == given(NO_MASTER)
+        assert functions_of(master) == given(NO_MASTER, EVERYWHERE)
         assert master["missing"] == said(NO_BACKEND, NO_FRONTEND, NEITHER)
 
     def test_the_package_comes_from_where_it_was_installed(self, how, salt, found, installations):
@@ -195,5 +195,5 @@ def test_a_wheel_beside_a_synced_tree_of_another_version_is_said_and_not_mixed(v
 def test_a_wheel_beside_a_synced_tree_of_the_very_same_content_works(salt, found, installations):
     node = found("node", "twice the same", salt)
     assert (node["version"], node["state"]["comment"]) == ("2.3.16", "would delete all data of be1")
-    assert functions_of(node) == given(NO_BACKEND, NEITHER)
+    assert functions_of(node) == given(NO_BACKEND, NEITHER, EVERYWHERE)
     assert node["package"] == installations.package("wheel", node["root"])
