@@ -10,7 +10,7 @@ beside=()   # what is installed beside the environment, not into it
 case $name in
 venv)
     pins=(requirements/dev.txt requirements/constraints.txt)
-    beside=(requirements/salt-lts.txt)
+    beside=(requirements/salt-lts.txt requirements/build.txt)
     # Salt asks for timelib and does without it (dates in free text). It comes as C sources only, and a machine
     # without a compiler must do: it is never installed, pip follows no dependencies, and constraints.txt has to name
     # all others.
@@ -49,10 +49,14 @@ if ! [[ $found =~ $complaints ]]; then
     echo "$found" >&2
     exit 1
 fi
-if [ "${#beside[@]}" -gt 0 ]; then
-    # Another release of Salt cannot live in the same environment: it gets a folder of its own, for PYTHONPATH, and
-    # shares what is installed here. Its sources are all Python; they are built with the setuptools of this environment.
-    rm -rf .cache/salt-3006
-    pip install -qq --no-deps --no-build-isolation --target .cache/salt-3006 "${beside[@]/#/-r}"
+# What cannot live in the same environment gets a folder of its own, for PYTHONPATH, and shares what is installed here.
+beside() {
+    rm -rf ".cache/$1"
+    pip install -qq --no-deps --no-build-isolation --target ".cache/$1" -r "$2"
+}
+if [ "$name" = venv ]; then
+    # Another release of Salt. Its sources are all Python; they are built with the setuptools of this environment.
+    beside salt-3006 requirements/salt-lts.txt
+    beside build requirements/build.txt
 fi
 echo "$key" > "$venv/.key"
