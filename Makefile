@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .cache/venv
 PY := $(VENV)/bin/python
 
-.PHONY: conform help venv ansible demo test test-lab test-faults campaign unit simulate lint docs bench lab-shell clean
+.PHONY: conform dist help venv ansible demo test test-lab test-faults campaign unit simulate lint docs bench lab-shell clean
 
 help:
 	@echo "make demo       lab up, a rolling upgrade under load, a report of what it did   (root)"
@@ -16,6 +16,7 @@ help:
 	@echo "make simulate   every single fault at every point of a run, and N=10000 random nights, in simulated time"
 	@echo "make lint       ruff, mypy, yamllint, salt-lint, CLI examples, docs"
 	@echo "make docs       the documentation as pages, in .cache/docs/html"
+	@echo "make dist       sdist and wheel of the last commit, in .cache/dist, built twice alike and checked"
 	@echo "make bench      the orchestration against the bare commands, by shell and by Salt, and Ansible (root)"
 	@echo "make conform    CAPTURE=FILE: what a cluster of yours prints, against what the laboratory does  (root)"
 	@echo "make lab-shell  a lab of your own, to try the extension by hand                 (root)"
@@ -66,6 +67,9 @@ simulate: venv
 
 lint: venv
 	@tools/lint.sh
+
+dist: venv
+	@$(PY) tools/dist.py
 
 docs: venv
 	@tools/docs.sh

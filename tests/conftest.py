@@ -5,14 +5,11 @@ otherwise.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import hypothesis.configuration
 import pytest
 import salt._logging
 from saltfactories.plugins.event_listener import EventListener
-
-from tests import built
 
 LOOPBACK = "127.0.0.1"
 hypothesis.configuration.set_hypothesis_home_dir(".cache/hypothesis")
@@ -33,9 +30,3 @@ def fixture_event_listener() -> Iterator[EventListener]:
     listener.host, listener.address = LOOPBACK, f"tcp://{LOOPBACK}:{listener.port}"
     with listener:
         yield listener
-
-
-@pytest.fixture(name="wheel", scope="session")
-def fixture_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the path of this tree's wheel: it is built once, which takes seconds."""
-    return built.build(tmp_path_factory.mktemp("wheel") / "tree")

@@ -1,26 +1,26 @@
-"""The tree as a Salt extension: everything is packaged. What Salt finds of it: tests/functional/loading."""
+"""The tree as a Salt extension: what is packaged, and its version. How it is found: tests/functional/loading."""
 
-import configparser
-import zipfile
+import re
 from pathlib import Path
 
 import pytest
+import tomllib
+
+from saltext import chef_backend
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 KINDS = ("grains", "modules", "runners", "states")
 PACKAGE = Path("_utils/saltext/chef_backend")
 
 
-@pytest.fixture(name="setup_cfg", scope="module")
-def fixture_setup_cfg():
-    parser = configparser.ConfigParser()
-    parser.read(CHECKOUT / "setup.cfg")
-    return parser
+@pytest.fixture(name="pyproject", scope="module")
+def fixture_pyproject():
+    return tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
-def test_every_folder_that_salt_reads_is_a_package(setup_cfg):
-    named = dict(line.split(" = ") for line in setup_cfg["options"]["package_dir"].strip().splitlines())
-    listed = set(setup_cfg["options"]["packages"].split())
+def test_every_folder_that_salt_reads_is_a_package(pyproject):
+    named = pyproject["tool"]["setuptools"]["package-dir"]
+    listed = set(pyproject["tool"]["setuptools"]["packages"])
     wanted = {f"saltext.chef_backend.{kind}": f"_{kind}" for kind in KINDS}
     wanted |= {
         f"saltext.chef_backend.{folder}".replace("/", "."): folder for folder in ("orch", "orch/node", "reactor")
@@ -39,24 +39,18 @@ def test_every_folder_that_salt_reads_is_a_package(setup_cfg):
     assert without == set(), "a room is a package"
 
 
-def test_no_file_of_the_tree_is_missing_in_the_wheel(wheel):
-    tree = wheel.parents[1]  # which it was built from
-    laid = {PACKAGE: "", Path("orch"): "orch/", Path("reactor"): "reactor/"}
-    laid |= {Path(f"_{kind}"): f"{kind}/" for kind in KINDS}
-    wanted = {
-        f"saltext/chef_backend/{place}{path.relative_to(tree / folder)}": path.read_bytes()
-        for folder, place in laid.items()
-        for path in (tree / folder).rglob("*.*")
-        if path.suffix in (".py", ".sls")
-    }
-    with zipfile.ZipFile(wheel) as packed:
-        found = {name: packed.read(name) for name in packed.namelist() if ".dist-info/" not in name}
-    assert sorted(found) == sorted(wanted), "nor is there anything else"
-    assert found == wanted
+def test_the_version_stands_in_one_place(pyproject):
+    assert "version" not in pyproject["project"]
+    assert pyproject["project"]["dynamic"] == ["version"]
+    assert pyproject["tool"]["setuptools"]["dynamic"] == {"version": {"attr": "saltext.chef_backend.__version__"}}
+    assert "version" not in pyproject["tool"]["towncrier"]
+    files = [CHECKOUT / name for name in ("pyproject.toml", "README.md", "CONTRIBUTING.md", "Makefile")]
+    files += [path for folder in ("_utils", "docs", "tools") for path in (CHECKOUT / folder).rglob("*.*")]
+    version = re.compile(rf"(?<![\d.]){re.escape(chef_backend.__version__)}(?![\d.])".encode())
+    said = [path for path in files if path.suffix in (".md", ".py", ".toml", "") and version.search(path.read_bytes())]
+    assert said == [CHECKOUT / PACKAGE / "__init__.py"]
 
 
-def test_the_package_below_saltext_leaves_room_for_others(wheel):
+def test_the_package_below_saltext_leaves_room_for_others():
     """A namespace: another extension of Salt may be installed beside it."""
-    with zipfile.ZipFile(wheel) as packed:
-        assert "saltext/__init__.py" not in packed.namelist()
     assert not (CHECKOUT / "_utils/saltext/__init__.py").exists()

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 DOORS = ("grains", "modules", "runners", "states")  # the kinds of Salt's loader that this extension has
 ON_NODES = ("grains", "modules", "states")

@@ -1,4 +1,4 @@
-"""The extension as it is installed: synced by Salt, as a wheel, editable; with the Salt of the tests and the LTS.
+"""The extension as it is installed: synced by Salt, or by pip from whatever; with both Salts that are here.
 
 Each is tried in a Python process of its own, which knows nothing of this checkout but what the installation brings.
 """
@@ -19,7 +19,7 @@ from tests.functional.loading.test_doors import EVERYWHERE, NEITHER, NO_BACKEND,
 CHILD = Path(__file__).with_name("child.py")
 LTS = built.REPO / ".cache" / "salt-3006"
 SALTS = {"3008": [], "3006": [str(LTS)]}  # and the folder in which it is, if that is not the tests' own
-HOWS = ("synced", "wheel", "editable")
+HOWS = ("synced", "wheel", "sdist", "editable")
 KINDS = {"modules": "_modules", "states": "_states", "runners": "_runners"}
 PACKAGE = "saltext/chef_backend"
 STAMP = '{"manifest_format": 2, "software": {}, "build_version": "2.3.16"}'
@@ -40,24 +40,27 @@ ANSWERS = [
 class Installations:
     """The ways to install it, made once, and processes in which one or two of them are."""
 
-    def __init__(self, folder, wheel):
+    def __init__(self, folder, dist):
         self.folder, self.roots = folder, iter(folder / f"root{number}" for number in range(1000))
         self.synced = built.copy_tree(folder / "synced")
         self.other = built.copy_tree(folder / "other")
         with open(self.other / "_utils" / PACKAGE / "__init__.py", "a", encoding="utf-8") as file:
             file.write('__version__ = "0.0.9"\n')
         self.edited = built.copy_tree(folder / "edited")
-        self.wheel = built.install(folder / "wheel", wheel)
+        self.wheel = built.install(folder / "wheel", dist.wheel)
+        self.sdist = built.install(folder / "sdist", dist.sdist)
         self.editable = built.install(folder / "editable", "--editable", self.edited)
         self.hows = {
             "synced": {"tree": self.synced},
             "wheel": {"site": self.wheel},
+            "sdist": {"site": self.sdist},
             "editable": {"site": self.editable},
         }
 
     def package(self, how, root):
         """Return where the package has to come from."""
-        homes = {"synced": Path(root) / "extmods/utils", "wheel": self.wheel, "editable": self.edited / "_utils"}
+        homes = {"wheel": self.wheel, "sdist": self.sdist, "editable": self.edited / "_utils"}
+        homes["synced"] = Path(root) / "extmods/utils"
         return str(homes[how] / PACKAGE / "__init__.py")
 
     def changing(self, how):
@@ -94,12 +97,12 @@ class Installations:
 
 
 @pytest.fixture(name="installations", scope="module")
-def fixture_installations(tmp_path_factory, wheel):
+def fixture_installations(tmp_path_factory, dist):
     if not (LTS / "salt" / "version.py").exists():
         pytest.fail(
             f"Salt's LTS release is not in {LTS}: run `make venv`, which installs it (requirements/salt-lts.txt)"
         )
-    return Installations(tmp_path_factory.mktemp("installed"), wheel)
+    return Installations(tmp_path_factory.mktemp("installed"), dist)
 
 
 @pytest.fixture(name="found", scope="module")
