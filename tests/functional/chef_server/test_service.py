@@ -4,6 +4,7 @@ import pytest
 
 from saltext.chef_backend.node.frontend import reconfigured_for
 from tests.functional.chef_server.conftest import API, RUNS, SERVER, STOPPED, WHILE_OUT
+from tests.functional.recorded import answer
 
 
 class TestOutOfService:
@@ -81,6 +82,25 @@ class TestOutOfService:
         node = frontend("12.17.5")
         recorded.say(f"{SERVER} stop", slow, status=1, then={f"{SERVER} status": STOPPED})
         assert node.state("chef_server.out_of_service", "out", api=API)["result"] is True
+
+    def test_p11_what_runs_at_the_first_look_and_is_down_at_the_second_is_stopped(self, frontend, recorded):
+        slow = "timeout: run: opscode-erchef: (pid 4242) 1234s, want down, got TERM\n"
+        node = frontend("12.17.5")
+        still = answer(RUNS, then={f"{SERVER} status": STOPPED})  # whoever is asked next finds it down
+        recorded.say(f"{SERVER} stop", slow, status=1, then={f"{SERVER} status": still})
+        done = node.state("chef_server.out_of_service", "out", api=API)
+        assert done["result"] is True, done["comment"]
+        after = recorded.words[recorded.words.index([SERVER, "stop"]) + 1 :]
+        assert after.count([SERVER, "status"]) == 2
+
+    def test_p11_what_is_never_down_after_a_slow_stop_is_named(self, frontend, recorded):
+        slow = "timeout: run: opscode-erchef: (pid 4242) 1234s, want down, got TERM\n"
+        node = frontend("12.17.5")
+        recorded.say(f"{SERVER} stop", slow, status=1)
+        done = node.state("chef_server.out_of_service", "out", api=API)
+        assert done["result"] is False
+        assert done["comment"].endswith("but opscode-erchef runs (looked for 1 s)")
+        assert "timeout: run: opscode-erchef" in done["comment"], "and what stop said of it"
 
     def test_what_goes_on_after_a_stop_that_failed_is_told_with_what_stop_said(self, frontend, recorded):
         node = frontend("12.17.5")

@@ -111,6 +111,14 @@ def test_a_reason_is_told_as_fields_and_begins_with_its_node():
     }
 
 
+def test_reasons_that_are_fields_already_stand_once_each_in_the_order_of_reasons_and_unknown_codes_last():
+    lag, silence = Reason("lag", "be2", "is", "900 bytes behind"), Reason("silent", "be3", "does not answer")
+    later = {"code": "of-a-later-version", "text": "be1 is odd"}
+    told = [later, *map(kinds.fields, (lag, silence, lag))]
+    assert kinds.fields_ordered(told) == [kinds.fields(silence), kinds.fields(lag), later]
+    assert kinds.fields_ordered([]) == []
+
+
 def test_an_error_that_was_made_of_a_refusal_keeps_its_reasons():
     first = InVain("pause was asked for", "wished")
     try:

@@ -4,11 +4,21 @@ import pytest
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend.run import cluster as clusters
-from saltext.chef_backend.run import overview, ways
+from saltext.chef_backend.run import opening, overview, ways
+from tests.unit import printed
 from tests.unit.run import fakes
 
-ODD = "5.6.16+odd"
-INDEX = {ways.ASK_INDEX: lambda node: ODD, ways.LOOK_AT_INDEX: lambda node: {"created": ODD, "mapped": True}}
+
+def made_by(version):
+    """What backends answer of an index that this Elasticsearch has created."""
+    return {
+        ways.ASK_INDEX: lambda node: version,
+        ways.LOOK_AT_INDEX: lambda node: {"created": version, "mapped": True},
+        "chef_server.version": lambda node: "14.16.19",
+    }
+
+
+INDEX = made_by("5.6.16+odd")
 
 
 def test_a_frontend_of_an_odd_version_is_planned_without_how_it_leaves():
@@ -28,6 +38,22 @@ def test_an_index_of_an_odd_version_is_one_message_and_nobody_tells_that_it_can_
     with pytest.raises(CommandExecutionError, match="the way depends on who created the index: be1: "):
         ways.index_created(master, "prod", views)
     assert ways.readers(master, "prod", views) == {"be1": None, "be2": None, "be3": None}
+
+
+def test_p10_an_index_of_before_2_0_leads_2_0_30_to_2_3_16_with_downtime_and_not_by_the_rolling_way():
+    """The matrix names downtime for it, the release notes rolling: the stricter reading."""
+
+    def master(created):
+        return fakes.master({node: {"version": "2.0.30"} for node in printed.NODES}, does=made_by(created))
+
+    shown = overview.plan(master("2.3.1"), "prod")
+    assert shown["way"] == "downtime"
+    assert "as the index was created by Elasticsearch 2.3.1" in shown["reason"]
+    assert ["be1", "chef-backend-ctl down-for-upgrade"] in shown["commands"]
+    assert overview.plan(master("5.4.1"), "prod")["way"] == "rolling"
+    refused = opening.opened(master("2.3.1"), "open", "prod", way="rolling")
+    assert refused["result"] is False
+    assert "the way is downtime" in refused["comment"], refused["comment"]
 
 
 def test_an_address_that_nobody_named_refuses_the_plan_as_it_would_the_run():

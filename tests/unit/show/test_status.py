@@ -3,7 +3,7 @@
 import dataclasses
 import json
 
-from saltext.chef_backend.judge import kinds, standing
+from saltext.chef_backend.judge import answers, kinds, standing
 from saltext.chef_backend.judge.plan import Plan, Step
 from saltext.chef_backend.reason import Reason
 from saltext.chef_backend.show import status as shows
@@ -40,6 +40,18 @@ def test_i8_status_says_what_is_at_work_on_a_node():
     shown = status(views(be2={"busy": ["chef-backend-ctl upgrade (for 20 s)"]}))
     assert "at work: be2: chef-backend-ctl upgrade (for 20 s)" in shows.status_text(shown)
     assert shown.to_dict()["at_work"] == ["be2: chef-backend-ctl upgrade (for 20 s)"]
+
+
+def test_a_node_that_the_product_calls_otherwise_is_told_once():
+    loud = printed.cluster_status(
+        tuple(
+            dataclasses.replace(one, name=one.name.upper(), following=one.following.upper()) for one in printed.MEMBERS
+        )
+    )
+    seen = views(**{node: {"cluster_status": loud} for node in printed.NODES})
+    text = shows.status_text(status(answers.in_our_words(seen)))
+    assert "in cluster-status be1 is BE1, be2 is BE2, be3 is BE3" in text
+    assert text.count("BE1") == 1, "the table and everything else call it as its minion is called"
 
 
 def test_status_for_a_program_is_plain_lists_mappings_and_texts():
