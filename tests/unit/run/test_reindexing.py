@@ -124,6 +124,21 @@ def test_the_leader_of_before_is_waited_for_when_failover_is_off_again():
     assert ordered(back) == []
 
 
+@pytest.mark.parametrize(("took", "then"), [({"be1": 60.0, "be2": 80.0}, {"be1": 100.0, "be2": 80.0}), ({}, {})])
+def test_the_old_leaders_turn_is_measured_until_it_is_back_or_not_at_all(took, then):
+    """Else what is planned next would reckon with a turn that ends with the hand-over."""
+    master = hub(dataclasses.replace(REINDEX, inside=("be1",), finished=("be2", "be3"), took=took))
+    at_once = master.bus.does["state.sls"]
+
+    def in_forty_seconds(*words, **more):
+        master.clock.sleep(40)
+        return at_once(*words, **more)
+
+    master.bus.does["state.sls"] = in_forty_seconds
+    assert reindexing.rejoined(master, "back", "prod")["result"] is True
+    assert lock.held(master, "prod").took == then
+
+
 def test_i8_a_silent_backend_is_not_back():
     master = hub(dataclasses.replace(REINDEX, finished=printed.NODES), silent=("be1",))
     done = reindexing.rejoined(master, "back", "prod")

@@ -81,7 +81,11 @@ def rejoined(master: Master, name: str, cluster: str) -> Result:
             look.keep(master, cluster, views, record)
             return outcome.done(ret, "every backend is back in the cluster")
         nodes = sorted(record.inside)
+        began = master.clock.monotonic()
         if orders.apply(master, ret, cluster, record, nodes, "orch.node.rejoined"):
+            seconds = master.clock.monotonic() - began
+            for node in set(nodes) & set(record.took):  # what was measured until the hand-over, and this besides
+                lock.measured(master, node, record.took[node] + seconds)
             lock.note(master, cluster, turn=None)
             return outcome.done(ret, f"{', '.join(nodes)} is back in the cluster")
     return ret
