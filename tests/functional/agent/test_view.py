@@ -175,6 +175,12 @@ class TestView:
         assert backend.record() == record
 
 
+def test_p14_where_postgresqls_log_lies_comes_with_the_view(backend):
+    assert backend.call("chef_backend_agent.view", ["pg_log"])["pg_log"] == "/var/log/chef-backend/postgresql/current"
+    backend.write("/var/log/chef-backend/postgresql/9.5/current", "")
+    assert backend.call("chef_backend_agent.view")["pg_log"] == "/var/log/chef-backend/postgresql/9.5/current"
+
+
 def test_known_lines_in_the_log_of_a_service_that_is_down_come_with_the_view(backend, recorded, recording):
     recorded.say("chef-backend-ctl status", recording("synthetic-status-down.txt"))
     assert backend.call("chef_backend_agent.view", ["status", "signs"])["signs"] == {}

@@ -205,6 +205,12 @@ class TestStable:
         assert backend.state("chef_backend.stable", **self.STABLE)["result"] is False
         assert recorded.words.count([CTL, "status"]) >= 2
 
+    def test_p14_postgresqls_log_is_named_as_it_is_there(self, backend, recorded, recording):
+        recorded.say(f"{CTL} status", recording("s7-status-broken.txt"))
+        backend.write("/var/log/chef-backend/postgresql/9.6/current", "")
+        done = backend.state("chef_backend.stable", **self.STABLE)
+        assert "look at /var/log/chef-backend/postgresql/9.6/current there" in done["comment"], done["comment"]
+
     def test_test_mode_waits_for_nothing_and_notes_nothing(self, backend, recorded, recording, record):
         recorded.say(f"{CTL} status", recording("synthetic-status-syncing.txt"))
         inside(backend, record)

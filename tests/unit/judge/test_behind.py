@@ -83,8 +83,9 @@ def test_p4_a_sync_that_failed_as_the_node_itself_tells():
 
 def test_a_follower_whose_wal_is_gone():
     only_be2 = REPLICATION.splitlines()[0]
-    (said,) = advise(late({"replication": only_be2}))
-    assert said.startswith("be3 does not replicate from be1. If /var/log/chef-backend/postgresql/*/current there says")
+    log = "/var/log/chef-backend/postgresql/9.5/current"
+    (said,) = advise(late({"replication": only_be2}, be3={"pg_log": log}))
+    assert said.startswith(f"be3 does not replicate from be1. If {log} there says")
     assert (
         "requested WAL segment ... has already been removed" in said and "--force-basebackup --verbose 10.0.0.1" in said
     )

@@ -62,8 +62,7 @@ def not_replicating(views: Views) -> list[str]:
         + (
             "Its log says that what it has does not lead on: "
             if node.name in gone
-            else "If /var/log/chef-backend/postgresql/*/current there says 'requested WAL segment ... has already been "
-            "removed': "
+            else f"If {views[node.name].pg_log} there says 'requested WAL segment ... has already been removed': "
         )
         + _full_copy(leads, node.name)
         for node in late

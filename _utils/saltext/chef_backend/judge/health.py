@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from saltext.chef_backend.judge import kinds
 from saltext.chef_backend.judge import waiver as waivers
-from saltext.chef_backend.judge.view import SILENT, View
+from saltext.chef_backend.judge.view import PG_LOGS, SILENT, View
 from saltext.chef_backend.product.cluster_status import ClusterStatus, Node
 from saltext.chef_backend.product.reading import ParseError, is_count
 from saltext.chef_backend.product.signatures import BY_NAME
@@ -54,6 +54,7 @@ def judge(
     search: bool = True,
     waived: Collection[str] = (),
     own: str = "",
+    pg_log: str = PG_LOGS,
 ) -> Verdict:
     """Judge from one node's view.
 
@@ -63,8 +64,9 @@ def judge(
     :param search: whether Elasticsearch has to be well.
     :param waived: as in :class:`Bounds`.
     :param own: this node's minion id, for these.
+    :param pg_log: where its PostgreSQL's log lies.
     """
-    reasons = _but_search([*_judge_roles(cluster, node), *_judge_services(status, node)], search)
+    reasons = _but_search([*_judge_roles(cluster, node), *_judge_services(status, node, pg_log=pg_log)], search)
     return _verdict(reasons, waived, {node: own} if own else {})
 
 
@@ -123,7 +125,7 @@ def _judge_views(views: Mapping[str, View], bounds: Bounds, absent: str | None) 
             reasons.append(Reason("unsynced", node, "is partially synced", advice=SYNC_FAILED))
         if view.table or not known:  # between two turns one node is asked for the whole cluster's
             reasons += _judge_roles(view.cluster, node, absent)
-        reasons += _judge_services(view.status, node, absent, absent_leads, view.signs)
+        reasons += _judge_services(view.status, node, absent, absent_leads, view.signs, view.pg_log)
     reasons = _but_search(reasons, bounds.search)
     if len({frozenset(node.guid for node in cluster.leaders) for cluster in known}) > 1:
         advice = "wait until the nodes agree"
@@ -210,12 +212,14 @@ def _judge_services(
     absent: str | None = None,
     absent_leads: bool = False,
     signs: Mapping[str, Sequence[str]] | None = None,
+    pg_log: str = PG_LOGS,
 ) -> list[Reason]:
     """All services run here, and each sees all nodes; one fewer, in whatever state, where a node is absent.
 
     An absent node that leads is missed by nobody as a follower: then both followers must be in sync.
 
     :param signs: known lines that were found in the logs of services that are not well.
+    :param pg_log: where PostgreSQL's log lies there.
     """
     if not isinstance(status, Status):
         shown = f"that can be read: {status}" if status else ""
@@ -236,9 +240,8 @@ def _judge_services(
         "postgresql": {"leader": (1, 1), "offline": (0, gone), "syncing": (0, gone), "synced": followers},
     }
     for service in status.services:
-        # PostgreSQL's lies in a folder of its version
-        folder = f"{service.name}/*" if service.name == "postgresql" else service.name
-        log = f"look at /var/log/chef-backend/{folder}/current there"
+        path = pg_log if service.name == "postgresql" else f"/var/log/chef-backend/{service.name}/current"
+        log = f"look at {path} there"
         known = [str(BY_NAME[name]) for name in (signs or {}).get(service.name, ()) if name in BY_NAME]
         log = "; ".join([*known, log])
         if service.state != "running" or not service.pid:

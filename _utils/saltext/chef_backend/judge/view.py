@@ -12,6 +12,7 @@ from saltext.chef_backend.product.replication import lag
 from saltext.chef_backend.product.status import Status
 from saltext.chef_backend.record import Record
 
+PG_LOGS = "/var/log/chef-backend/postgresql"  # where a node does not tell in which of its folders
 SILENT = "answer"  # the error of a node from which nothing came
 
 
@@ -38,6 +39,7 @@ class View:
     earlier: Mapping[str, float] = dataclasses.field(default_factory=dict)  # seconds each node took in the run before
     unsynced: bool = False  # its sync failed, and left a file that says so
     no_start: bool = False  # it led before, and a file keeps its PostgreSQL from starting
+    pg_log: str = PG_LOGS  # where PostgreSQL's log lies; its folder is of its version
     signs: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)  # known lines in logs, by service
     lag: Mapping[str, int] = dataclasses.field(default_factory=dict)  # bytes behind, by follower; the leader has some
     errors: Mapping[str, str] = dataclasses.field(default_factory=dict)  # part: why it could not be asked or read
@@ -74,6 +76,7 @@ class View:
             earlier=answer.get("earlier") or {},
             unsynced=bool(answer.get("unsynced")),
             no_start=bool(answer.get("no_start")),
+            pg_log=str(answer.get("pg_log") or PG_LOGS),
             signs={name: tuple(found) for name, found in (answer.get("signs") or {}).items()},
             lag=read("replication", lag) or {},
             errors=errors,

@@ -1,7 +1,9 @@
 """What this backend is asked: its version, who leads, whether failover is on, how far followers are."""
 
+import contextlib
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from salt.exceptions import CommandExecutionError
@@ -25,6 +27,7 @@ TAKES_WRITES = "select pg_is_in_recovery()"
 MAPPING_URL = "http://127.0.0.1:9200/chef/_mapping"
 METRICS_URL = "http://127.0.0.1:2379/metrics"
 INDEX_URL = "http://127.0.0.1:9200/chef/_settings/index.version.created*?human"
+LOGS = "/var/log/chef-backend"
 SERVICES = ("leaderl", "epmd", "etcd", "postgresql", "elasticsearch")
 STATES = {"on": "on", "true": "on", "enabled": "on", "off": "off", "false": "off", "disabled": "off"}
 
@@ -313,14 +316,28 @@ def is_stopped(host: Host, service: str, timeout: float = 60) -> bool:
     return lines[0].stopped
 
 
-def tail(host: Host, service: str, lines: int) -> str:
-    """Return the last lines of a service's log; ctl's own ``tail`` never ends.
+def log(host: Host, service: str) -> str:
+    """Return where the log of a service lies.
 
-    PostgreSQL's lies in a folder of its version: of several the one that was written to last.
+    PostgreSQL's lies in a folder of its version: of several it is the one that was written to last.
+
+    :raises CommandExecutionError: a backend has no such service.
     """
-    folder = host.path(f"/var/log/chef-backend/{known_service(service)}")
-    versions = sorted(folder.glob("*/current"), key=lambda log: log.stat().st_mtime)
-    path = next(reversed(versions), folder / "current")
+    folder = f"{LOGS}/{known_service(service)}"
+    newest = max(host.path(folder).glob("*/current"), key=_written, default=None)
+    return f"{folder}/{newest.parent.name}/current" if newest else f"{folder}/current"
+
+
+def _written(path: Path) -> float:
+    """When a log was written to last, epoch seconds; 0 for one that is being replaced at this moment."""
+    with contextlib.suppress(OSError):
+        return path.stat().st_mtime
+    return 0.0
+
+
+def tail(host: Host, service: str, lines: int) -> str:
+    """Return the last lines of a service's log; ctl's own ``tail`` never ends."""
+    path = host.path(log(host, service))
     done = ctl.run_all(host, ["tail", "-n", str(int(lines)), str(path)], 30)
     if done.status != 0:
         raise CommandExecutionError(f"{path}: {done.stderr}")

@@ -213,7 +213,8 @@ def _look(host: Host, search: bool, within: float = 0) -> None:
         services = pool.submit(lambda: backend.services(host, within=within))
     record = record_file.read(host)
     waived = record.waived if record else ()
-    verdict = health.judge(cluster.result(), services.result(), search=search, waived=waived, own=host.name)
+    log = backend.log(host, "postgresql")
+    verdict = health.judge(cluster.result(), services.result(), search=search, waived=waived, own=host.name, pg_log=log)
     if not verdict.healthy:
         raise NotYet("; ".join(kinds.told(verdict.reasons)))
 

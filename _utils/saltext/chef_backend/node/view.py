@@ -41,10 +41,11 @@ def view(
         one of them if not given.
     :returns: ``{"node", "at", "record", "note", "unheard", "ended", "epoch", "own", "version", "busy",
         "cluster_status", "status", "half_upgraded", "up", "signs", "leads", "earlier", "unsynced", "no_start",
-        "replication", "errors"}``; what failed stands under ``errors``. ``own``: the host's names and addresses.
-        ``at``: this node's boot, and the seconds since. ``earlier``: seconds that each node took in the run before.
+        "pg_log", "replication", "errors"}``; what failed stands under ``errors``. ``own``: the host's names and
+        addresses. ``at``: this node's boot, and the seconds since. ``earlier``: seconds that each node took in the run
+        before.
         ``up``: seconds for which each service that runs has been running. ``signs``: names of the known lines in the
-        logs of those that are not well.
+        logs of those that are not well. ``pg_log``: where PostgreSQL's log lies.
     """
     own = dataclasses.asdict(Own.of_grains(host.name, host.grains))  # without it no table can be read
     answer: dict[str, Any] = {"node": host.name, "at": list(host.clock.boot()), "own": own, "errors": {}}
@@ -64,6 +65,7 @@ def view(
         "leads": lambda: backend.takes_writes(host),
         "earlier": lambda: _took_before(host),
         "unsynced": lambda: host.path(leaderl.UNSYNCED).exists(),
+        "pg_log": lambda: backend.log(host, "postgresql"),
         "no_start": lambda: host.path(leaderl.NO_START).exists(),
         "replication": lambda: backend.replication(host) if _pg_leads(host, answer.get("cluster_status")) else "",
     }
