@@ -28,6 +28,7 @@ def opened(
     node: str | None = None,
     secrets: str | None = None,
     confirm: str | None = None,
+    installed_with: str | None = None,
 ) -> Result:
     """The node may be replaced, and this orchestration holds the cluster.
 
@@ -35,6 +36,7 @@ def opened(
     :param node: minion id of the backend.
     :param secrets: path of the cluster's secrets on the node.
     :param confirm: ``delete all data of <node>``.
+    :param installed_with: the version that the cluster was installed with, where it runs a later one than 3.0.0.
     """
     return replacing.opened(
         salt.master(__orchestration_jid__),
@@ -43,6 +45,7 @@ def opened(
         salt.from_pillar("node", node),
         salt.from_pillar("secrets", secrets),
         salt.from_pillar("confirm", confirm),
+        salt.from_pillar("installed_with", installed_with),
     )
 
 

@@ -54,6 +54,7 @@ OTHERS = {
         "minimum",
         "text",
         "confirm",
+        "installed_with",
         "html",
         "tag",
         "data",

@@ -141,6 +141,28 @@ def test_nobody_joins_a_cluster_that_was_installed_with_3_0_0():
         replacing.may_be_joined(seen(**closed), "be3")
 
 
+@pytest.mark.parametrize(
+    ("version", "said", "refused"),
+    [
+        ("2.3.16", None, None),
+        ("3.1.1", "2.3.16", None),
+        ("3.1.1", "3.1.1", None),
+        ("3.1.1", "3.0.0", "that the upgrade to 3.1.1 has mended this one is not documented"),
+        ("3.1.1", None, "found None, expected the version that the cluster was installed with, 3.1.1 or before"),
+        ("3.1.1", "no", "found 'no', expected"),
+        ("3.1.1", "3.2.0", "found '3.2.0', expected"),
+    ],
+)
+def test_under_3_x_somebody_says_that_the_cluster_was_not_installed_with_3_0_0(version, said, refused):
+    """No file of the product tells it, and a node that cannot join has lost its data by then."""
+    there = seen(**{node: {"version": version} for node in ("be1", "be2", "be3")})
+    if refused is None:
+        replacing.installed_with(there, "be3", said)
+        return
+    with pytest.raises(ValueError, match=refused):
+        replacing.installed_with(there, "be3", said)
+
+
 def test_it_joins_by_the_leaders_address():
     assert replacing.address_of_leader(removed(), "be3") == "10.0.0.1"
     assert replacing.address_of_leader(removed(be3={"cluster_status": printed.cluster_status()}), "be3") == "10.0.0.1"

@@ -54,6 +54,11 @@ def test_the_views_here_are_what_they_are_called():
         assert replacing_judged.stage(given, "be3", LAG) == getattr(replacing_judged, stage)
 
 
+def on_3_1_1():
+    """What is answered by a cluster of which no file tells whether it was installed with 3.0.0."""
+    return {node: answer | {"version": "3.1.1"} for node, answer in told().items()}
+
+
 class TestOpened:
     def test_the_secrets_are_looked_at_before_the_cluster_is_taken(self):
         master = hub(told(), record=None, jid="2")
@@ -81,6 +86,8 @@ class TestOpened:
             (told(be1={"replication": ""}), None, {}, "be3 is replaced only while the other two are well"),
             (told(be3={"version": "2.3.16"}), None, {}, "install theirs there first"),
             (told(be2={"errors": {"answer": "be2 does not answer"}}), None, {}, "be2 does not answer"),
+            (on_3_1_1(), None, {}, "installed_with: found None, expected the version that the cluster was installed"),
+            (on_3_1_1(), None, {"installed_with": "3.0.0"}, "installed_with: 3.0.0: a node cannot join a cluster"),
             (told(), run(), {}, "run r1 to 2.3.16 is under way"),
         ],
     )
@@ -89,6 +96,10 @@ class TestOpened:
         done = opened(master, **changes)
         assert (done["result"], done["changes"], taken(master)) == (False, {}, [])
         assert said in done["comment"]
+
+    def test_on_3_x_it_goes_on_where_another_version_than_3_0_0_is_said(self):
+        done = opened(hub(on_3_1_1(), record=None, jid="2"), installed_with="2.3.16")
+        assert done["result"] is True, done["comment"]
 
     def test_a_node_that_is_well_is_left_alone(self):
         done = opened(hub({}, record=None, jid="2"), node="be1", confirm="delete all data of be1")

@@ -12,7 +12,7 @@ from saltext.chef_backend.errors import Refused
 from saltext.chef_backend.judge import answers, health, kinds
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.view import View
-from saltext.chef_backend.product.version import CLOSED
+from saltext.chef_backend.product.version import CLOSED, Version
 from saltext.chef_backend.reason import Reason
 from saltext.chef_backend.record import Run
 
@@ -138,6 +138,36 @@ def may_be_joined(views: Views, node: str) -> None:
                 "closed-version",
                 other,
             )
+
+
+def installed_with(views: Views, node: str, said: object) -> None:
+    """Somebody has said with which version the cluster was installed, where that may be 3.0.0: no file tells it.
+
+    That an upgrade mends such a cluster is not documented, so that one is refused under a later version, too.
+
+    :param said: what the pillar holds as ``installed_with``.
+    """
+    running = max(version for other, version in answers.installed(views).items() if other != node)
+    if running <= CLOSED:
+        return  # it is older than that, or told by what it runs
+    expected = f"the version that the cluster was installed with, {running} or before"
+    try:
+        first = Version.from_text(str(said))
+    except ValueError:
+        first = None
+    if first is None or first > running:
+        raise Refused(
+            f"installed_with: found {said!r}, expected {expected}: no node can join one that was installed with "
+            f"{CLOSED}, and no file tells whether this one was. Nothing was done",
+            "pillar",
+        )
+    if first == CLOSED:
+        raise Refused(
+            f"installed_with: {first}: a node cannot join a cluster that was installed with it, and that the upgrade "
+            f"to {running} has mended this one is not documented. Nothing was done: ask the vendor",
+            "closed-version",
+            node,
+        )
 
 
 def leader_of_others(views: Views, node: str) -> str:

@@ -21,7 +21,15 @@ from saltext.chef_backend.run.master import Master
 from saltext.chef_backend.settings import Cluster
 
 
-def opened(master: Master, name: str, cluster: str, node: str, secrets: str, confirm: str) -> Result:
+def opened(
+    master: Master,
+    name: str,
+    cluster: str,
+    node: str,
+    secrets: str,
+    confirm: str,
+    installed_with: str | None = None,
+) -> Result:
     """The node may be replaced, and this orchestration holds the cluster.
 
     All minions answer, the other two backends are well, the node is down, has their package and the secrets, and
@@ -30,6 +38,7 @@ def opened(master: Master, name: str, cluster: str, node: str, secrets: str, con
     :param node: minion id of the backend.
     :param secrets: path of the cluster's secrets on the node.
     :param confirm: ``delete all data of <node>``.
+    :param installed_with: the version that the cluster was installed with, where it runs a later one than 3.0.0.
     """
     with master.signals.step(name) as ret:
         settings = clusters.settings(master, cluster)
@@ -42,6 +51,7 @@ def opened(master: Master, name: str, cluster: str, node: str, secrets: str, con
         gates.nobody_at_work(views)
         stage = _stage(settings, views, node)
         if stage != replacing.BACK:
+            replacing.installed_with(views, node, installed_with)
             bound = settings.timeouts.ask
             ask_all(master.bus, [node], "chef_backend_agent.secrets_ready", secrets, timeout=bound)
         plan = f"{node} is {stage}"
