@@ -55,6 +55,13 @@ def test_nobody_is_told_to_join_a_cluster_of_3_0_0():
     assert said.endswith("ask the vendor: nobody joins a cluster that was installed with 3.0.0")
 
 
+def test_under_a_later_version_than_3_0_0_the_vendor_is_asked_where_the_cluster_was_installed_with_that():
+    (said,) = advise(silenced("be2", **everywhere({"cluster_status": WITHOUT_BE2, "version": "3.1.1"})))
+    asked = "If the cluster was installed with 3.0.0, ask the vendor instead: nobody joins it. "
+    assert in_order(said, asked, "If it is down for good: 'chef-backend-ctl remove-node be2'")
+    assert asked not in advise(silenced("be2", **everywhere({"cluster_status": WITHOUT_BE2})))[0]
+
+
 def test_leaderl_does_not_run():
     down = {"status": printed.status(down=("leaderl",))}
     (said,) = advise(views(be1=down, be3=down))

@@ -127,6 +127,8 @@ def test_p6_nobody_is_told_to_make_a_cluster_of_3_0_0_that_nobody_can_join():
     (said,) = advise(silenced("be2", "be3", be1=LOST | {"version": "3.0.0"}))
     assert said.endswith("ask the vendor: nobody joins a cluster that was installed with 3.0.0")
     assert "create-cluster" not in said
+    (said,) = advise(silenced("be2", "be3", be1=LOST | {"version": "3.1.1"}))
+    assert in_order(said, "If the cluster was installed with 3.0.0, ask the vendor instead", "create-cluster")
 
 
 @pytest.mark.parametrize(

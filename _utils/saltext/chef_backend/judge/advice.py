@@ -4,8 +4,9 @@ Nothing here is done by this extension. The situations are those of the product'
 (backend_failure_recovery.md), and those that a run which died may leave.
 """
 
-from saltext.chef_backend.judge import answers, behind, health, leaderless, shown
+from saltext.chef_backend.judge import answers, behind, health, leaderless, together
 from saltext.chef_backend.judge.answers import Views
+from saltext.chef_backend.judge.phrases import ASK_THE_VENDOR, FAILOVER_ON, secrets, unless_closed
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.product import leaderl
 from saltext.chef_backend.product.cluster_status import Node
@@ -14,7 +15,6 @@ from saltext.chef_backend.record import Run
 
 OLD_SETTINGS = "old-settings"  # as product.signatures calls it
 FIRST_OF_ELASTICSEARCH_6 = Version.from_text("3.0.0")
-ASK_THE_VENDOR = f"ask the vendor: nobody joins a cluster that was installed with {CLOSED}"
 
 
 def advise(views: Views, record: Run | None, gone: str | None) -> list[str]:
@@ -47,22 +47,22 @@ def advise(views: Views, record: Run | None, gone: str | None) -> list[str]:
 
 
 def _one_is_silent(views: Views, node: str) -> str:
-    leads = shown.leader(views)
+    leads = together.leader(views)
     said = f"{node} does not answer: look at its host and its minion"
     if leads is None or leads.name == node:
         return said
-    if shown.at_work(views, node):
+    if together.at_work(views, node):
         return f"{said}; the others show it at work, so nothing is to be removed"
     return f"{said}. {_down_for_good(views, node, leads)}"
 
 
 def _empty(views: Views) -> list[str]:
     """A node that answers, and has nothing of the cluster to show: its disk was lost, or it is another host now."""
-    leads = shown.leader(views)
+    leads = together.leader(views)
     found = []
     for node, view in sorted(views.items()):
         nothing = view.cluster is None and view.status is None and {"cluster_status", "status"} <= set(view.errors)
-        if not nothing or leads is None or leads.name == node or shown.at_work(views, node):
+        if not nothing or leads is None or leads.name == node or together.at_work(views, node):
             continue
         if _is_closed(views):
             found.append(
@@ -71,8 +71,8 @@ def _empty(views: Views) -> list[str]:
             continue
         found.append(
             f"{node} answers, and shows neither the cluster nor its own services, and the others do not see it at "
-            f"work: look there first. If nothing of the product's data is on it, or is to be kept: "
-            f"{_a_new_one(views, node, leads)}, or orch.chef_backend_replace_node, which does all of it "
+            f"work: look there first. {unless_closed(views)}If nothing of the product's data is on it, or is to be "
+            f"kept: {_a_new_one(views, node, leads)}, or orch.chef_backend_replace_node, which does all of it "
             "(docs/how-to/replace-a-backend.md)"
         )
     return found
@@ -87,7 +87,7 @@ def _a_new_one(views: Views, node: str, leads: Node) -> str:
     return (
         f"'chef-backend-ctl remove-node {answers.product_name(views, node)}' on {leads.name}. Then a new node "
         f"joins: 'chef-backend-ctl join-cluster {leads.ip} -s SECRETS', without --recovery. "
-        f"{leaderless.secrets(leads.name)}"
+        f"{secrets(leads.name)}"
     )
 
 
@@ -96,16 +96,17 @@ def _down_for_good(views: Views, node: str, leads: Node) -> str:
     if _is_closed(views):
         return f"If it is down for good, {ASK_THE_VENDOR}"
     return (
-        f"If it is down for good: {_a_new_one(views, node, leads)}. Or this one returns: on it 'chef-backend-ctl "
-        "cleanse', see that /var/opt/chef-backend is gone, make /etc/chef-backend and copy back into it what cleanse "
-        f"has saved below /root/chef-backend-cleanse*, then 'chef-backend-ctl join-cluster {leads.ip} --recovery'. If "
-        "its minion answers again, orch.chef_backend_replace_node does that (docs/how-to/replace-a-backend.md)"
+        f"{unless_closed(views)}If it is down for good: {_a_new_one(views, node, leads)}. Or this one returns: on it "
+        "'chef-backend-ctl cleanse', see that /var/opt/chef-backend is gone, make /etc/chef-backend and copy back into "
+        "it what cleanse has saved below /root/chef-backend-cleanse*, then 'chef-backend-ctl join-cluster "
+        f"{leads.ip} --recovery'. If its minion answers again, orch.chef_backend_replace_node does that "
+        "(docs/how-to/replace-a-backend.md)"
     )
 
 
 def _stopped(views: Views) -> list[str]:
     """Nodes without leaderl neither lead nor follow; it starts PostgreSQL itself, and needs etcd to begin with."""
-    waits = {*answers.half_upgraded(views), *shown.partially_synced(views)}  # to be stopped is a step on their way
+    waits = {*answers.half_upgraded(views), *together.partially_synced(views)}  # to be stopped is a step on their way
     waits |= {node for node, view in views.items() if view.no_start or view.busy}
     down = {node: _down(view) for node, view in sorted(views.items()) if node not in waits}
     more = [node for node, names in down.items() if {health.LEADERL, "etcd"} <= names]
@@ -164,4 +165,4 @@ def _failover(views: Views, record: Run | None) -> list[str]:
         who = f"run {record.run} ended as {record.state} and left it so: the same command switches it on, or by hand"
     if record is not None and record.reindex:  # while no Elasticsearch works, leaderl would move the lead without end
         return [f"failover is off, as run {record.run} left it with an old index: the same command goes on"]
-    return [f"failover is off and {who} {leaderless.FAILOVER_ON}"]
+    return [f"failover is off and {who} {FAILOVER_ON}"]

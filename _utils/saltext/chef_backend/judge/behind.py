@@ -3,7 +3,7 @@
 Source: the product's page on recovery (backend_failure_recovery.md).
 """
 
-from saltext.chef_backend.judge import health, shown
+from saltext.chef_backend.judge import health, together
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.product import leaderl
@@ -16,17 +16,17 @@ NO_LEADER = "First see that a node leads, then ask again: the way back begins at
 
 def unsynced(views: Views) -> list[str]:
     """Return what to do about nodes whose sync failed."""
-    leads = shown.leader(views)
+    leads = together.leader(views)
     follows_nobody = {leads.name if leads else ""}
     return [
         f"the sync of {name} failed and left {leaderl.UNSYNCED} there. {_by_hand(leads, name, leaderl.UNSYNCED)}"
-        for name in sorted(shown.partially_synced(views) - follows_nobody - _in_hand(views))
+        for name in sorted(together.partially_synced(views) - follows_nobody - _in_hand(views))
     ]
 
 
 def deposed(views: Views) -> list[str]:
     """Return what to do about a leader of before that does not follow the one of now."""
-    leads = shown.leader(views)
+    leads = together.leader(views)
     if leads is None:
         return []  # then it may be the one that has the newest data
     return [
@@ -39,7 +39,7 @@ def deposed(views: Views) -> list[str]:
 
 def not_replicating(views: Views) -> list[str]:
     """Return what to do about followers that the leader sends nothing to, and nothing else explains."""
-    leads = shown.leader(views)
+    leads = together.leader(views)
     if leads is None:
         return []
     if any("replication" in view.errors for view in views.values()):
@@ -50,10 +50,10 @@ def not_replicating(views: Views) -> list[str]:
         return []  # who replicates from it, it alone can tell
     lags = {follower for view in views.values() for follower in view.lag}
     silent = {node for node, view in views.items() if view.silent}
-    told_otherwise = {leads.name, *silent, *shown.partially_synced(views), *_kept_down(views), *_do_nothing(views)}
-    nodes = shown.newest(views).nodes
-    late = [node for node in nodes if node.name not in told_otherwise and not shown.called([node]) & lags]
-    strangers = lags - shown.called(nodes)
+    told_otherwise = {leads.name, *silent, *together.partially_synced(views), *_kept_down(views), *_do_nothing(views)}
+    nodes = together.newest(views).nodes
+    late = [node for node in nodes if node.name not in told_otherwise and not together.called([node]) & lags]
+    strangers = lags - together.called(nodes)
     if len(late) <= len(strangers):
         return []  # each may be one of those, by another address
     gone = {node for node, view in views.items() if NEEDS_A_COPY & set(view.signs.get("postgresql", ()))}
@@ -90,7 +90,7 @@ def _full_copy(leads: Node, name: str, sentinel: str = "") -> str:
 
 def _kept_down(views: Views) -> set[str]:
     """The nodes whose PostgreSQL may not start, as they led before, by what they say or the others show."""
-    rows = [node for cluster in shown.tables(views) for node in cluster.nodes]
+    rows = [node for cluster in together.tables(views) for node in cluster.nodes]
     follows = {node.name for node in rows if (node.role, node.pg) == ("follower", "follower")}
     there = {node.name for node in rows if node.role == leaderl.DEPOSED}
     return there | ({node for node, view in views.items() if view.no_start} - follows)

@@ -7,7 +7,7 @@ last, and who it is stands in the record alone.
 from saltext.chef_backend.errors import Refused
 from saltext.chef_backend.judge import answers
 from saltext.chef_backend.judge.answers import Views
-from saltext.chef_backend.judge.leaderless import careful
+from saltext.chef_backend.judge.phrases import careful
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.record import Run
 

@@ -6,29 +6,20 @@ the file systems copied, the log and a steady cluster-status looked at, and supp
 
 import re
 
-from saltext.chef_backend.judge import answers, shown
+from saltext.chef_backend.judge import answers, together
 from saltext.chef_backend.judge.answers import Views
+from saltext.chef_backend.judge.phrases import ASK_THE_VENDOR, FAILOVER_ON, careful, secrets, unless_closed
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.product import leaderl
 from saltext.chef_backend.product.cluster_status import UNKNOWN
 from saltext.chef_backend.product.version import CLOSED
 from saltext.chef_backend.record import Run
 
-FAILOVER_ON = "'chef-backend-ctl set-cluster-failover on' on a backend"
-
 
 def _outrun(views: Views, record: Run | None) -> set[str]:
     """The nodes that must not be made the leader: half-upgraded, or a leader that has handed over in this run."""
     handed_over = {record.leader} & {*record.inside, *record.finished} if record else set[str]()
     return {*answers.half_upgraded(views), *handed_over}
-
-
-def careful(name: str) -> str:
-    """Return the vendor's advice before anything of this is done with a node."""
-    return (
-        f"copy the file systems of all nodes first, look at {leaderl.LOG} on {name}, see that cluster-status stays as "
-        "it is, and ask the vendor's support"
-    )
 
 
 def without_quorum(views: Views, silent: list[str]) -> list[str]:
@@ -57,16 +48,14 @@ def without_quorum(views: Views, silent: list[str]) -> list[str]:
         "them. Look at their hosts, and bring one of them back. "
     )
     if views[survivor].version == str(CLOSED):
-        return [
-            f"{lost}If both are lost for good, ask the vendor: nobody joins a cluster that was installed with {CLOSED}"
-        ]
+        return [f"{lost}If both are lost for good, {ASK_THE_VENDOR}"]
     address, which = _address(views, survivor)
     return [
-        f"{lost}Only if both are lost for good, and {survivor} has the newest data or you accept that what they had "
-        f"and {survivor} has not is lost (else restore a backup first, by chef-backend-ctl restore): "
-        f"{careful(survivor)}; then 'chef-backend-ctl create-cluster --quorum-loss-recovery' on {survivor}, then, one "
-        f"after another, 'chef-backend-ctl join-cluster {address} -s SECRETS' on a new node, without --recovery. "
-        f"{which}{secrets(survivor)}"
+        f"{lost}{unless_closed(views)}Only if both are lost for good, and {survivor} has the newest data or you accept "
+        f"that what they had and {survivor} has not is lost (else restore a backup first, by chef-backend-ctl "
+        f"restore): {careful(survivor)}; then 'chef-backend-ctl create-cluster --quorum-loss-recovery' on {survivor}, "
+        f"then, one after another, 'chef-backend-ctl join-cluster {address} -s SECRETS' on a new node, without "
+        f"--recovery. {which}{secrets(survivor)}"
     ]
 
 
@@ -87,21 +76,16 @@ def _quorum(view: View) -> bool | None:
 
 def _address(views: Views, name: str) -> tuple[str, str]:
     """A node's address as a command wants it, and where to find it if several might be meant."""
-    known = {node.name: node.ip for cluster in shown.tables(views) for node in cluster.nodes}
+    known = {node.name: node.ip for cluster in together.tables(views) for node in cluster.nodes}
     own = views[name].own.addresses
     if name in known or len(own) == 1:
         return known.get(name) or own[0], ""
     return "ADDRESS", f"ADDRESS is the publish_address in {name}'s /etc/chef-backend/chef-backend.rb. "
 
 
-def secrets(name: str) -> str:
-    """Return what SECRETS is: a node that is empty, or was cleansed, has none of its own."""
-    return f"SECRETS is a copy of {name}'s /etc/chef-backend/chef-backend-secrets.json, put elsewhere on that node"
-
-
 def without_leader(views: Views, record: Run | None, silent: list[str]) -> list[str]:
     """Return what to do where nobody leads although etcd has a quorum."""
-    seen = shown.tables(views)
+    seen = together.tables(views)
     if not seen or any(cluster.leaders for cluster in seen):
         return []
     deposed = sorted({node.name for cluster in seen for node in cluster.nodes if node.role == leaderl.DEPOSED})
@@ -147,9 +131,9 @@ def _newest_data(views: Views, record: Run | None, silent: list[str]) -> tuple[s
 
     Who led is known until its turn to hand over, and while failover is off: else another may have been elected since.
     """
-    unfit = {*silent, *shown.partially_synced(views), *_outrun(views, record)}
+    unfit = {*silent, *together.partially_synced(views), *_outrun(views, record)}
     unfit |= {node for node, view in views.items() if view.no_start}
-    rows = [node for cluster in shown.tables(views) for node in cluster.nodes]
+    rows = [node for cluster in together.tables(views) for node in cluster.nodes]
     unfit |= {node.name for node in rows if node.eligible is False and node.role != leaderl.DEPOSED}
     if record and record.failover == "off" and record.leader not in unfit:
         return record.leader, f"{record.leader} led when run {record.run} was opened"

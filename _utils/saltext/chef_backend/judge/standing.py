@@ -6,7 +6,7 @@ from saltext.chef_backend import record as records
 from saltext.chef_backend.errors import reasons_of
 from saltext.chef_backend.judge import answers, downtime, kinds
 from saltext.chef_backend.judge.answers import Views
-from saltext.chef_backend.judge.shown import called, tables
+from saltext.chef_backend.judge.together import called, tables
 from saltext.chef_backend.reason import Reason
 from saltext.chef_backend.record import Run
 
