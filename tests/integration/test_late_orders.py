@@ -6,10 +6,11 @@ import time
 
 import pytest
 
-from tests.integration.operator import NEW, assert_finished
+from tests.integration.operator import NEW, Operator, assert_finished
 
 LEASE = 12  # seconds
 BOUNDS = {"ask": 10, "gate": 15, "rejoin": 40, "upgrade": 120, "api": 30, "lease": LEASE}
+TRIES = 3  # the moment between an order and what it begins is short
 REFUSED = "nothing was done: this order"
 
 
@@ -60,8 +61,22 @@ def test_i7_an_order_that_is_queued_behind_a_highstate_is_void_when_its_run_was_
 
 @pytest.mark.campaign
 @pytest.mark.parametrize("then", ["abort", "the same command"])
-def test_i7_an_order_to_a_machine_that_was_stopped_is_void_when_it_goes_on(operator, then):
+def test_i7_an_order_to_a_machine_that_was_stopped_is_void_when_it_goes_on(house, then):
     """It waits in the connection with all that came after it, and is done beside it."""
+    for _ in range(TRIES):
+        operator = Operator(house.fresh())
+        operator.wants(NEW, backup=False, timeouts=BOUNDS)
+        if not stops_be2_at_its_order(operator, then):
+            break
+    else:
+        pytest.fail(f"{TRIES} times be2 was stopped after it had begun")
+    assert operator.hosts_installing() == []
+    assert REFUSED in said_on(operator, "be2")
+    assert_finished(operator, operator.upgrades())
+
+
+def stops_be2_at_its_order(operator, then):
+    """Stop be2 when the order to it is sent, and let it go on when its run has ended; tell whether it had begun."""
     run = operator.starts_upgrading()
     awaits_gate_of(run, "be2")
     with operator.lab.stunned("be2"):
@@ -76,8 +91,4 @@ def test_i7_an_order_to_a_machine_that_was_stopped_is_void_when_it_goes_on(opera
     operator.lab.await_minions(timeout=90)
     operator.lab.wait_healthy(60)
     operator.waits_for(lambda: operator.shown_failover() == "on", 90)
-    if "be2" in operator.hosts_upgrading():
-        pytest.skip("be2 was stopped after it had begun")
-    assert operator.hosts_installing() == []
-    assert REFUSED in said_on(operator, "be2")
-    assert_finished(operator, operator.upgrades())
+    return "be2" in operator.hosts_upgrading()
