@@ -1,10 +1,11 @@
 """The laboratory itself: the search index on the way from 2.x to 3.x, as documented, and what a wrong order does."""
 
+import json
 import re
 
 import pytest
 
-from tests.integration.lab_people import ctl, install, the_leader, until
+from tests.integration.lab_people import FAULTS, ctl, install, sql, the_leader, until
 from tests.lab import index
 from tests.lab.clients.chef_api import ChefApi
 from tests.lab.clients.crowd import API_KEY
@@ -168,6 +169,20 @@ def test_reindex_that_fails_for_an_organisation_says_so_on_standard_error_and_en
     )
     with pytest.raises(LabError):
         index.search(lab, "fe1")
+
+
+@pytest.mark.spoils
+def test_p2_reindex_that_fails_for_one_of_several_organisations_builds_the_others_and_ends_with_0(lab):
+    create_nodes(lab)
+    sql(lab, "fe1", index.another("acme"), database="opscode_chef")
+    lab.put("fe1", FAULTS, json.dumps({"fails_to_reindex": {"organisation": "acme", "times": 1}}))
+    done = server(lab, "fe1", "reindex", "-a")
+    assert done.returncode == 0
+    assert done.stderr.startswith("Failed to reindex data for acme!\n") and "default" not in done.stderr
+    assert "- Re-indexing of default is complete" in done.stdout and "acme" not in done.stdout
+    assert index.search(lab, "fe1") == NAMES, "what is of default is found, acme's node1 is not"
+    assert server(lab, "fe1", "reindex", "acme").stderr == ""
+    assert index.search(lab, "fe1") == {*NAMES, "node1"}
 
 
 @pytest.mark.spoils

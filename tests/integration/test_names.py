@@ -3,7 +3,7 @@
 import pytest
 
 from tests.integration.lab_people import sql
-from tests.integration.operator import NEW, assert_finished
+from tests.integration.operator import NEW, assert_finished, assert_untouched
 
 CALLED = {
     "in upper case, with a domain": {"be1": "BE1.EXAMPLE.COM", "be2": "BE2.EXAMPLE.COM", "be3": "BE3.EXAMPLE.COM"},
@@ -34,6 +34,40 @@ def test_p8_followers_that_do_not_say_their_names_are_told_by_their_addresses(op
     operator.waits_for(lambda: operator.lab.salt_run("chef_backend.status", "prod").returncode == 0, 60)
     shown = operator.lab.salt_run("chef_backend.status", "prod")
     assert "what the documents advise" not in shown.stdout and "no node's" not in shown.stdout, shown.stdout
+    assert_finished(operator, operator.upgrades())
+
+
+def have_second_addresses(lab):
+    """Backends speak to each other from addresses that they do not publish; no minion has heard of these yet."""
+    for node in lab.backends:
+        lab.exec(node, "ip", "address", "add", f"{second_address(lab, node)}/24", "dev", "eth0")
+        for other in set(lab.backends) - {node}:
+            lab.exec(node, "ip", "route", "add", lab.address(other), "dev", "eth0", "src", second_address(lab, node))
+
+
+def second_address(lab, node):
+    return f"172.16.0.{lab.address(node).rpartition('.')[2]}"
+
+
+@pytest.mark.campaign
+def test_p8_replication_that_comes_from_other_addresses_is_well_and_its_lag_is_told_by_row(operator):
+    lab = operator.lab
+    for node in lab.backends:
+        operator.orders_fault(node, {"nameless": True})
+    have_second_addresses(lab)
+    lab.exec("be1", "chef-backend-ctl", "restart", "postgresql")
+    peers = "select distinct application_name, host(client_addr) from pg_stat_replication order by 2"
+    seconds = [("walreceiver", second_address(lab, node)) for node in ("be2", "be3")]
+    operator.waits_for(lambda: not lab.unhealthy() and sql(lab, "be1", peers) == seconds, 60)
+    operator.wants(NEW, backup=False)
+    shown = lab.salt_run("chef_backend.status", "prod").stdout
+    assert "cluster prod: healthy" in shown and "what the documents advise" not in shown, shown
+    for _, address in seconds:
+        assert f"replication to {address}, which is no node's: " in shown, shown
+    refused = operator.upgrades()
+    assert_untouched(operator, refused, f"{seconds[0][1]}, {seconds[1][1]} is connected to PostgreSQL")
+    lab.salt("*", "saltutil.refresh_grains")
+    operator.waits_for(lambda: "no node's" not in lab.salt_run("chef_backend.status", "prod").stdout, 30)
     assert_finished(operator, operator.upgrades())
 
 

@@ -13,16 +13,11 @@ from tests.lab.clients.crowd import API_KEY, API_USER, Crowd
 
 LAST = "3.1.1"
 NAMES = {f"web{number}" for number in range(1, 13)}
-ACME = """
-insert into public.orgs values ('aaaabbbbccccddddeeeeffff00001111', 'acme');
-insert into public.others select id, kind, kind || '1' from public.orgs,
-  unnest(array['node', 'role', 'client', 'environment', 'passwords']) kind where name = 'acme'
-"""
 
 
 def creates_nodes(operator):
     """Twelve nodes, created through a frontend's API, and some of another organisation: searched for afterwards."""
-    sql(operator.lab, "fe1", ACME, database="opscode_chef")
+    sql(operator.lab, "fe1", index.another("acme"), database="opscode_chef")
     key = (operator.lab.root("fe1") / API_KEY).read_text()
     api = ChefApi(f"http://{operator.lab.address('fe1')}", API_USER, key)
     for name in sorted(NAMES):
@@ -220,6 +215,61 @@ def test_i9_frontends_without_maintenance_mode_refuse_all_clients_meanwhile(hous
         assert [answer.key for answer in tally.lost] == [], tally.writer
         let_in = tally.let_in(stopped.end, whole)
         assert let_in == (), f"{len(let_in)} answers that are no refusal, the first of {let_in[0]}"
+
+
+@pytest.mark.campaign
+def test_p2_a_reindex_that_fails_for_one_organisation_names_it_and_goes_on_with_it_alone(old_index):
+    """It ends with status 0, and says so on standard error alone."""
+    operator = old_index
+    sql(operator.lab, "fe1", index.another("zeta"), database="opscode_chef")
+    operator.orders_fault("fe1", {"fails_to_reindex": {"organisation": "acme", "times": 2}})
+    run = operator.upgrades()
+    assert run.returncode != 0
+    assert "fe1: chef-server-ctl reindex -a ended with status 0, and has failed for acme" in run.stdout, run.stdout
+    assert "failed for acme," not in run.stdout, "and nobody else"
+    operator.forgets_the_past()
+    again = operator.upgrades()
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert [one.argv[2] for one in operator.commands("chef-server-ctl reindex")] == ["acme"]
+    assert operator.hosts_upgrading() == []
+    assert_all_found(operator)
+
+
+@pytest.mark.campaign
+def test_an_old_index_that_is_under_3_x_already_is_built_again(house):
+    """Documented: it is to be deleted and filled again there, too."""
+    lab = house.fresh(backends=LAST)
+    operator = Operator(lab, way="upgrade")
+    for node in lab.backends:
+        operator.orders_fault(node, {"reads_old_index": True})
+    index.make_old(lab)
+    lab.wait_healthy(60)
+    operator.wants(LAST, reindex_organisation="default", backup=False)
+    creates_nodes(operator)
+    plan = lab.salt_run("chef_backend.plan", "prod")
+    assert "way: reindex (the index under 3.1.1 was created by Elasticsearch 5.4.1)" in plan.stdout, plan.stdout
+    operator.forgets_the_past()
+    run = operator.upgrades()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert {index.creator(lab, node) for node in lab.backends} == {"6.8.23"}
+    assert operator.hosts_upgrading() == []
+    assert operator.shown_failover() == "on"
+    assert_all_found(operator)
+    assert_nothing_left_to_do(operator)
+
+
+@pytest.mark.campaign
+def test_p10_an_index_of_before_2_0_leads_2_0_30_to_2_3_16_with_downtime(house):
+    """The matrix names downtime for it, the release notes rolling: the stricter reading."""
+    lab = house.fresh(backends="2.0.30")
+    index.make_old(lab, "2.3.1")
+    lab.wait_healthy(60)
+    operator = Operator(lab)
+    operator.wants(NEW, backup=False)
+    plan = lab.salt_run("chef_backend.plan", "prod")
+    assert "way: downtime" in plan.stdout, plan.stdout
+    assert "as the index was created by Elasticsearch 2.3.1" in plan.stdout
+    assert_untouched(operator, operator.upgrades(), "the way is downtime, not rolling", "orch.chef_backend_downtime")
 
 
 @pytest.mark.campaign

@@ -47,6 +47,19 @@ def creator(lab: Lab, host: str) -> str | None:
     return version
 
 
+def another(organisation: str) -> str:
+    """SQL, for database `opscode_chef`: one more organisation, with an object of each kind, which is called after it.
+
+    organisation: its name, at most 16 letters.
+    """
+    number = organisation.encode().hex().ljust(32, "0")
+    return f"""
+insert into public.orgs values ('{number}', '{organisation}');
+insert into public.others select '{number}', kind, kind || '1'
+  from unnest(array['node', 'role', 'client', 'environment', 'passwords']) kind
+"""
+
+
 def search(lab: Lab, frontend: str, name: str = "*") -> set[str]:
     """Names of the nodes of all organisations that the index holds, by a name, asked through a frontend's HAProxy.
 

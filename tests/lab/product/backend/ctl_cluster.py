@@ -144,11 +144,14 @@ def _postgresql_seen(here: Cluster) -> str:
     try:
         if leader is None or here.leader() != leader.name or postgres.in_recovery(leader.ip) is not False:
             raise CommandFailed("could not reach pgsql leader for replication stats")
-        rows = postgres.query("select host(client_addr), state from pg_stat_replication", host=leader.ip)
+        asked = f"select slot_name, host(client_addr), state from {postgres.FOLLOWERS}"
+        rows = postgres.query(asked, host=leader.ip)
     except psycopg2.Error:
         raise CommandFailed("could not reach pgsql leader for replication stats") from None
-    names = {member.ip: name for name, member in members.items()}
-    states = {names[address]: state for address, state in rows if address in names}
+    names = {known: name for name, member in members.items() for known in (member.slot, member.ip)}
+    # a base backup has no slot, or one of its own
+    told = [(slot if slot in names else address, state) for slot, address, state in rows]
+    states = {names[known]: state for known, state in told if known in names}
     partly = {post.name for post in here.posts().values() if post.partially_synced}
     synced = sum(state == "streaming" for name, state in states.items() if name not in partly)
     syncing = len((set(states) | partly) - {leader.name}) - synced

@@ -89,12 +89,12 @@ def best_follower(here: Cluster, leader: str) -> str:
     if block.holds(members[leader].guid):
         raise CommandFailed(DISABLED)
     rows = postgres.query(
-        "select host(client_addr) from pg_stat_replication where state = 'streaming'"
+        f"select slot_name from {postgres.FOLLOWERS} where state = 'streaming'"
         " order by pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) / 65536, client_addr",
         host=members[leader].ip,
     )
-    names = {member.ip: name for name, member in members.items()}
-    streaming: list[str] = [names[address] for (address,) in rows if address in names]
+    names = {member.slot: name for name, member in members.items()}
+    streaming: list[str] = [names[slot] for (slot,) in rows if slot in names]
     allowed = [name for name in streaming if not block.holds(members[name].guid)]
     if streaming and not allowed:
         raise CommandFailed(DISABLED)

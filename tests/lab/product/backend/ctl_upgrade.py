@@ -186,8 +186,8 @@ def _streams(here: Cluster, me: node.Identity) -> bool:
             return False
         return bool(
             postgres.try_query(
-                "select 1 from pg_stat_replication where host(client_addr) = %s and state = 'streaming'",
-                (me.ip,),
+                f"select 1 from {postgres.FOLLOWERS} where slot_name = %s and state = 'streaming'",
+                (me.slot,),
                 host=leader.ip,
             )
         )

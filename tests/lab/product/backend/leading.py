@@ -193,9 +193,9 @@ class Leading:
         if block.holds(self.here.me.guid) or block.holds(target.guid):
             return "failover is disabled"
         rows = postgres.query(
-            "select pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::bigint from pg_stat_replication"
-            " where host(client_addr) = %s and state = 'streaming'",
-            (target.ip,),
+            f"select pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::bigint from {postgres.FOLLOWERS}"
+            " where slot_name = %s and state = 'streaming'",
+            (target.slot,),
         )
         if not rows:
             return f"{name} does not replicate"

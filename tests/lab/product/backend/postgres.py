@@ -77,6 +77,10 @@ def lsn(text: str) -> int:
     return (int(high, 16) << 32) + int(low, 16)
 
 
+FOLLOWERS = "pg_stat_replication left join pg_replication_slots on active_pid = pid"
+"""Who streams from a node: told by the slot, as a follower may come from another address than the published one."""
+
+
 def query(statement: str, parameters: tuple[object, ...] = (), host: str | None = None, seconds: int = 2) -> list[Row]:
     """Run one statement as superuser; rows, or an empty list. Raises psycopg2.Error.
 

@@ -23,6 +23,12 @@ need not be the host's.
 `slow_stop`: like a subcommand's; the next `chef-server-ctl stop` finds this `service` deaf for so many `seconds` more
 than runit waits.
 
+`fails_to_reindex`: like a subcommand's; the frontend's next `reindex` fails for this `organisation`, before it has
+touched what the index holds of it, and goes on with the others.
+
+`reads_old_index`: true; the node's Elasticsearch starts on an index that is too old for it. synthetic: the documents
+say that such an index may be under 3.x, and not how it comes there.
+
 `nameless`: true; the node's PostgreSQL follows without saying its name: as `walreceiver`.
 """
 
