@@ -115,6 +115,7 @@ def fixture_record() -> dict[str, Any]:
         "down": False,
         "backup": None,
         "waived": [],
+        "members": {},
     }
 
 

@@ -142,9 +142,11 @@ class OfBackend:
 
     def answer(self, url: str) -> dict[str, Any]:
         """What etcd and Elasticsearch answer here."""
-        if url.endswith("/metrics"):
+        of_etcd = {"/metrics": FSYNC, "/v2/stats/self": json.dumps({"name": self._node.guid})}
+        body = next((body for path, body in of_etcd.items() if url.endswith(path)), None)
+        if body is not None:
             runs = self._node.runs("etcd")
-            return {"status": 200, "body": FSYNC} if runs else {"error": "[Errno 111] Connection refused"}
+            return {"status": 200, "body": body} if runs else {"error": "[Errno 111] Connection refused"}
         return self._cluster.search.asked(self._node, url)
 
 

@@ -28,7 +28,8 @@ class Member:
 
     @property
     def ip(self) -> str:
-        return f"10.0.0.{self.name[-1]}"
+        last = self.name[-1] if self.name[-1].isdigit() else self.name.partition(".")[0][-1]
+        return f"10.0.0.{last}"
 
 
 MEMBERS = (

@@ -14,6 +14,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from saltext.chef_backend.product.member import Member
+
 if TYPE_CHECKING:
     from saltext.chef_backend.note import Note
 
@@ -72,6 +74,8 @@ class Record:
     backup: str | None = None  # the node that is asked for this run's backup, from before it is
     waived: tuple[str, ...] = ()  # reasons that a person has waived for this run, each CODE of NODE
     down: bool = False  # from before this run takes the first node down until the cluster was seen whole
+    # {minion id: name, guid and address in cluster-status}, as it was seen when the run was opened
+    members: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def from_dict(cls, data: Any) -> "Record":
@@ -123,6 +127,10 @@ class Record:
         """The record alone, without what nodes know of themselves."""
         return Record.from_dict(self.to_dict())
 
+    def member(self, node: str) -> Member | None:
+        """Return a backend as it was in cluster-status when the run was opened; None if it was not looked at."""
+        return Member(**self.members[node]) if node in self.members else None
+
     def changed_to(self, now: float, **changes: Any) -> "Record":
         """Return the record's next revision, with ``changes``. Raises :class:`RecordError`.
 
@@ -147,6 +155,14 @@ def _are_names(value: Any) -> bool:
 
 def _are_durations(value: Any) -> bool:
     return isinstance(value, dict) and all(map(_is_text, value)) and all(map(_is_time, value.values()))
+
+
+def _are_members(value: Any) -> bool:
+    if not isinstance(value, dict) or not all(map(_is_text, value)):
+        return False
+    keys = {field.name for field in dataclasses.fields(Member)}
+    rows = value.values()
+    return all(isinstance(row, dict) and set(row) == keys and all(map(_is_text, row.values())) for row in rows)
 
 
 def _is_owner(value: Any) -> bool:
@@ -181,6 +197,7 @@ _FITS = {
     "reindex": (lambda value: isinstance(value, bool), "true or false"),
     "down": (lambda value: isinstance(value, bool), "true or false"),
     "turn": (lambda value: value is None or _is_text(value), "names or nothing"),
+    "members": (_are_members, "a mapping of minion ids and their name, guid and address"),
     "took": (_are_durations, "a mapping of names and seconds"),
     "backup": (lambda value: value is None or _is_text(value), "a name or nothing"),
     "waits": (lambda value: value is None or _is_text(value), "text or nothing"),

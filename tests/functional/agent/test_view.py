@@ -189,3 +189,50 @@ def test_known_lines_in_the_log_of_a_service_that_is_down_come_with_the_view(bac
     backend.write(log, "noise\nPANIC: no space left on device\nmore noise\n")
     recorded.say(f"tail -n 400 {backend.path(log)}", backend.path(log).read_text())
     assert backend.call("chef_backend_agent.view", ["status", "signs"])["signs"] == {down[0]: ["no-space"]}
+
+
+class TestOwn:
+    """What a node says of itself, by which its row in cluster-status is told."""
+
+    GUID = "4ba4ae0a6686cf6b67590e621459f1e2"
+    APPLIED = '{"chef-backend": {"fqdn": "DB1", "publish_address": "10.9.9.9"}, "run_list": [], "runit": {}}'
+
+    def own(self, backend, *parts):
+        return backend.call("chef_backend_agent.view", list(parts) or None)["own"]["member"]
+
+    def test_nothing_is_told_by_a_product_that_is_not_set_up(self, backend):
+        assert self.own(backend) == {"name": None, "guid": None, "address": None}
+
+    def test_its_etcd_tells_its_guid_and_its_settings_the_rest(self, backend, web):
+        web.answers["/v2/stats/self"] = {"name": self.GUID, "state": "StateFollower"}
+        backend.write("/etc/chef-backend/chef-backend.rb", "publish_address '10.0.0.1'\nfqdn 'be1.example.com'\n")
+        assert self.own(backend) == {"name": "be1.example.com", "guid": self.GUID, "address": "10.0.0.1"}
+        assert self.own(backend, "version")["guid"] is None, "where no table is read etcd is not asked"
+
+    def test_what_was_applied_goes_before_what_is_written_down(self, backend):
+        backend.write("/etc/chef-backend/chef-backend.rb", "publish_address '10.0.0.1'\nfqdn 'be1.example.com'\n")
+        backend.write("/etc/chef-backend/chef-backend-running.json", self.APPLIED)
+        assert self.own(backend) == {"name": "DB1", "guid": None, "address": "10.9.9.9"}
+
+    def test_files_that_cannot_be_read_tell_nothing(self, backend):
+        backend.write("/etc/chef-backend/chef-backend-running.json", "{")
+        backend.path("/etc/chef-backend/chef-backend.rb").write_bytes(b"fqdn '\xff'")
+        assert self.own(backend) == {"name": None, "guid": None, "address": None}
+
+    def test_p9_a_node_that_is_called_otherwise_asks_who_replicates_where_it_leads(self, backend, recorded, recording):
+        called = recording("synthetic-be1-leads.txt").replace("be1 ", "DB1 ", 1)
+        recorded.say(f"{CTL} cluster-status", called)
+        recorded.say("psql", "130011\n")
+        backend.write("/etc/chef-backend/chef-backend.rb", "fqdn 'DB1'\n")
+        assert backend.call("chef_backend_agent.view", ["cluster_status", "replication"])["replication"]
+        backend.write("/etc/chef-backend/chef-backend.rb", "fqdn 'DB2'\n")
+        assert not backend.call("chef_backend_agent.view", ["cluster_status", "replication"])["replication"]
+
+    def test_p9_it_knows_its_row_by_the_record_where_it_cannot_tell(self, backend, recorded, recording, record):
+        text = recording("synthetic-be1-leads.txt")
+        guid = text.splitlines()[1].split()[2]
+        recorded.say(f"{CTL} cluster-status", text.replace("be1 ", "DB1 ", 1))
+        recorded.say("psql", "130011\n")
+        members = {"be1": {"name": "be1", "guid": guid, "address": "10.0.0.1"}}
+        backend.call("chef_backend_agent.accept", {**record, "members": members})
+        assert backend.call("chef_backend_agent.view", ["cluster_status", "replication"])["replication"]

@@ -27,6 +27,8 @@ def test_every_node_is_shown_as_it_is():
         es="not_master",
         lag="",
         due="not upgraded yet",
+        called="be1",
+        guid=printed.MEMBERS[0].guid,
     )
     assert (two.lag, two.due) == (0, "not upgraded yet")
     assert (three.es, three.lag, three.due) == ("master", 96, "")

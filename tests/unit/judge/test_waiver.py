@@ -69,6 +69,6 @@ def test_a_runs_record_carries_its_waivers_to_all_who_judge():
 
 
 def test_a_waiver_of_a_node_that_is_an_address_is_for_no_other_address():
-    assert waiver.concerns(["search-word of 10.0.0.2"], "search-word", "10.0.0.2")
-    assert not waiver.concerns(["search-word of 10.0.0.2"], "search-word", "10.0.0.3")
-    assert not waiver.concerns(["search-word of be.a.example.com"], "search-word", "be.b.example.com")
+    assert waiver.covers(["search-word of 10.0.0.2"], "search-word", "10.0.0.2")
+    assert not waiver.covers(["search-word of 10.0.0.2"], "search-word", "10.0.0.3")
+    assert not waiver.covers(["search-word of be.a.example.com"], "search-word", "be.b.example.com")

@@ -9,9 +9,9 @@ from collections.abc import Collection, Mapping
 from saltext.chef_backend import record as records
 from saltext.chef_backend.errors import Refused
 from saltext.chef_backend.judge import health, identity
-from saltext.chef_backend.judge.identity import Own
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.product.cluster_status import UNKNOWN, ClusterStatus, Node
+from saltext.chef_backend.product.member import Member
 from saltext.chef_backend.product.status import Status
 from saltext.chef_backend.product.version import Version
 from saltext.chef_backend.record import Record, Run
@@ -31,38 +31,83 @@ def node_of(cluster: ClusterStatus, minion: str) -> Node:
 def in_our_words(views: Views) -> dict[str, View]:
     """Return the views with each node called as its minion is: the product calls them by its own settings.
 
-    Who cannot be told for sure is called as nobody, ``be1?``, and is then a reason of its own.
+    A row that bears a minion's id and is not surely its own is called ``be1 at 10.0.0.2``, and is a reason of its own.
     """
-    tables = [view.cluster for view in views.values() if view.cluster is not None]
-    owns = {minion: own_of(view) for minion, view in views.items()}
-    ours = identity.matched(tables, owns)
-    called = {node.name for table in tables for node in table.nodes}
-    # a row that is called as a minion and is not surely its own must not be taken for it
-    ours |= {name: f"{name}?" for name in called - set(ours) if any(identity.alike(name, minion) for minion in views)}
-    addresses = [address for own in owns.values() for address in own.addresses]
-    at = {address: minion for minion, own in owns.items() for address in own.addresses if addresses.count(address) == 1}
+    before, owns = members(views), {minion: view.itself for minion, view in views.items()}
+    tables = {minion: view.cluster for minion, view in views.items() if view.cluster is not None}
+    ours = {minion: identity.matched(table, owns, before) for minion, table in tables.items()}
+    known = _known(tables, ours, {minion: own.addresses for minion, own in owns.items()})
 
-    def meant(peer: str) -> str:
-        """Whom PostgreSQL means: it has names without their domain, or addresses."""
-        like = [minion for minion in views if identity.alike(peer, minion)]
-        return ours.get(peer) or at.get(peer) or (like[0] if len(like) == 1 else peer)
+    def of(minion: str, view: View) -> View:
+        lag = {known.get(peer) or known.get(view.peers.get(peer, "")) or peer: lag for peer, lag in view.lag.items()}
+        table = tables.get(minion)
+        if table is not None:
+            others = {one.name: f"{one.name} at {one.ip}" for one in table.nodes if one.name in views}
+            table = identity.renamed(table, {**others, **ours[minion]}, known)
+        return dataclasses.replace(view, cluster=table, lag=lag, before=before.get(minion))
 
-    def of(view: View) -> View:
-        lag = {meant(peer): behind for peer, behind in view.lag.items()}
-        return dataclasses.replace(view, cluster=view.cluster and identity.renamed(view.cluster, ours, at), lag=lag)
-
-    return {minion: of(view) for minion, view in views.items()}
+    return {minion: of(minion, view) for minion, view in views.items()}
 
 
-def own_of(view: View) -> Own:
-    """Return what a node's host knows of itself; at least it has its minion's id."""
-    return view.own if view.own.names else Own((view.node,))
+def members(views: Views) -> dict[str, Member]:
+    """Return who is who by the record of the run that the backends tell of, by minion id; nothing if that is over."""
+    try:
+        found = run(views)
+    except ValueError:
+        return {}
+    if found is None or found.state == records.ABORTED:
+        return {}
+    return {minion: Member(**one) for minion, one in found.members.items()}
+
+
+def learnt(views: Views) -> dict[str, dict[str, str]]:
+    """Return who is who as it is seen now, for a record: ``{minion id: name, guid and address in cluster-status}``.
+
+    :param views: in our words.
+    """
+    rows = {minion: seen_of(views, minion) for minion in sorted(views)}
+    return {
+        minion: {"name": row.product_name, "guid": row.guid, "address": row.ip} for minion, row in rows.items() if row
+    }
+
+
+def _known(
+    tables: Mapping[str, ClusterStatus], ours: Mapping[str, Mapping[str, str]], addresses: Mapping[str, Collection[str]]
+) -> dict[str, str]:
+    """Return the minion behind each name and address that is one minion's alone, in the tables and of the hosts."""
+    meant: dict[str, set[str]] = {}
+    for minion, several in addresses.items():
+        for address in several:
+            meant.setdefault(address, set()).add(minion)
+    for asked, table in tables.items():
+        for node in table.nodes:
+            for word in (node.name, node.ip):
+                # a row that is nobody's is told by no word of it
+                meant.setdefault(word, set()).add(ours[asked].get(node.name, ""))
+    return {word: next(iter(minions)) for word, minions in meant.items() if len(minions) == 1 and "" not in minions}
+
+
+def row_of(view: View) -> Node | None:
+    """Return the row of cluster-status that is the node's own, in its own table; None if none surely is."""
+    nodes = view.cluster.nodes if view.cluster else ()
+    if any(node.called for node in nodes):  # it is in our words
+        return next((node for node in nodes if node.name == view.node), None)
+    return identity.row_of(nodes, view.itself, view.before)
+
+
+def seen_of(views: Views, minion: str) -> Node | None:
+    """Return a minion's row as its own table shows it, or else any; None if none does.
+
+    :param views: in our words.
+    """
+    first = (view.cluster for name, view in sorted(views.items(), key=lambda one: one[0] != minion))
+    return next((node for table in first if table for node in table.nodes if node.name == minion), None)
 
 
 def product_name(views: Views, minion: str) -> str:
-    """Return what the product's commands call a minion's node, as any of them shows it; else the minion's id."""
-    shown = (node for view in views.values() if view.cluster for node in view.cluster.nodes)
-    return next((node.product_name for node in shown if node.name == minion), minion)
+    """Return what the product's commands call a minion's node, by a table or the run's record; else the minion's id."""
+    row, before = seen_of(views, minion), views[minion].before if minion in views else None
+    return row.product_name if row else (before and before.name) or minion
 
 
 def strangers(views: Views) -> list[str]:

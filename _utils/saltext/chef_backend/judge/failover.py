@@ -6,7 +6,7 @@ upgrade may lose writes. In doubt it stays off, and who asked says why.
 
 from collections.abc import Collection, Iterable
 
-from saltext.chef_backend.judge import answers, health, identity, kinds
+from saltext.chef_backend.judge import answers, health, kinds
 from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.judge.fence import names
 from saltext.chef_backend.judge.view import View
@@ -50,7 +50,7 @@ def leader_without_search(views: Iterable[View], waived: Collection[str] = ()) -
     for view in views:
         if view.cluster is None:
             continue
-        me = identity.row_of(view.cluster.nodes, answers.own_of(view))
+        me = answers.row_of(view)
         for leader in view.cluster.leaders:
             found = None if _searches(leader, waived) else leader.es
             for own in view.status.services if view.status and leader == me else ():  # this does not lag
@@ -86,7 +86,7 @@ def every_search_works(cluster: ClusterStatus, waived: Collection[str] = ()) -> 
 def _searches(node: Node, waived: Collection[str]) -> bool:
     """Whether a node's Elasticsearch works: by a word that is known, or that a person has waived for it."""
     unknown = node.es not in (*health.SEARCHES, *health.NO_SEARCH)
-    return node.es in health.SEARCHES or (unknown and waivers.concerns(waived, WORD, node.name))
+    return node.es in health.SEARCHES or (unknown and waivers.covers(waived, WORD, node.name))
 
 
 def stuck(views: Iterable[View]) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from saltext.chef_backend import record as records
 from saltext.chef_backend.errors import InVain, NotYet, Refused
-from saltext.chef_backend.judge import answers, failover, kinds, window
+from saltext.chef_backend.judge import answers, failover, kinds, who, window
 from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.judge import way as ways
 from saltext.chef_backend.judge.answers import Views
@@ -67,6 +67,11 @@ def but_waived(reasons: Sequence[Reason], waived: Collection[str]) -> list[Reaso
     if left:
         raise unwell(left)
     return list(reasons)
+
+
+def same_nodes(views: Views, waived: Collection[str]) -> list[Reason]:
+    """Every minion's node is the one that it was when the run was opened; return what of that a person waives."""
+    return but_waived(who.changed(views), waived)
 
 
 def nobody_at_work(views: Views) -> None:

@@ -7,7 +7,7 @@ import dataclasses
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from saltext.chef_backend.judge import kinds
+from saltext.chef_backend.judge import kinds, who
 from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.judge.view import PG_LOGS, SILENT, View
 from saltext.chef_backend.product.cluster_status import ClusterStatus, Node
@@ -98,7 +98,7 @@ def _verdict(reasons: Iterable[Reason], waived: Collection[str], called: Mapping
     """
     unique, names = kinds.ordered(reasons), called or {}
     left = tuple(
-        reason for reason in unique if not waivers.concerns(waived, reason.code, names.get(reason.node, reason.node))
+        reason for reason in unique if not waivers.covers(waived, reason.code, names.get(reason.node, reason.node))
     )
     return Verdict(not left, left, tuple(reason for reason in unique if reason not in left))
 
@@ -133,14 +133,8 @@ def _judge_views(views: Mapping[str, View], bounds: Bounds, absent: str | None) 
     if len({frozenset((n.name, n.guid) for n in c.nodes if not _is(n, absent)) for c in known}) > 1:
         advice = "find out which node is of another one"
         reasons.append(Reason("nodes-differ", CLUSTER, "is seen with different nodes", advice=advice))
-    strangers = []
-    for node, view in heard.items():
-        if view.cluster is not None and not any(_is(other, node) for other in view.cluster.nodes):
-            advice = "correct the backends in the pillar, or the minion's id"
-            nobody = [f"{other.name} ({other.ip})" for other in view.cluster.nodes if other.name not in views]
-            what = "is not in its own cluster-status" + (", in which are nobody's:" if nobody else "")
-            strangers.append(Reason("not-itself", node, what, ", ".join(nobody), advice=advice))
-    reasons += strangers
+    strangers = who.unclear(views, heard, CLUSTER)
+    reasons += [*strangers, *(reason for reason in who.changed(views) if reason.node != absent)]
     if strangers and not all(node.name in views for one in known for node in one.nodes):
         return reasons  # some are surely nobody's: who replicates from whom would only follow from it
     followers = MEMBERS - 2 if absent and not absent_leads else MEMBERS - 1

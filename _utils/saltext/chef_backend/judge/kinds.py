@@ -51,6 +51,7 @@ _ALL = (
     Kind("frontend-unknown", ERROR, "a frontend does not answer, or does not tell its version", waivable=True),
     Kind("not-judged", ERROR, "a backend answers, and a part of its answer is missing"),
     Kind("not-itself", ERROR, "which row of cluster-status is which minion is not sure"),
+    Kind("not-the-same", ERROR, "a minion's node is another one than when its run was opened", waivable=True),
     Kind("nodes-differ", ERROR, "the backends see different clusters"),
     Kind("record-unreadable", ERROR, "a backend's record or note cannot be read"),
     # another run, another person

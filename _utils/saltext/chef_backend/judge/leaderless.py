@@ -77,9 +77,11 @@ def _quorum(view: View) -> bool | None:
 def _address(views: Views, name: str) -> tuple[str, str]:
     """A node's address as a command wants it, and where to find it if several might be meant."""
     known = {node.name: node.ip for cluster in together.tables(views) for node in cluster.nodes}
-    own = views[name].own.addresses
-    if name in known or len(own) == 1:
-        return known.get(name) or own[0], ""
+    view = views[name]
+    own = view.own.member.address or (view.before and view.before.address)
+    addresses = (own,) if own else view.own.addresses
+    if name in known or len(addresses) == 1:
+        return known.get(name) or addresses[0], ""
     return "ADDRESS", f"ADDRESS is the publish_address in {name}'s /etc/chef-backend/chef-backend.rb. "
 
 

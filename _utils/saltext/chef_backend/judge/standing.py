@@ -7,6 +7,7 @@ from saltext.chef_backend.errors import reasons_of
 from saltext.chef_backend.judge import answers, downtime, kinds
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.together import called, tables
+from saltext.chef_backend.product.member import NOBODY
 from saltext.chef_backend.reason import Reason
 from saltext.chef_backend.record import Run
 
@@ -26,6 +27,8 @@ class NodeStanding:
     es: str
     lag: int | str  # bytes behind the leader; empty for one that does not follow
     due: str  # why; empty if nothing is
+    called: str = UNKNOWN  # what the product calls it
+    guid: str = UNKNOWN
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,10 +65,13 @@ def of_nodes(views: Views, target: str) -> tuple[NodeStanding, ...]:
     found = []
     for minion, view in sorted(views.items()):
         names = [minion]
-        address = role = pg = es = UNKNOWN
+        known = view.before or NOBODY  # by the record of a run, where the table does not show it
+        called, guid, address = known.name or UNKNOWN, known.guid or UNKNOWN, known.address or UNKNOWN
+        role = pg = es = UNKNOWN
         try:
             seen = answers.node_of(answers.cluster_of(view), minion)
-            address, role, pg, es = seen.ip, seen.role, seen.pg, seen.es
+            called, guid, address = seen.product_name, seen.guid, seen.ip
+            role, pg, es = seen.role, seen.pg, seen.es
             names += [seen.guid, seen.ip]
         except (ValueError, KeyError):
             pass  # unknown, then
@@ -73,7 +79,8 @@ def of_nodes(views: Views, target: str) -> tuple[NodeStanding, ...]:
         due = view.half_upgraded or (
             UNKNOWN if not view.version else "" if view.version == target else "not upgraded yet"
         )
-        found.append(NodeStanding(minion, view.version or UNKNOWN, target, address, role, pg, es, lag, due))
+        version = view.version or UNKNOWN
+        found.append(NodeStanding(minion, version, target, address, role, pg, es, lag, due, called, guid))
     return tuple(found)
 
 

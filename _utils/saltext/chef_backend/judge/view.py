@@ -7,8 +7,9 @@ from typing import Any
 from saltext.chef_backend.judge.identity import NOBODY, Own
 from saltext.chef_backend.note import Note
 from saltext.chef_backend.order import Moment
+from saltext.chef_backend.product import replication
 from saltext.chef_backend.product.cluster_status import ClusterStatus
-from saltext.chef_backend.product.replication import lag
+from saltext.chef_backend.product.member import Member
 from saltext.chef_backend.product.status import Status
 from saltext.chef_backend.record import Record
 
@@ -24,7 +25,8 @@ class View:
     at: Moment | None = None  # when it answered: its boot, and the seconds since
     version: str | None = None  # of the installed package
     record: Record | None = None  # this node's copy
-    own: Own = NOBODY  # what its host is called, and its addresses
+    own: Own = NOBODY  # what it says of itself
+    before: Member | None = None  # the node as the record of the run knows it
     note: Note | None = None  # what it knows of itself in a run
     unheard: float | None = None  # seconds since it heard of the run's owner, by its own clock
     ended: str | None = None  # id of the run that ended here last
@@ -42,6 +44,7 @@ class View:
     pg_log: str = PG_LOGS  # where PostgreSQL's log lies; its folder is of its version
     signs: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)  # known lines in logs, by service
     lag: Mapping[str, int] = dataclasses.field(default_factory=dict)  # bytes behind, by follower; the leader has some
+    peers: Mapping[str, str] = dataclasses.field(default_factory=dict)  # addresses of these followers
     errors: Mapping[str, str] = dataclasses.field(default_factory=dict)  # part: why it could not be asked or read
 
     @classmethod
@@ -61,7 +64,7 @@ class View:
             at=(str(answer["at"][0]), float(answer["at"][1])) if answer.get("at") else None,
             version=answer.get("version"),
             record=read("record", Record.from_dict),
-            own=Own(tuple(answer["own"]["names"]), tuple(answer["own"]["addresses"])) if answer.get("own") else NOBODY,
+            own=_own(answer["own"]) if answer.get("own") else NOBODY,
             note=read("note", Note.from_dict),
             unheard=answer.get("unheard"),
             ended=answer.get("ended"),
@@ -78,7 +81,8 @@ class View:
             no_start=bool(answer.get("no_start")),
             pg_log=str(answer.get("pg_log") or PG_LOGS),
             signs={name: tuple(found) for name, found in (answer.get("signs") or {}).items()},
-            lag=read("replication", lag) or {},
+            lag=read("replication", replication.lag) or {},
+            peers=read("replication", replication.addresses) or {},
             errors=errors,
         )
 
@@ -88,6 +92,11 @@ class View:
         return cls(node, errors={SILENT: why})
 
     @property
+    def itself(self) -> Own:
+        """What the node says of itself; at least it has its minion's id."""
+        return self.own if self.own.names else Own((self.node,))
+
+    @property
     def silent(self) -> bool:
         """Whether nothing came from the node at all."""
         return SILENT in self.errors
@@ -95,3 +104,7 @@ class View:
     def why_not(self, part: str) -> str | None:
         """Return why a part of the answer is missing, as far as it is known."""
         return self.errors.get(SILENT) or self.errors.get(part)
+
+
+def _own(said: Mapping[str, Any]) -> Own:
+    return Own(tuple(said["names"]), tuple(said["addresses"]), Member(**said.get("member") or {}))

@@ -8,7 +8,6 @@ import re
 from collections.abc import Collection, Iterable
 
 from saltext.chef_backend.errors import Refused
-from saltext.chef_backend.judge import identity
 from saltext.chef_backend.judge.kinds import KINDS
 
 KEY = "waive"  # of the command's pillar
@@ -74,8 +73,3 @@ def covers(waived: Iterable[str], code: str, node: str) -> bool:
 def nodes(waived: Iterable[str], code: str) -> list[str]:
     """Return the minion ids for which a code is waived, sorted."""
     return sorted(one.partition(" of ")[2] for one in waived if one.startswith(f"{code} of "))
-
-
-def concerns(waived: Iterable[str], code: str, name: str) -> bool:
-    """Whether a reason of a node is waived, by what a verdict or the product calls it: with a domain or without."""
-    return any(identity.alike(name, node) for node in nodes(waived, code))

@@ -11,8 +11,7 @@ from salt.exceptions import CommandExecutionError
 from saltext.chef_backend import waiting
 from saltext.chef_backend.errors import NotYet
 from saltext.chef_backend.judge import identity
-from saltext.chef_backend.judge.identity import Own
-from saltext.chef_backend.node import ctl, files, web
+from saltext.chef_backend.node import ctl, files, itself, web
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.product import backend_settings, command, etcd_metrics, migrations, objects, runit
 from saltext.chef_backend.product import index as indexes
@@ -76,13 +75,14 @@ def is_own(host: Host, seen: ClusterStatus, name: str) -> bool:
 
     :raises CommandExecutionError: it may be, and is not surely.
     """
-    own = Own.of_grains(host.name, host.grains)
-    row = identity.row_of(seen.nodes, own)
+    own = itself.own(host)
+    row = itself.row(host, seen.nodes, own)
     if row is not None:
         return row.name == name
     for node in seen.nodes:
         if node.name == name and identity.may_be(node, own):
-            raise CommandExecutionError(f"{host.name}: cluster-status shows {name} ({node.ip}), not surely this host")
+            shown = f"cluster-status shows {name} ({node.ip}), not surely this host"
+            raise CommandExecutionError(f"{host.name}: {shown}: it says {own}")
     return False
 
 

@@ -9,7 +9,7 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import journal
 from saltext.chef_backend import record as records
-from saltext.chef_backend.judge import deadman
+from saltext.chef_backend.judge import answers, deadman
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.node import backend, files, record_file, scheduler
 from saltext.chef_backend.node.host import OWN, Host
@@ -46,8 +46,9 @@ def look(host: Host) -> deadman.Decision:
     files.write(host.path(LOOKED), "")
     decision = deadman.first_look(record, record_file.unheard(host))
     if decision is None and record is not None:
-        seen = view(host, LOOKS_AT)
-        decision = deadman.decide(record, View.of_answer(seen))
+        seen = View.of_answer({**view(host, LOOKS_AT), "record": record.to_dict()})
+        # who the others are it knows by its record
+        decision = deadman.decide(record, answers.in_our_words({host.name: seen})[host.name])
     if decision is None or record is None or decision.action == deadman.OVER:
         disarm(host)
         return decision or deadman.Decision(deadman.OVER, "no run is open")

@@ -10,9 +10,8 @@ from typing import Any
 
 from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend.judge import identity
 from saltext.chef_backend.judge.identity import Own
-from saltext.chef_backend.node import age, backend, record_file, side_by_side
+from saltext.chef_backend.node import age, backend, itself, record_file, side_by_side
 from saltext.chef_backend.node.busy import busy
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.product import leaderl, signatures
@@ -42,13 +41,15 @@ def view(
     :returns: ``{"node", "at", "record", "note", "unheard", "ended", "epoch", "own", "version", "busy",
         "cluster_status", "status", "half_upgraded", "up", "signs", "leads", "earlier", "unsynced", "no_start",
         "pg_log", "replication", "errors"}``; what failed stands under ``errors``. ``own``: the host's names and
-        addresses. ``at``: this node's boot, and the seconds since. ``earlier``: seconds that each node took in the run
-        before.
+        addresses, and what the product says: the member's name, GUID and publish address. ``at``: this node's boot, and
+        the seconds since. ``earlier``: seconds that each node took in the run before.
         ``up``: seconds for which each service that runs has been running. ``signs``: names of the known lines in the
         logs of those that are not well. ``pg_log``: where PostgreSQL's log lies.
     """
-    own = dataclasses.asdict(Own.of_grains(host.name, host.grains))  # without it no table can be read
-    answer: dict[str, Any] = {"node": host.name, "at": list(host.clock.boot()), "own": own, "errors": {}}
+    # without it no table can be read; etcd is asked only where there is one to read
+    own = itself.own(host, guid=only is None or "cluster_status" in only)
+    answer: dict[str, Any] = {"node": host.name, "at": list(host.clock.boot()), "errors": {}}
+    answer["own"] = dataclasses.asdict(own)
     asked: dict[str, Callable[[], Any]] = {
         "record": lambda: _record(host, word),
         "note": lambda: _note(host),
@@ -67,7 +68,7 @@ def view(
         "unsynced": lambda: host.path(leaderl.UNSYNCED).exists(),
         "pg_log": lambda: backend.log(host, "postgresql"),
         "no_start": lambda: host.path(leaderl.NO_START).exists(),
-        "replication": lambda: backend.replication(host) if _pg_leads(host, answer.get("cluster_status")) else "",
+        "replication": lambda: backend.replication(host) if _pg_leads(host, own, answer.get("cluster_status")) else "",
     }
     parts = list(only or (part for part in asked if part != "leads"))  # which the table tells, too
     parts += OF_THE_RUN if only and "record" in only else ()
@@ -176,10 +177,10 @@ def _took_before(host: Host) -> dict[str, float]:
     return {}
 
 
-def _pg_leads(host: Host, text: str | None) -> bool:
+def _pg_leads(host: Host, own: Own, text: str | None) -> bool:
     """Tell whether this node's PostgreSQL leads: by cluster-status, or where that cannot be read, by its own word."""
     try:
-        row = identity.row_of(ClusterStatus.from_table(text or "").nodes, Own.of_grains(host.name, host.grains))
+        row = itself.row(host, ClusterStatus.from_table(text or "").nodes, own)
     except ParseError:
         return backend.takes_writes(host)
     return row is not None and row.pg == "leader"

@@ -13,6 +13,18 @@ def lag(text: str | None) -> dict[str, int]:
 
     :raises ValueError: quoting the line that cannot be read.
     """
+    return {follower: behind for follower, (behind, _) in _followers(text).items()}
+
+
+def addresses(text: str | None) -> dict[str, str]:
+    """Return ``{follower: address}`` of the same followers, where they have one; one on a socket has none.
+
+    :raises ValueError: as :func:`lag`.
+    """
+    return {follower: address for follower, (_, address) in _followers(text).items() if address}
+
+
+def _followers(text: str | None) -> dict[str, tuple[int, str | None]]:
     rows = []
     for line in (text or "").splitlines():
         try:
@@ -23,13 +35,13 @@ def lag(text: str | None) -> dict[str, int]:
         except (ValueError, KeyError, TypeError, AttributeError) as err:
             raise ValueError(f"not a follower's replication: {line!r}") from err
     times = collections.Counter(name for name, _, _ in rows)
-    behind = {}
+    found: dict[str, tuple[int, str | None]] = {}
     for name, address, missing in rows:
         key = name if times[name] == 1 else address
-        if key in behind or not isinstance(key, str):
+        if key in found or not isinstance(key, str):
             raise ValueError(f"{times[name]} followers call themselves {name!r} and cannot be told apart")
-        behind[key] = missing
-    return behind
+        found[key] = (missing, address)
+    return found
 
 
 def _lsn(text: str) -> int:

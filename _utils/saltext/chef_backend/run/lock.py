@@ -90,6 +90,7 @@ def begin(master: Master, views: Views, resumed: Run | None, lease: int, **field
     if resumed:
         told |= {"way": fields["way"], "frontends": fields["frontends"], "step": "open", "waits": None}
         told |= {"turn": failover.turn_left(views.values(), resumed), "waived": fields.get("waived", resumed.waived)}
+        told["members"] = {**resumed.members, **fields.get("members", {})}  # what was not seen now stays as it was
         if resumed.reindex and fields["failover_found"] == "off":  # a backend may have switched it meanwhile
             told["failover"] = "off"
         record = dataclasses.replace(resumed.record, **told)

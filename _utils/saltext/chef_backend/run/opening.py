@@ -54,6 +54,8 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
             resumed = _as_it_is(lock.may_take(master, found, str(settings.version), views))
         if resumed and resumed.reindex and not master.test:
             views = _until_whole(master, settings, resumed)
+        if resumed:
+            aside += gates.same_nodes(views, waived)
         gates.nobody_at_work(views)
         gates.in_window(settings, master.clock.now(), resumed, answers.half_upgraded(views))
         failover_found, health_aside = _may_begin(master, settings, way, views, resumed, found, waived)
@@ -84,6 +86,7 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
             frontends=(*fronts, *refuse),
             reindex=way == "reindex" and (bool(due) or _left_old(master, settings, views)),
             waived=waived,
+            members=answers.learnt(views),
         )
         ret["changes"]["run"] = {"old": None, "new": record.run}
         look.seen(master, cluster, views)
@@ -203,7 +206,7 @@ def _may_begin(
     if resumed and resumed.down:  # by this run: nobody leads, and health cannot be asked for
         return resumed.failover, []
     if resumed is None:  # what was waived for another run does not hold for this one
-        views = {node: dataclasses.replace(view, record=None) for node, view in views.items()}
+        views = {node: dataclasses.replace(view, record=None, before=None) for node, view in views.items()}
     search = not (resumed and resumed.reindex)
     inside = next(iter(resumed.inside), None) if resumed else None
     aside = gates.healthy(views, settings.gates.max_lag_bytes, inside, search, waived)

@@ -9,7 +9,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from . import node, paths, postgres, runit
+from . import faults, node, paths, postgres, runit
 from .etcd import Etcd
 
 NAMES = ("leaderl", "epmd", "etcd", "postgresql", "elasticsearch")
@@ -59,7 +59,10 @@ def configure(initial: dict[str, str] | None = None, *, supervise: bool = True) 
             normally_down=is_postgresql,
             on_term=postgres.stop_script() if is_postgresql else None,
         )
-    running = {"identity": asdict(me), "settings": asdict(settings), "version": node.installed_version()}
+    # that the settings lie below this key is public; synthetic: what they are called there, as in chef-backend.rb
+    called = faults.called().get(me.name, me.name)
+    applied = {"fqdn": called, "publish_address": me.ip, "leaderl": asdict(settings)}
+    running = {"chef-backend": applied, "run_list": [], "runit": {}}
     node.write_atomically(paths.RUNNING, json.dumps(running, indent=2), 0o640)
     # A service that this version does not have yet is registered too; the others are supervised already.
     runit.register([folder(service) for service in wanted if supervise or not _is_known(service)])
