@@ -12,14 +12,12 @@ from typing import Any
 from unittest import mock
 
 from saltext.chef_backend.journal import Entry
-from saltext.chef_backend.judge import view
 from saltext.chef_backend.node import ctl, files, record_file
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.note import Note
-from saltext.chef_backend.product import masking, status
+from saltext.chef_backend.product import masking, replication, status
 from saltext.chef_backend.product.cluster_status import ClusterStatus
 from saltext.chef_backend.product.manifest import parse_manifest
-from saltext.chef_backend.product.replication import lag
 from saltext.chef_backend.product.status import Status
 from saltext.chef_backend.record import Record
 from saltext.chef_backend.run import cluster as clusters
@@ -109,7 +107,7 @@ def _known() -> list[tuple[Any, str, Any]]:
         (Entry, "to_dict", _entry),
         (masking, "mask", functools.lru_cache(MOST)(masking.mask)),
         (ctl, "parse_manifest", functools.lru_cache(MOST)(parse_manifest)),
-        (view, "lag", functools.lru_cache(MOST)(lag)),
+        (replication, "_followers", functools.lru_cache(MOST)(replication._followers)),
         (record_file, "_write", _write),
     ]
 

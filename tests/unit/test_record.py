@@ -30,6 +30,7 @@ def changed(**fields):
     [
         RECORD,
         dataclasses.replace(RECORD, state=records.DONE, frontends=(), took={"be2": 61.5}),
+        dataclasses.replace(RECORD, members={"be2": {"name": "BE2", "guid": "a" * 32, "address": "10.0.0.2"}}),
         dataclasses.replace(RECORD, turn="be2", step="upgrade be2", failover="off", epoch=3, revision=17),
     ],
 )
@@ -117,6 +118,9 @@ def test_a_required_field_has_no_default(name):
         ("backends", [1, 2, 3]),
         ("frontends", None),
         ("took", {"be1": "long"}),
+        ("members", ["be1"]),
+        ("members", {"be1": {"name": "be1"}}),
+        ("members", {"be1": {"name": "be1", "guid": None, "address": "10.0.0.1"}}),
         ("epoch", 0),
         ("epoch", True),
         ("revision", "2"),

@@ -325,3 +325,45 @@ def test_an_agent_of_another_version_is_named_with_what_mends_it():
     done = opens(waives(does=does))
     assert done["result"] is False
     assert "be1: it runs another version of this extension: run saltutil.sync_all there" in done["comment"]
+
+
+# who is who
+
+MEMBERS = {one.name: {"name": one.name, "guid": one.guid, "address": one.ip} for one in printed.MEMBERS}
+
+
+def test_p9_who_is_who_is_learnt_once_and_stands_in_the_record():
+    master = waives()
+    assert opens(master)["result"] is True
+    assert fakes.backends(master).record.members == MEMBERS
+
+
+def again(told, **record):
+    """A master whose backends hold this run that died, and whose frontends are at rest."""
+    does = {
+        "chef_server.version": lambda node: "14.16.19",
+        "chef_server_agent.busy": lambda node: [],
+        "test.ping": lambda node: True,
+    }
+    return fakes.master(told, record=run(**{"frontends": ("fe1", "fe2"), **record}), jid="2", does=does)
+
+
+def test_p9_a_run_that_goes_on_keeps_who_is_who_of_nodes_that_are_not_shown():
+    """The cluster is down: nobody can tell now."""
+    down = everywhere({"cluster_status": None, "errors": {"cluster_status": "cluster not configured"}})
+    master = again(down, way="downtime", down=True, taken_down=printed.NODES, members=MEMBERS)
+    done = opening.opened(master, "Open the run", "prod", "downtime")
+    assert done["result"] is True, done["comment"]
+    assert fakes.backends(master).record.members == MEMBERS
+
+
+def test_p9_a_node_that_is_another_one_than_when_the_run_began_stops_it_until_a_person_says_that_it_was_replaced():
+    """Then the record learns it anew, and the run goes on."""
+    before = {**MEMBERS, "be2": {**MEMBERS["be2"], "guid": "a" * 32}}
+    refused = opens(again({}, members=before))
+    assert [(one["code"], one["node"]) for one in refused["reasons"]] == [("not-the-same", "be2")]
+    master = again({}, members=before)
+    master = dataclasses.replace(master, pillar={**master.pillar, "waive": ["not-the-same of be2 for 2.3.16"]})
+    done = opens(master)
+    assert done["result"] is True, done["comment"]
+    assert fakes.backends(master).record.members == MEMBERS
