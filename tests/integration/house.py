@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.lab.common import LabError, wait_until
 from tests.lab.hosts import Lab
+from tests.lab.snapshot import Laid
 
 VERSION = "2.2.0"
 SNAPSHOT = "fresh"
@@ -21,16 +22,23 @@ class House:
         self.kind: dict[str, Any] | None = None  # what it was booted with
         self.spoiled = True  # so that its last borrower left it beyond mending
 
-    def fresh(self, **kind: Any) -> Lab:
-        """Return the lab as it was booted, to be changed at will; ``kind``: what `Lab.boot` is given, if not 2.2.0."""
+    def fresh(self, laid: Laid | None = None, **kind: Any) -> Lab:
+        """Return the lab as it was booted, to be changed at will; ``kind``: what `Lab.boot` is given, if not 2.2.0.
+
+        ``laid``: what is changed in it before it starts; the lab is then nobody else's.
+        """
         kind = {"backends": VERSION} | kind
         self.spoiled = True
-        if self.lab is not None and self.kind == kind:
-            self.lab.restore(SNAPSHOT)
-            return self.lab
-        self.close()
-        self.lab, self.kind = Lab.boot(minions=self.minions, **kind), kind
-        self.lab.save(SNAPSHOT)
+        known = self.kind == kind | ({"laid": True} if laid else {})
+        if self.lab is None or not known:
+            self.close()
+            self.lab, self.kind = Lab.boot(minions=self.minions, **kind), kind
+            self.lab.save(SNAPSHOT)
+            known = False
+        if known or laid:
+            self.lab.restore(SNAPSHOT, laid)
+        if laid:
+            self.kind = kind | {"laid": True}
         return self.lab
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from tests.lab import families, health, network, power, salt, snapshot
 from tests.lab import stack as products
 from tests.lab.common import CHECKOUT, PATIENCE, RUN, CommandFailed, LabError
 from tests.lab.evidence import Event
+from tests.lab.snapshot import Laid
 from tests.lab.world import require_inside
 
 STATE = RUN / "lab.json"
@@ -33,8 +34,8 @@ class Lab:
     """A running laboratory, driven from its world's hub.
 
     version: chef-backend installed at boot; server: chef-server-core installed at boot; speed: what the product's
-    time constants were divided by; minions: whether Salt runs; family: of the hosts' packages, deb or rpm. The
-    object holds nothing else, so that several processes can have one (`attach`).
+    time constants were divided by; minions: whether Salt runs; family: of the hosts' packages, deb or rpm; release: of
+    Salt, None for this environment's. The object holds nothing else, so that several processes can have one (`attach`).
     """
 
     version: str
@@ -42,6 +43,7 @@ class Lab:
     speed: float
     minions: bool
     family: str
+    release: str | None
 
     hosts = tuple(network.ADDRESSES)
     backends = tuple(network.BACKENDS)
@@ -58,13 +60,14 @@ class Lab:
         stack: bool = True,
         minions: bool = True,
         family: str = "deb",
+        release: str | None = None,
     ) -> "Lab":
         """Start everything in an empty world.
 
         backends: version of chef-backend; server: of chef-server-core; speed: divides every time constant of the
         product (1 = as documented); stack: False leaves the hosts without products; minions: False leaves out Salt,
         master and minions, whose start takes most of a boot's and a restore's time; family: deb, or rpm for hosts
-        that are RedHat's in the eyes of rpm, dnf and Salt.
+        that are RedHat's in the eyes of rpm, dnf and Salt; release: of Salt, e.g. 3006, which lies in .cache/salt-3006.
         Returns the lab, healthy, all minions answering. Raises LabError with what failed.
         """
         require_inside()
@@ -74,7 +77,8 @@ class Lab:
             raise LabError(f"speed {speed:g} cannot be: give a number above 0 (1 = the documented time constants)")
         if stack:
             products.check(backends, server, family)
-        lab = cls(backends, server, float(speed), minions, family)
+        lab = cls(backends, server, float(speed), minions, family, release)
+        salt.use([salt.beside(release)] if release else [])
         salt.lay_ground(RUN / "ground")
         if minions:
             salt.start_master()
@@ -250,7 +254,10 @@ class Lab:
         salt.stop_master(kill)
 
     def await_minions(self, hosts: Iterable[str] | None = None, timeout: float = 60) -> None:
-        """Wait until minions answer (default: all); nothing in a lab without. Raises LabError naming the silent."""
+        """Wait until minions answer, by their ids (default: all); nothing in a lab without.
+
+        Raises LabError naming the silent.
+        """
         if self.minions:
             salt.await_minions(hosts or self.hosts, timeout)
 
@@ -287,9 +294,12 @@ class Lab:
         """Keep the disks of all hosts, the pillar, and what the master has synced, under a name; the lab runs on."""
         snapshot.save(self, name)
 
-    def restore(self, name: str) -> None:
-        """Put everything back as it was at save(name): disks, pillar, power, cables; all healthy and answering."""
-        snapshot.restore(self, name)
+    def restore(self, name: str, laid: Laid | None = None) -> None:
+        """Put everything back as it was at save(name): disks, pillar, power, cables; all healthy and answering.
+
+        laid: what is changed in it before anything starts.
+        """
+        snapshot.restore(self, name, laid)
 
     def down(self) -> None:
         """Switch everything off and leave the world as empty as it was, but for the journals: another lab may boot."""

@@ -24,6 +24,9 @@ PACKAGES = SRV / "packages"
 PILLAR = RUN / "pillar"
 LOG = MASTER / "log"
 SYNCED = MASTER / "cache/extmods"  # what the master itself has synced
+BEFORE = RUN / "pythonpath"  # folders that all programs of Salt in this world look in before the environment's own
+SERVICE = "/etc/sv/salt-minion"
+ENVIRONMENT = "/etc/lab/salt/environment"  # of a host's minion
 SERVED = ("orch", "reactor", "_grains", "_modules", "_runners", "_states", "_utils")
 
 MASTER_CONFIG = {
@@ -87,13 +90,39 @@ def program(name: str) -> list[str]:
     return [sys.executable, str(script)]
 
 
+def beside(release: str) -> Path:
+    """The folder of a release of Salt that lies beside the environment's own, e.g. 3006.
+
+    Raises LabError if it is not there.
+    """
+    folder = CHECKOUT / ".cache" / f"salt-{release}"
+    if not (folder / "salt/version.py").exists():
+        raise LabError(f"no Salt {release} in {folder}: `make venv` puts 3006 there, `make test-salt` the others")
+    return folder
+
+
+def use(folders: Iterable[Path]) -> None:
+    """Have programs of Salt that start from now on look in folders first; a minion is told by its `exported`."""
+    BEFORE.write_text(":".join(map(str, folders)))
+
+
+def _before() -> dict[str, str]:
+    folders = BEFORE.read_text() if BEFORE.exists() else ""
+    return {"PYTHONPATH": folders} if folders else {}
+
+
+def exported() -> str:
+    """The text of a host's ENVIRONMENT, a shell's, for what `use` was given."""
+    return "".join(f"export {name}='{value}'\n" for name, value in _before().items())
+
+
 def lay_ground(ground: Path) -> None:
     """Put the minion's service and settings into the layer that all hosts share; ground: the layer's folder."""
-    service = ground / "etc/sv/salt-minion"
+    service = ground / SERVICE.lstrip("/")
     (service / "log").mkdir(parents=True, exist_ok=True)
     minion = " ".join(f"'{word}'" for word in program("salt-minion"))
     runs = {
-        service / "run": f"#!/bin/sh\nexec 2>&1\nexec {minion} -c /etc/lab/salt --disable-keepalive\n",
+        service / "run": f"#!/bin/sh\nexec 2>&1\n. {ENVIRONMENT}\nexec {minion} -c /etc/lab/salt --disable-keepalive\n",
         service / "log/run": "#!/bin/sh\nmkdir -p /var/log/salt-minion\nexec svlogd -tt /var/log/salt-minion\n",
     }
     for path, text in runs.items():
@@ -101,6 +130,7 @@ def lay_ground(ground: Path) -> None:
         path.chmod(0o755)
     (ground / "etc/lab/salt").mkdir(parents=True, exist_ok=True)
     (ground / "etc/lab/salt/minion").write_text(yaml.safe_dump(MINION_CONFIG))
+    (ground / ENVIRONMENT.lstrip("/")).write_text(exported())
 
 
 def start_master(config: Mapping[str, object] | None = None) -> None:
@@ -127,6 +157,7 @@ def spawn_master(config: Path, out: Path) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
+            env=environment(),
             cwd=CHECKOUT,
             start_new_session=True,
         )
@@ -198,7 +229,7 @@ def forget() -> None:
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment for Salt commands in the hub, with extra variables on top."""
-    return {**os.environ, "PATH": f"{sys.prefix}/bin:{HOST_PATH}", **(extra or {})}
+    return {**os.environ, "PATH": f"{sys.prefix}/bin:{HOST_PATH}", **_before(), **(extra or {})}
 
 
 def argv(name: str, args: Iterable[object], config: Path = CONFIG) -> list[str]:
@@ -206,18 +237,18 @@ def argv(name: str, args: Iterable[object], config: Path = CONFIG) -> list[str]:
     return [*program(name), "-c", str(config), *map(str, args)]
 
 
-def sync_extension(hosts: Sequence[str], config: Path = CONFIG) -> None:
+def sync_extension(hosts: Sequence[str], config: Path = CONFIG, words: Sequence[str] = ()) -> None:
     """Install what lies in the master's file roots on it and on some hosts, by the commands of the README.
 
-    Then every host loads it once, so that Python has compiled it. config: the folder of another master's settings.
-    Raises LabError with what a command said.
+    Then every host loads it once, so that Python has compiled it. config: the folder of another master's settings;
+    words: more of the commands that sync. Raises LabError with what a command said.
     """
     everybody = ["-L", ",".join(hosts)]
     on_minions = [
-        argv("salt", [*everybody, "saltutil.sync_all"], config),
+        argv("salt", [*everybody, "saltutil.sync_all", *words], config),
         argv("salt", [*everybody, "sys.list_functions", "chef_*"], config),
     ]
-    on_master = [argv("salt-run", ["saltutil.sync_all"], config)]
+    on_master = [argv("salt-run", ["saltutil.sync_all", *words], config)]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(_type_in_turn, (on_minions, on_master)))
 
@@ -240,6 +271,6 @@ def _type_in_turn(commands: Sequence[Sequence[str]]) -> None:
 def await_minions(hosts: Iterable[str], timeout: float = 60) -> None:
     """Wait until the minions of some hosts answer. Raises LabError naming those that do not within timeout seconds."""
     ask = [sys.executable, "-m", "tests.lab.ping", str(CONFIG), f"{timeout:g}", *hosts]
-    done = subprocess.run(ask, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    done = subprocess.run(ask, env=environment(), cwd=CHECKOUT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise LabError((done.stderr.strip().splitlines() or ["the master cannot be asked"])[-1])

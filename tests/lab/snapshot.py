@@ -7,7 +7,7 @@ what the end of a power cut of the whole site would be: everything starts from i
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.lab.hosts import Lab
 
 FAULTS = "etc/lab/faults.json"
+#: Changes disks, and the master, which it stops and starts; returns the ids by which the minions will answer.
+Laid = Callable[["Lab"], Iterable[str]]
 
 
 def save(lab: Lab, name: str) -> None:
@@ -40,13 +42,14 @@ def save(lab: Lab, name: str) -> None:
         _copy(salt.PILLAR, part / "pillar")
         _copy(salt.SYNCED, part / "synced")
     part.rename(place)
-    _start(lab)
+    _start(lab, lab.hosts)
 
 
-def restore(lab: Lab, name: str) -> None:
+def restore(lab: Lab, name: str, laid: Laid | None = None) -> None:
     """Put the disks, the pillar and what the master had synced back, and start everything from them.
 
-    Faults that tests have ordered are dropped, cables are plugged, the master is started if it is down.
+    laid: what is changed before anything starts. Faults that tests have ordered are dropped, cables are plugged, the
+    master is started if it is down.
     Raises LabError if there is no such snapshot, or the cluster does not become healthy.
     """
     place = _place(name)
@@ -66,7 +69,7 @@ def restore(lab: Lab, name: str) -> None:
             shutil.rmtree(folder, ignore_errors=True)
             _copy(place / name, folder)
         salt.forget_runs()
-    _start(lab)
+    _start(lab, laid(lab) if laid else lab.hosts)
 
 
 def forget() -> None:
@@ -101,12 +104,12 @@ def _cut_power(lab: Lab) -> None:
         power.switch_off(host)
 
 
-def _start(lab: Lab) -> None:
+def _start(lab: Lab, minions: Iterable[str]) -> None:
     """Switch all on and wait until the cluster is healthy and every minion answers."""
     if lab.minions and not salt.runs():
         salt.start_master()
     _each(lab, power.switch_on)
     with ThreadPoolExecutor(1) as pool:
-        minions = pool.submit(lab.await_minions, timeout=PATIENCE)
+        answers = pool.submit(lab.await_minions, minions, timeout=PATIENCE)
         lab.wait_healthy(PATIENCE)
-        minions.result()
+        answers.result()
