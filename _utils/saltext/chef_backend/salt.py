@@ -8,6 +8,7 @@ import contextlib
 import gc
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,7 @@ BACKEND = ("/opt/chef-backend", "/etc/chef-backend", "/var/opt/chef-backend")
 FRONTEND = ("/opt/opscode", "/etc/opscode", "/var/opt/opscode")
 CLIENT = "chef_backend.client"
 BANK = "chef_backend"  # of the master's cache
+BY_CACHE = re.compile(r"(?:^|[\s(])[GPIJS]@")  # in a compound target: by grains, pillar or address
 log = logging.getLogger(__name__)
 # Salt 3006 empties sys.modules of its loaded modules when a client is destroyed, under whoever loads modules then:
 # a client lives as long as its process. It ends before Python itself does, and with it what Salt has hung on it: later
@@ -208,7 +210,15 @@ class Bus:
         self._client().run_job(list(nodes), function, list(args), tgt_type="list", listen=False)
 
     def matching(self, target: str) -> list[str]:
-        """Return the minions that a compound target matches, by the master's own keys and caches."""
+        """Return the minions that a compound target matches, by the master's own keys and caches.
+
+        Raises CommandExecutionError if it matches by what this master does not keep.
+        """
+        if not self._opts.get("minion_data_cache", True) and BY_CACHE.search(target):
+            raise CommandExecutionError(
+                f"{target!r} matches minions by their grains or pillar, which this master does not keep "
+                "(minion_data_cache: False): name the nodes by their minion ids, or set minion_data_cache: True"
+            )
         found: list[str] = salt.utils.minions.CkMinions(self._opts).check_minions(target, "compound")["minions"]
         return found
 
