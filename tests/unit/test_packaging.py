@@ -54,3 +54,9 @@ def test_the_version_stands_in_one_place(pyproject):
 def test_the_package_below_saltext_leaves_room_for_others():
     """A namespace: another extension of Salt may be installed beside it."""
     assert not (CHECKOUT / "_utils/saltext/__init__.py").exists()
+
+
+def test_s10_an_older_python_is_told_which_one_is_needed_before_anything_else_is_imported(monkeypatch):
+    monkeypatch.setattr("sys.version_info", (3, 9, 18))
+    with pytest.raises(ImportError, match=r"this extension needs Python 3\.10 or later, and Salt runs on"):
+        chef_backend.attach(chef_backend.__file__)

@@ -6,14 +6,19 @@ Salt's loader reads the *doors* beside it (``_modules``, ``_states``, ...): thin
 package before they import anything of it.
 """
 
+from __future__ import annotations  # this file is read by a Python that is too old for the others, and says so
+
 import hashlib
 import importlib
+import platform
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 __version__ = "0.2.0"
 
+PYTHON = (3, 10)  # of Salt 3006's onedir
+NEEDS_PYTHON = "this extension needs Python 3.10 or later"
 DOORS = ("grains", "modules", "runners", "states")  # the kinds of Salt's loader that this extension has
 ON_NODES = ("grains", "modules", "states")
 PACKAGE = "package"
@@ -28,8 +33,12 @@ def attach(door: str) -> None:
     here, and read anew by the imports that follow in the door.
 
     :param door: ``__file__`` of the door.
-    :raises ImportError: Python found another copy of this package first, and it is of another version.
+    :raises ImportError: Python is too old, or found another copy of this package first, of another version.
     """
+    if sys.version_info < PYTHON:
+        raise ImportError(
+            f"{NEEDS_PYTHON}, and Salt runs on {platform.python_version()} here: install Salt's own onedir packages"
+        )
     own = _package_of(Path(door).resolve())
     if own != HERE and (own is None or _contents(own) != _contents(HERE)):
         raise ImportError(

@@ -4,12 +4,11 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from saltext.chef_backend import runbooks
+from saltext.chef_backend import NEEDS_PYTHON, PYTHON, runbooks
 from saltext.chef_backend.product.command import STAGING
 from saltext.chef_backend.reason import Reason
 
 OLDEST, NEWEST = 3006, 3008  # releases of Salt that this extension is tried with
-PYTHON = (3, 10)  # of Salt 3006's onedir
 UNPACKED = 4  # times its own size that a package takes where it is installed, at most; inferred from its compression
 
 
@@ -166,6 +165,8 @@ def not_told(name: str, error: str, hub: Hub) -> Reason:
 
     :param error: what it said instead; empty if that was an answer of another version of this extension.
     """
+    if NEEDS_PYTHON in error:
+        return Reason("python-version", name, said=_named(name, error))
     said = (
         f"{name}: {error or 'it answers as another version of this extension'}: its modules are not those of {hub.id} "
         f"({hub.extension}): run 'salt {name} saltutil.sync_all{_env(hub.saltenv)}'"
