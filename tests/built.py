@@ -12,6 +12,7 @@ CACHE = REPO / ".cache"
 PIP = ["-m", "pip", "--disable-pip-version-check", "--quiet"]
 ALONE = ["--no-deps", "--no-index", "--no-build-isolation"]  # without the network
 ENV = {**os.environ, "PYTHONPATH": str(CACHE / "build")}  # what a build needs, from tools/venv.sh
+IGNORED = (REPO / ".gitignore").read_text(encoding="utf-8").replace("/", "").split()  # what is made here
 GIT = ["git", "-c", "user.name=tests", "-c", "user.email=tests@localhost", "-c", "commit.gpgsign=false"]
 
 
@@ -47,7 +48,7 @@ def make_dist(repository: Path, uncommitted: str) -> Dist:
 
     :param uncommitted: a file that is not committed.
     """
-    shutil.copytree(REPO, repository, ignore=shutil.ignore_patterns(".git", ".cache", "__pycache__"))
+    shutil.copytree(REPO, repository, ignore=shutil.ignore_patterns(".git", *IGNORED))
     (repository / ".cache").mkdir()
     (repository / ".cache/build").symlink_to(CACHE / "build")
     for words in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "All"]):
