@@ -15,7 +15,7 @@ import saltext.chef_backend
 
 saltext.chef_backend.attach(__file__)
 
-from saltext.chef_backend import salt
+from saltext.chef_backend import printable, salt
 from saltext.chef_backend.run import capture as captures
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import history as runs
@@ -308,7 +308,7 @@ def _answer(ask: Callable[[Master], list[Shown]], text: bool) -> Any:
         shown = ask(salt.master())
     except (CommandExecutionError, ValueError) as err:  # Refused is one
         return _bad({"error": str(err)})
-    found = "\n\n".join(one["text"] for one in shown) if text else shown
+    found = printable.cleaned("\n\n".join(one["text"] for one in shown) if text else shown)
     return found if all(one["ok"] for one in shown) else _bad({"found": found})
 
 
@@ -319,4 +319,4 @@ def _id(run: Any) -> str | None:
 
 def _bad(answer: Shown) -> Shown:
     salt.fails()  # as a step of an orchestration a return code alone is not enough
-    return {**answer, "retcode": 1}
+    return {**printable.cleaned(answer), "retcode": 1}

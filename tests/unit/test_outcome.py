@@ -50,3 +50,11 @@ def test_a_step_is_told_with_its_end_and_its_seconds(fails):
         assert fails
     how = "failed" if fails else "end"
     assert told == [("upgrade", "begin", {}), ("upgrade", how, {"seconds": 2.5, "data": {"size": 1}})]
+
+
+def test_nothing_raw_stands_in_the_result_of_a_state():
+    with outcome.on_master("\x1b[2Jname") as ret:
+        ret["changes"]["be1\x1b"] = {"old": "\x07", "new": ["\u202e"]}
+        raise ValueError("be1: \x1b[31mfailed\n\tfor this")
+    assert ret["comment"] == "be1: ?[31mfailed\n\tfor this"
+    assert ret["changes"] == {"be1?": {"old": "?", "new": ["?"]}}

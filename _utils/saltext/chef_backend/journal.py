@@ -84,7 +84,7 @@ def line(entry: Entry, clock: Callable[[float], str]) -> str:
     words += f" {number} of {count}" if number and count else ""
     seconds = f" ({entry.seconds} s)" if entry.seconds is not None else ""
     comment = f": {entry.comment}" if entry.comment else ""
-    return f"{clock(entry.time)}  {entry.node:<8} {words} {WORDS[entry.how]}{seconds}{comment}"
+    return printable.line(f"{clock(entry.time)}  {entry.node:<8} {words} {WORDS[entry.how]}{seconds}{comment}")
 
 
 def order(entries: Iterable[Entry]) -> list[Entry]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from salt.exceptions import CommandExecutionError
 
+from saltext.chef_backend import printable
 from saltext.chef_backend.errors import reasons_of
 from saltext.chef_backend.judge import kinds
 
@@ -28,6 +29,7 @@ def attempt(name: str, errors: tuple[type[Exception], ...]) -> Iterator[Result]:
         ret.update(result=False, comment=str(err))
         if reasons := reasons_of(err):
             ret["reasons"] = [kinds.fields(reason) for reason in reasons]
+    ret.update(printable.cleaned(ret))  # it is shown as it is
 
 
 def on_node(name: str) -> contextlib.AbstractContextManager[Result]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend import journal
+from saltext.chef_backend import journal, printable
 from saltext.chef_backend import record as records
 from saltext.chef_backend.journal import Entry
 from saltext.chef_backend.judge import answers, standing
@@ -67,7 +67,7 @@ def _until_its_end(
     while True:
         if terminal:
             rows = shows.rows(nodes, entries, took, now())
-            _say(f"{CLEAR}{shows.screen(record, rows, entries, now())}")
+            _say(shows.screen(record, rows, entries, now()), CLEAR)
         told = progress.wait(listener, cluster, 1 if terminal else QUIET)
         fresh = told if told is not None and told.run == record.run and told not in entries else None
         if fresh:
@@ -109,7 +109,7 @@ def _until_none_is_left(master: Master, listener: Listener, held: Held, idle: fl
         if now() - ran > idle:
             return rows
         if terminal:
-            _say(f"{CLEAR}{shows.clusters_text(rows)}")
+            _say(shows.clusters_text(rows), CLEAR)
         entry = progress.wait(listener, None, min(idle, 1 if terminal else QUIET))
         if entry is not None and entry.cluster in held:
             last[entry.cluster] = entry
@@ -178,5 +178,5 @@ def _last(known: Sequence[Record]) -> str:
     return f"the last is {known[0].run} to {known[0].target}, {known[0].state}" if known else "none is known"
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def _say(text: str, before: str = "") -> None:
+    print(f"{before}{printable.block(text)}", file=sys.stderr, flush=True)

@@ -3,6 +3,7 @@
 import html
 from collections.abc import Iterable, Sequence
 
+from saltext.chef_backend import printable
 from saltext.chef_backend.show import report as reports
 from saltext.chef_backend.show.timeline import Row, Span, Timeline
 
@@ -76,7 +77,7 @@ def page(timeline: Timeline) -> str:
 
 def _safe(value: object) -> str:
     """Text for anywhere in the page, an attribute in quotes included."""
-    return html.escape(reports.plain(value), quote=True)
+    return html.escape(printable.line(value), quote=True)
 
 
 def _facts(timeline: Timeline) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 from typing import Any
 
+from saltext.chef_backend import printable
 from saltext.chef_backend.show.timeline import Backup, Command, Gate, Span, Timeline
 
 RUNNING = "under way"
@@ -16,12 +17,12 @@ def mapping(timeline: Timeline) -> dict[str, Any]:
 
 def text(timeline: Timeline) -> str:
     """Return the report as text for a terminal."""
-    lines = [f"cluster {plain(timeline.cluster)}, run {plain(timeline.run)}: {state(timeline)}"]
-    lines += [f"  {name:<16} {plain(value)}" for name, value in facts(timeline)]
+    lines = [f"cluster {printable.line(timeline.cluster)}, run {printable.line(timeline.run)}: {state(timeline)}"]
+    lines += [f"  {name:<16} {printable.line(value)}" for name, value in facts(timeline)]
     rows = [*timeline.rows, timeline.failover, timeline.leads]
     rows += [timeline.writes] if timeline.writes else []
     for row in rows:
-        lines += ["", plain(row.name)]
+        lines += ["", printable.line(row.name)]
         lines += [f"  {span.begin:9.1f} s  {span_text(span)}" for span in row.spans] or ["  nothing was told"]
     if timeline.gates:
         lines += ["", "gates"]
@@ -30,7 +31,7 @@ def text(timeline: Timeline) -> str:
         lines += ["", "commands"]
         lines += [f"  {one.at:9.1f} s  {command_text(one)}" for one in timeline.commands]
     if timeline.troubles:
-        lines += ["", "what is missing or odd", *(f"  {plain(trouble)}" for trouble in timeline.troubles)]
+        lines += ["", "what is missing or odd", *(f"  {printable.line(trouble)}" for trouble in timeline.troubles)]
     return "\n".join(lines)
 
 
@@ -79,14 +80,14 @@ def backup(found: Backup | None) -> str:
 def span_text(span: Span) -> str:
     """Return a span in words."""
     word = {"failed": ", failed", "open": ", its end was not told"}.get(span.how, "")
-    return plain(f"{span.what}, {span.seconds} s{'' if span.what == 'refused' else word}")
+    return printable.line(f"{span.what}, {span.seconds} s{'' if span.what == 'refused' else word}")
 
 
 def gate_text(gate: Gate) -> str:
     """Return a gate's value and bound in words."""
     bound = f" (bound {gate.bound})" if gate.bound else ""
     value = f": {gate.value}{bound}" if gate.value or bound else ""
-    return plain(f"{held(gate)}  {gate.node}  {gate.what}{value}")
+    return printable.line(f"{held(gate)}  {gate.node}  {gate.what}{value}")
 
 
 def held(gate: Gate) -> str:
@@ -98,7 +99,7 @@ def command_text(one: Command) -> str:
     """Return a command with its status and duration."""
     took = "" if one.seconds is None else f", {one.seconds} s"
     status = "unknown" if one.status is None else one.status
-    return plain(f"{one.node}  {' '.join(one.argv)}  status {status}{took}")
+    return printable.line(f"{one.node}  {' '.join(one.argv)}  status {status}{took}")
 
 
 def moment(time: float) -> str:
@@ -107,8 +108,3 @@ def moment(time: float) -> str:
         return datetime.datetime.fromtimestamp(time, datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (ValueError, OverflowError, OSError):
         return f"{time} s since 1970"
-
-
-def plain(value: object) -> str:
-    """Return text without characters that move a terminal's cursor or break a line."""
-    return "".join(char if char.isprintable() else "?" for char in str(value))

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from saltext.chef_backend import printable
 from saltext.chef_backend.judge import kinds
 from saltext.chef_backend.judge.plan import Plan
 from saltext.chef_backend.judge.standing import UNKNOWN, NodeStanding, Standing
@@ -52,7 +53,7 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     :param rows: list of mappings.
     :param columns: the keys to show, in order.
     """
-    cells = [list(columns)] + [[str(row.get(column, "")) for column in columns] for row in rows]
+    cells = [list(columns)] + [[printable.line(row.get(column, "")) for column in columns] for row in rows]
     widths = [max(len(line[at]) for line in cells) for at in range(len(columns))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells
@@ -90,8 +91,10 @@ def status_text(shown: Shown) -> str:
         f"run: {run.run} to {run.target}, {run.state}, at {run.step!r}" if run else f"run: {_no_run(one)}",
     ]
     lines += [f"in cluster-status {', '.join(one.called)}"] if one.called else []
-    lines += [f"replication to {who}, which is no node's: {lag} bytes behind" for who, lag in one.replicating]
-    lines += [f"at work: {command}" for command in one.at_work]
+    lines += [
+        f"replication to {printable.line(who)}, which is no node's: {lag} bytes behind" for who, lag in one.replicating
+    ]
+    lines += [f"at work: {printable.line(command)}" for command in one.at_work]
     lines += [f"window: {shown.window}"] if shown.window else []
     lines += [f"  {one.advice}"] if one.advice else []
     lines += reason_lines(one.reasons)

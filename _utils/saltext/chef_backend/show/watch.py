@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from saltext.chef_backend import journal
+from saltext.chef_backend import journal, printable
 from saltext.chef_backend.journal import Entry
 from saltext.chef_backend.judge.standing import NodeStanding
 from saltext.chef_backend.record import Record
@@ -142,7 +142,7 @@ def told_text(record: Record, entries: Iterable[Entry], troubles: Iterable[str],
         f"{record.cluster}: run {record.run}, {record.way} to {record.target}, {record.state}; failover was off for "
         f"{exposure(record, entries)} s",
         *(journal.line(entry, clock) for entry in entries),
-        *troubles,
+        *map(printable.line, troubles),
     ]
     return "\n".join(lines)
 
