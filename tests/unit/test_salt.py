@@ -94,3 +94,102 @@ def test_a_step_of_the_wall_clock_makes_no_living_owner_gone(process, monkeypatc
     monkeypatch.setattr(time, "time", lambda: stepped)
     assert salt._is_alive(owner) is True
     assert owner_of(process.pid) == owner
+
+
+# what comes from minions
+
+
+RAW, SEEN = "\x1b[2Jdone\x07", "?[2Jdone?"
+GONE = "'chef_backend_agent.view' is not available."
+
+
+class Client:
+    """Salt's client: ``says`` maps a function to what each minion hands over; what was published comes first."""
+
+    def __init__(self, **says):
+        self.says = {name.replace("__", "."): said for name, said in says.items()}
+        self.asked = []
+
+    def cmd_iter(self, nodes, function, args, **options):
+        assert options["yield_pub_data"] and options["tgt_type"] == "list"
+        self.asked.append((tuple(nodes), function, *args))
+        yield {"jid": "20261128010203000000", "minions": list(nodes)}
+        yield from ({node: said} for node, said in self.says[function].items())
+
+
+def asks(client, *nodes):
+    """What a bus makes of that."""
+    return salt.Bus({}, {salt.CLIENT: client}).ask(nodes, "chef_backend_agent.view", timeout=15)
+
+
+def returned(value, retcode=0):
+    return {"ret": value, "retcode": retcode, "jid": "20261128010203000000"}
+
+
+def test_each_answer_has_the_job_and_a_silent_minion_has_no_value():
+    said = asks(Client(chef_backend_agent__view={"be1": returned({"node": "be1"})}), "be1", "be2")
+    assert (said["be1"].ok, said["be1"].value) == (True, {"node": "be1"})
+    assert (said["be2"].ok, said["be2"].silent, said["be2"].code) == (False, True, "silent")
+    assert said["be2"].error == "be2 does not answer within 15 s: is its minion running and reachable?"
+    assert {answer.jid for answer in said.values()} == {"20261128010203000000"}
+
+
+def test_s1_a_minion_that_answers_with_an_error_is_not_silent_and_says_what_mends_it():
+    client = Client(
+        chef_backend_agent__view={"be3": returned(GONE, 1)}, grains__get={"be3": returned([3, 11, 7, "", 0])}
+    )
+    (answer,) = asks(client, "be3").values()
+    assert (answer.silent, answer.code, answer.failed) == (False, "modules", GONE)
+    assert answer.error.endswith("run 'salt be3 saltutil.sync_all'")
+
+
+def test_s10_the_python_of_a_minion_that_cannot_load_the_extension_is_asked_for():
+    client = Client(
+        chef_backend_agent__view={"be3": returned(GONE, 1)}, grains__get={"be3": returned([3, 9, 2, "", 0])}
+    )
+    (answer,) = asks(client, "be3").values()
+    assert (answer.code, client.asked[1]) == ("python-version", (("be3",), "grains.get", "pythonversion"))
+    assert "be3: Python 3.10 is needed, its minion runs on 3.9.2" in answer.error
+
+
+@pytest.mark.parametrize("said", [{}, {"be3": returned("odd")}, {"be3": returned(None)}])
+def test_s10_a_python_that_is_not_told_leaves_what_is_known(said):
+    (answer,) = asks(Client(chef_backend_agent__view={"be3": returned(GONE, 1)}, grains__get=said), "be3").values()
+    assert answer.code == "modules"
+
+
+def test_an_error_without_words_is_no_silence():
+    (answer,) = asks(Client(chef_backend_agent__view={"be3": returned(None, 1)}), "be3").values()
+    assert (answer.silent, answer.code) == (False, "minion-error")
+
+
+def test_nothing_that_a_minion_says_is_raw_its_values_its_keys_its_errors():
+    client = Client(
+        chef_backend_agent__view={
+            "be1": returned({RAW: [RAW, {"a": f"{RAW}\n\tb"}]}),
+            "be2": returned({"s": {"comment": RAW}}, 2),
+            "be3": returned(RAW, 1),
+        }
+    )
+    said = asks(client, "be1", "be2", "be3")
+    assert said["be1"].value == {SEEN: [SEEN, {"a": f"{SEEN}\n\tb"}]}
+    assert said["be2"].failed == {"s": {"comment": SEEN}}
+    assert (said["be3"].error, said["be3"].failed) == (f"be3: {SEEN}", SEEN)
+
+
+class Heard:
+    """Salt's event bus."""
+
+    def get_event(self, **wanted):
+        return {"tag": f"chef_backend/{RAW}", "data": {"node": RAW, "data": {"comment": RAW}}}
+
+
+def test_nothing_that_an_event_says_is_raw():
+    event = salt._Listener(Heard()).get("chef_backend/", 1)
+    assert (event.tag, event.data) == (f"chef_backend/{SEEN}", {"node": SEEN, "data": {"comment": SEEN}})
+
+
+def test_nothing_that_was_kept_of_a_run_is_raw(monkeypatch):
+    kept = type("Cache", (), {"list": lambda self, bank: ["1"], "fetch": lambda self, bank, key: {"comment": RAW}})
+    monkeypatch.setattr(salt.salt.cache, "factory", lambda opts: kept())
+    assert list(salt._Told({}).of("prod", "r1")) == [{"comment": SEEN}]

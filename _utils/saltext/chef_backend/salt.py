@@ -24,8 +24,9 @@ import salt.utils.minions
 from salt.exceptions import CommandExecutionError, LoaderError, SaltException
 from salt.loader.context import LoaderContext
 
-from saltext.chef_backend import salt_environment
+from saltext.chef_backend import printable, salt_environment
 from saltext.chef_backend.journal import Entry
+from saltext.chef_backend.judge import complaint
 from saltext.chef_backend.node import files, supervisor
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.node.processes import RealProcesses
@@ -192,18 +193,35 @@ class Bus:
         kwargs: Mapping[str, Any] | None = None,
     ) -> dict[str, Answer]:
         """Ask minions side by side. Raises CommandExecutionError if the master itself cannot be asked."""
-        wanted, said = list(nodes), dict[str, Any]()
-        if not wanted:
+        if not nodes:
             return {}
-        options = {"timeout": timeout, "tgt_type": "list", "kwarg": dict(kwargs or {})}
+        said, jid = self._asked(nodes, function, args, timeout, kwargs or {})
+        found = {node: _answer(node, said.get(node), timeout, jid) for node in nodes}
+        unloaded = [node for node, answer in found.items() if not answer.ok and answer.code in complaint.OF_MODULES]
+        if unloaded:  # an old Python says no more than that there is no such function
+            versions, _ = self._asked(unloaded, "grains.get", ["pythonversion"], timeout, {})
+            for node in unloaded:
+                python = _version(versions.get(node))
+                found[node] = _answer(node, said.get(node), timeout, jid, python)
+        return found
+
+    def _asked(
+        self, nodes: Sequence[str], function: str, args: Sequence[Any], timeout: float, kwargs: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], str]:
+        """Return what Salt hands over of each minion that said something, and the id of the job."""
+        wanted, said, jid = list(nodes), dict[str, Any](), ""
+        options = {"timeout": timeout, "tgt_type": "list", "kwarg": dict(kwargs), "yield_pub_data": True}
         try:
             for part in self._client().cmd_iter(wanted, function, list(args), **options):
-                said.update(part)
+                if part and isinstance(part.get("jid"), str):  # what was published; comes first
+                    jid = part["jid"]
+                    continue
+                said.update(part or {})
                 if len(said) == len(wanted):
                     break
         except SaltException as err:
             raise CommandExecutionError(f"the salt-master cannot be asked: {err}") from err
-        return {node: _answer(node, said.get(node), timeout) for node in wanted}
+        return said, jid
 
     def send(self, nodes: Sequence[str], function: str, *args: Any) -> None:
         """Have minions do something that nobody waits for."""
@@ -257,7 +275,7 @@ class _Listener:
 
     def get(self, tag: str, seconds: float) -> Event | None:
         event = self._bus.get_event(wait=seconds, tag=tag, full=True)
-        return Event(event["tag"], event["data"]) if event else None
+        return Event(printable.block(event["tag"]), printable.cleaned(event["data"])) if event else None
 
 
 class _Told:
@@ -276,7 +294,7 @@ class _Told:
     def of(self, cluster: str, run: str) -> Iterator[Any]:
         cache, bank = salt.cache.factory(self._opts), _bank(cluster, run)
         for key in cache.list(bank) or []:
-            yield cache.fetch(bank, key)
+            yield printable.cleaned(cache.fetch(bank, key))
 
 
 class _Notes:
@@ -346,14 +364,26 @@ def _packed(name: str, default: Any = None) -> Any:
     return default if found is None else found
 
 
-def _answer(node: str, said: Any, timeout: float) -> Answer:
+def _answer(node: str, said: Any, timeout: float, jid: str = "", python: str = "") -> Answer:
+    """Read what Salt hands over of one minion; what the minion says is made printable here, once for all.
+
+    :param python: version of the minion's Python, where its error may come from that.
+    """
     if not said or "ret" not in said:
-        return Answer(False, error=f"{node} does not answer within {timeout} s: is its minion running and reachable?")
+        why = f"{node} does not answer within {timeout} s: is its minion running and reachable?"
+        return Answer(False, error=why, jid=jid)
+    returned = printable.cleaned(said["ret"])
     if said.get("retcode", 0) != 0:
-        error = str(said["ret"])
-        named = error if node in error.partition("\n")[0] else f"{node}: {error}"  # who it is, is to be known
-        return Answer(False, error=named, failed=said["ret"])
-    return Answer(True, said["ret"])
+        trouble = complaint.read(node, str(returned), python)
+        failed = str(trouble) if returned is None else returned
+        return Answer(False, error=str(trouble), failed=failed, code=trouble.code, jid=jid)
+    return Answer(True, returned, jid=jid)
+
+
+def _version(said: Any) -> str:
+    """Read the grain ``pythonversion``, such as ``[3, 9, 2, "final", 0]``; empty text if it was not told."""
+    parts = said.get("ret") if said else None
+    return ".".join(map(str, parts[:3])) if isinstance(parts, list) else ""
 
 
 def _start(opts: Mapping[str, Any], function: str, kwargs: Mapping[str, Any]) -> str:

@@ -218,7 +218,10 @@ def test_what_is_not_well_is_a_reason(changes, told):
 def test_a_silent_backend_is_a_reason():
     verdict = answers.verdict(views() | {"be3": silent("be3")}, 1024)
     assert not verdict.healthy
-    assert "be3 could not be judged: Minion did not return" in "\n".join(map(str, verdict.reasons))
+    (first, *_) = verdict.reasons
+    assert (first.code, first.node) == ("silent", "be3")
+    seen = "be1 sees be3 following, be2 sees be3 following: only its minion is silent"
+    assert str(first) == f"Minion did not return ({seen})"
 
 
 def test_two_minions_of_one_name_are_not_two_backends():

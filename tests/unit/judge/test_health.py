@@ -270,7 +270,7 @@ def test_a_node_of_another_cluster():
 def test_a_node_that_does_not_answer(missing):
     silent = View.of_silence(missing, "the minion did not return within 15 s")
     told = said(health.judge_cluster(views(**{missing: silent}), BOUNDS))
-    assert f"{missing} could not be judged: the minion did not return within 15 s" in told
+    assert "the minion did not return within 15 s" in told
     left = {node: view(node) for node in printed.NODES if node != missing}
     assert "the cluster is seen by 2 nodes" in said(health.judge_cluster(left, BOUNDS))
 
@@ -309,7 +309,7 @@ def test_a_half_upgraded_follower_is_tolerated_and_told():
     assert verdict.healthy
     assert verdict.reasons == ()
     told = "\n".join(map(str, verdict.tolerated))
-    assert "be3 could not be judged: chef-backend-ctl status: exit status 1" in told
+    assert "chef-backend-ctl status: exit status 1 (be1, be2 see be3 neither leading nor following" in told
     assert "be1 has postgresql with synced: 1 (expected 2)" in told
     assert "be2 has elasticsearch with nodes online: 2/3 (expected 3/3)" in told
 
@@ -328,7 +328,7 @@ def test_only_the_named_node_is_tolerated():
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"be2": View.of_silence("be2", "no answer")}, "be2 could not be judged: no answer"),
+        ({"be2": View.of_silence("be2", "no answer")}, "no answer (be1 sees be2 following: only its minion is silent)"),
         ({"be2": view("be2", down=["leaderl"])}, "be2 has leaderl down"),
         ({"be1": view("be1", lag={"be2": 60_000_000})}, "be2 is 60000000 bytes behind the leader"),
         ({"be1": view("be1", lag={"be3": 0})}, "the cluster shows replication to 0 followers (expected 1)"),

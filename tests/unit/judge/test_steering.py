@@ -147,5 +147,5 @@ def test_i8_a_silent_backend_may_be_upgraded_and_a_reindex_is_not_aborted_beside
     """It alone knows whether it is: its release may not read the old index, which clients would be let in on."""
     answer = steering.abort(run(way="reindex"), GONE, [], silent=["be2"])
     assert (answer.action, answer.ok) == (steering.NOTHING, False)
-    assert "be2 does not answer: nobody can tell whether run r1 has upgraded it" in answer.text
+    assert "be2 cannot be asked: nobody can tell whether run r1 has upgraded it" in answer.text
     assert steering.abort(run(), GONE, [], silent=["be2"]).ok

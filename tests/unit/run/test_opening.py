@@ -292,6 +292,14 @@ def silent_fe2(node):
     return Answer(False, error="fe2 does not answer") if node == "fe2" else "14.16.19"
 
 
+def test_s17_a_frontend_without_the_modules_is_named_with_what_mends_it():
+    said = "fe2: modules not in step: 'chef_server.version' is not available: run 'salt fe2 saltutil.sync_all'"
+    told = {"fe1": "14.16.19", "fe2": Answer(False, error=said, failed="...")}
+    done = opens(fakes.master(jid="2", does={"chef_server.version": told.get}))
+    assert (done["result"], done["comment"]) == (False, said)
+    assert [(one["code"], one["node"]) for one in done["reasons"]] == [("frontend-unknown", "fe2")]
+
+
 def test_i9_a_waived_frontend_that_answers_again_is_not_left_out():
     """It was silent when the waiver was written, and is back when the command runs."""
     master = waives("frontend-unknown of fe2 for 2.3.16")

@@ -5,7 +5,9 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import opening, overview, ways
+from saltext.chef_backend.run.bus import Answer
 from tests.unit import printed
+from tests.unit.answered import run
 from tests.unit.run import fakes
 
 
@@ -63,3 +65,25 @@ def test_an_address_that_nobody_named_refuses_the_plan_as_it_would_the_run():
     shown = overview.plan(master, "prod")
     assert shown["ok"] is False
     assert "be1: 198.51.100.9 is connected to PostgreSQL" in shown["text"]
+
+
+def test_s17_a_frontend_that_does_not_tell_its_version_refuses_the_plan_as_it_would_the_run():
+    said = "fe2: modules not in step: 'chef_server.version' is not available: run 'salt fe2 saltutil.sync_all'"
+    told = {"fe1": "14.16.19", "fe2": Answer(False, error=said, failed="...")}
+    does = {"chef_server.version": told.get}
+    shown = overview.plan(fakes.master(does=does), "prod")
+    assert (shown["ok"], shown["refusals"][0]["text"]) == (False, said)
+    waived = run(state="failed", frontends=("fe1", "fe2"), waived=("frontend-unknown of fe2",))
+    assert said not in overview.plan(fakes.master(does=does, record=waived), "prod")["text"]
+
+
+@pytest.mark.parametrize(
+    "odd", [{"node": "be3"}, "be3", None, ["be3"], {"node": "be3", "errors": {}, "own": {"name": 1}}]
+)
+def test_s1_an_answer_in_another_versions_words_is_an_error_and_no_traceback(odd):
+    master = fakes.master()
+    view = master.bus.does["chef_backend_agent.view"]
+    master.bus.does["chef_backend_agent.view"] = lambda node, *args: odd if node == "be3" else view(node, *args)
+    (first, *_) = overview.status(master, "prod")["reasons"]
+    assert (first["code"], first["node"]) == ("modules", "be3")
+    assert "run 'salt be3 saltutil.sync_all'" in first["text"]

@@ -65,7 +65,8 @@ def test_i7_beside_a_silent_node_whose_turn_it_was_abort_waits_until_no_order_ca
     done = steering.abort(master, "prod")
     assert (done.ok, done.text) == (
         False,
-        "be2 does not answer, and an order of this run may still reach it: it is void after 20 s: abort the run then",
+        "be2 cannot be asked, and an order of this run may still reach it: it is void after 20 s: abort the run then\n"
+        "be2 does not answer (be1 sees be2 following, be3 sees be2 following: only its minion is silent)",
     )
     assert fakes.backends(master).record.epoch == 1
 

@@ -7,7 +7,7 @@ Nothing here is done by this extension. The situations are those of the product'
 from saltext.chef_backend.judge import answers, behind, health, leaderless, together
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.phrases import ASK_THE_VENDOR, FAILOVER_ON, secrets, unless_closed
-from saltext.chef_backend.judge.view import View
+from saltext.chef_backend.judge.view import SILENT, View
 from saltext.chef_backend.product import leaderl
 from saltext.chef_backend.product.cluster_status import Node
 from saltext.chef_backend.product.version import CLOSED, Version
@@ -29,11 +29,16 @@ def advise(views: Views, record: Run | None, gone: str | None) -> list[str]:
     if answers.strangers(views):
         return []  # who is who is not sure
     silent = sorted(node for node, view in views.items() if view.silent)
+    in_error = [_in_error(views[node]) for node in silent if views[node].in_error]
+    unheard = [node for node in silent if not views[node].in_error]
     if len(views) - len(silent) < answers.MAJORITY:  # of etcd, too: with fewer nodes nobody can lead
-        return [*leaderless.without_quorum(views, silent), *_half_upgraded(views, record)]
+        lost = [f"{_unheard(node)}, when that is mended" for node in unheard] if in_error else None
+        without = leaderless.without_quorum(views, silent) if lost is None else [*in_error, *lost]
+        return [*without, *_half_upgraded(views, record)]
     nobody = leaderless.without_leader(views, record, silent)
     return [
-        *(_one_is_silent(views, node) for node in silent),
+        *in_error,
+        *(_one_is_silent(views, node) for node in unheard),
         *_empty(views),
         *_stopped(views),
         *nobody,
@@ -46,9 +51,21 @@ def advise(views: Views, record: Run | None, gone: str | None) -> list[str]:
     ]
 
 
+def _in_error(view: View) -> str:
+    """A node whose minion answers with an error: its host is up, and what mends the minion is all that it needs."""
+    said = view.errors[SILENT].partition("\n")[0]
+    return (
+        said if view.code == "no-product" else f"{said}. Nothing of {view.node} is to be removed or recovered for that"
+    )
+
+
+def _unheard(node: str) -> str:
+    return f"{node} does not answer: look at its host and its minion"
+
+
 def _one_is_silent(views: Views, node: str) -> str:
     leads = together.leader(views)
-    said = f"{node} does not answer: look at its host and its minion"
+    said = _unheard(node)
     if leads is None or leads.name == node:
         return said
     if together.at_work(views, node):

@@ -122,7 +122,7 @@ def cluster_of(view: View) -> ClusterStatus:
     """Return a view's cluster-status. Raises ValueError, naming the node, if there is none."""
     if view.cluster is None:
         said = f"{view.node}: {view.why_not('cluster_status') or 'no cluster-status'}"
-        raise Refused(said, "silent" if view.silent else "no-table", view.node)
+        raise Refused(said, view.code if view.silent else "no-table", view.node)
     return view.cluster
 
 
@@ -130,7 +130,7 @@ def status_of(view: View) -> Status:
     """Return a view's status. Raises ValueError, naming the node, if there is none."""
     if view.status is None:
         said = f"{view.node}: {view.why_not('status') or 'no status'}"
-        raise Refused(said, "silent" if view.silent else "no-status", view.node)
+        raise Refused(said, view.code if view.silent else "no-status", view.node)
     return view.status
 
 

@@ -167,8 +167,9 @@ def not_told(name: str, error: str, hub: Hub) -> Reason:
     """
     if NEEDS_PYTHON in error:
         return Reason("python-version", name, said=_named(name, error))
+    told = _named(name, error or "it answers as another version of this extension")
     said = (
-        f"{name}: {error or 'it answers as another version of this extension'}: its modules are not those of {hub.id} "
+        f"{told}: its modules are not those of {hub.id} "
         f"({hub.extension}): run 'salt {name} saltutil.sync_all{_env(hub.saltenv)}'"
     )
     return Reason("modules", name, said=said)

@@ -9,11 +9,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from saltext.chef_backend import record as records
 from saltext.chef_backend.errors import InVain, NotYet, Refused
-from saltext.chef_backend.judge import answers, failover, kinds, who, window
+from saltext.chef_backend.judge import answers, failover, kinds, silence, who, window
 from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.judge import way as ways
 from saltext.chef_backend.judge.answers import Views
-from saltext.chef_backend.judge.view import SILENT
 from saltext.chef_backend.product.version import Version, least_frontend
 from saltext.chef_backend.reason import Reason
 from saltext.chef_backend.record import Run
@@ -32,7 +31,7 @@ def not_ended_by_wish(record: Run) -> None:
 
 def everybody_answers(views: Views) -> None:
     """Every backend has answered."""
-    silent = [Reason("silent", node, said=view.errors[SILENT]) for node, view in views.items() if view.silent]
+    silent = silence.all_of(views)
     if silent:
         raise unwell(silent)
 

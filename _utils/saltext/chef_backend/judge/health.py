@@ -7,9 +7,9 @@ import dataclasses
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from saltext.chef_backend.judge import kinds, who
+from saltext.chef_backend.judge import kinds, silence, who
 from saltext.chef_backend.judge import waiver as waivers
-from saltext.chef_backend.judge.view import PG_LOGS, SILENT, View
+from saltext.chef_backend.judge.view import PG_LOGS, View
 from saltext.chef_backend.product.cluster_status import ClusterStatus, Node
 from saltext.chef_backend.product.reading import ParseError, is_count
 from saltext.chef_backend.product.signatures import BY_NAME
@@ -116,11 +116,12 @@ def _judge_views(views: Mapping[str, View], bounds: Bounds, absent: str | None) 
     known = [view.cluster for view in heard.values() if view.cluster is not None]
     absent_leads = any(_is(leader, absent) for cluster in known for leader in cluster.leaders)
     for node, view in heard.items():
+        if view.silent:
+            reasons.append(silence.of(views, node))
+            continue
         if view.errors:
-            parts = (f"{part}: {why}" for part, why in sorted(view.errors.items()))
-            said = view.errors[SILENT] if view.silent else "; ".join(parts)
-            code = "silent" if view.silent else "not-judged"
-            reasons.append(Reason(code, node, "could not be judged:", said))
+            parts = "; ".join(f"{part}: {why}" for part, why in sorted(view.errors.items()))
+            reasons.append(Reason("not-judged", node, "could not be judged:", parts))
         if view.unsynced:
             reasons.append(Reason("unsynced", node, "is partially synced", advice=SYNC_FAILED))
         if view.table or not known:  # between two turns one node is asked for the whole cluster's

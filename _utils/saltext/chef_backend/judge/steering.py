@@ -121,7 +121,7 @@ def abort(
 
     :param half_upgraded: names of nodes whose upgrade has begun and not ended.
     :param ended: the record of the last finished run, or None.
-    :param silent: backends that do not answer.
+    :param silent: backends that told nothing of themselves.
     """
     if record is None and ended and ended.state == records.ABORTED:
         return Answer(NOTHING, f"run {ended.run} is aborted already")
@@ -135,7 +135,7 @@ def abort(
         return Answer(NOTHING, text, ok=False)
     if silent and record.way == "reindex":  # what one has upgraded cannot serve the old index, and it alone knows
         text = (
-            f"{', '.join(silent)} does not answer: nobody can tell whether run {record.run} has upgraded it. Resume it"
+            f"{', '.join(silent)} cannot be asked: nobody can tell whether run {record.run} has upgraded it. Resume it"
         )
         return Answer(NOTHING, text, ok=False)
     inside = sorted({*half_upgraded, *([record.turn] if record.turn and not gone else [])})
@@ -156,7 +156,7 @@ def abort(
     left = record.lease - (record.unheard or 0)
     if unknown and left >= 0:
         text = (
-            f"{', '.join(unknown)} does not answer, and an order of this run may still reach it: it is void after "
+            f"{', '.join(unknown)} cannot be asked, and an order of this run may still reach it: it is void after "
             f"{left:.0f} s: abort the run then"
         )
         return Answer(NOTHING, text, ok=False)

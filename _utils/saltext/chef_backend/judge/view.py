@@ -14,7 +14,7 @@ from saltext.chef_backend.product.status import Status
 from saltext.chef_backend.record import Record
 
 PG_LOGS = "/var/log/chef-backend/postgresql"  # where a node does not tell in which of its folders
-SILENT = "answer"  # the error of a node from which nothing came
+SILENT = "answer"  # the error of a node that told nothing of itself
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +46,7 @@ class View:
     lag: Mapping[str, int] = dataclasses.field(default_factory=dict)  # bytes behind, by follower; the leader has some
     peers: Mapping[str, str] = dataclasses.field(default_factory=dict)  # addresses of these followers
     errors: Mapping[str, str] = dataclasses.field(default_factory=dict)  # part: why it could not be asked or read
+    code: str = "silent"  # of the reason why it told nothing of itself, where it did not
 
     @classmethod
     def of_answer(cls, answer: Mapping[str, Any]) -> "View":
@@ -87,9 +88,12 @@ class View:
         )
 
     @classmethod
-    def of_silence(cls, node: str, why: str) -> "View":
-        """Make the view of a node from which no answer came."""
-        return cls(node, errors={SILENT: why})
+    def of_silence(cls, node: str, why: str, code: str = "silent") -> "View":
+        """Make the view of a node that told nothing of itself.
+
+        :param code: of the reason, one of ``judge.kinds``: nothing came from its minion, or an error.
+        """
+        return cls(node, errors={SILENT: why}, code=code)
 
     @property
     def itself(self) -> Own:
@@ -98,8 +102,13 @@ class View:
 
     @property
     def silent(self) -> bool:
-        """Whether nothing came from the node at all."""
+        """Whether the node told nothing of itself: then it may be at work."""
         return SILENT in self.errors
+
+    @property
+    def in_error(self) -> bool:
+        """Whether its minion answered, with an error: its host is up."""
+        return self.silent and self.code != "silent"
 
     def why_not(self, part: str) -> str | None:
         """Return why a part of the answer is missing, as far as it is known."""

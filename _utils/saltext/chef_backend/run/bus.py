@@ -9,12 +9,17 @@ from salt.exceptions import CommandExecutionError
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What one minion said: a value, or why there is none."""
+    """What one minion said: a value, or why there is none.
+
+    It has none if nothing came from the minion, or an error; the error's text says what mends it.
+    """
 
     ok: bool
     value: Any = None  # nothing where it is not ok
     error: str = ""
     failed: Any = None  # what a call that failed returned all the same: which of its states did what
+    code: str = "silent"  # of the reason why there is no value, one of judge.kinds
+    jid: str = ""  # of the job by which it was asked
 
     @property
     def silent(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import pillar as pillars
-from saltext.chef_backend.judge import answers
+from saltext.chef_backend.judge import answers, complaint
 from saltext.chef_backend.judge.view import View
 from saltext.chef_backend.pillar_values import MINION
 from saltext.chef_backend.record import Record, RecordError
@@ -185,7 +185,14 @@ def _minions(master: Master, target: Sequence[str] | str) -> list[str]:
 
 
 def _read(said: Mapping[str, Answer]) -> dict[str, View]:
-    return {
-        node: View.of_answer(answer.value) if answer.ok else View.of_silence(node, answer.error)
-        for node, answer in said.items()
-    }
+    return {node: _view(node, answer) for node, answer in said.items()}
+
+
+def _view(node: str, answer: Answer) -> View:
+    if not answer.ok:
+        return View.of_silence(node, answer.error, answer.code)
+    try:
+        return View.of_answer(answer.value)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as err:  # another version's words
+        other = complaint.of_another_version(node, f"{type(err).__name__}: {err}")
+        return View.of_silence(node, str(other), other.code)

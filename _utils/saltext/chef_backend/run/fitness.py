@@ -93,8 +93,10 @@ def _of_nodes(
     for name, answer in said.items():
         if name in nodes:
             reasons += fitness.of_node(name, nodes[name], hub, name in backends)
+        elif not answer.ok and answer.code in ("python-version", "no-product"):
+            reasons.append(Reason(answer.code, name, said=answer.error))
         elif not answer.silent:
-            reasons.append(fitness.not_told(name, answer.error, hub))
+            reasons.append(fitness.not_told(name, "" if answer.code == "modules" else answer.error, hub))
     return reasons
 
 

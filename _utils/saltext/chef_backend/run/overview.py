@@ -9,10 +9,12 @@ from salt.exceptions import CommandExecutionError
 from saltext.chef_backend.errors import reasons_of
 from saltext.chef_backend.judge import advice, standing, window
 from saltext.chef_backend.judge import plan as plans
+from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.product.maintenance import out_of_service_by
 from saltext.chef_backend.product.version import Version
 from saltext.chef_backend.reason import Reason
+from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import fitness, ground, lock, ways
 from saltext.chef_backend.run.master import Master
@@ -42,10 +44,11 @@ def plan(master: Master, name: str) -> dict[str, Any]:
     settings = clusters.settings(master, name)
     seen = clusters.views(master, name)
     shown = _shown(master, settings, seen)
-    leave = _frontends(master, settings)
+    leave, unknown = _frontends(master, settings)
     index = ways.index_created(master, name, seen)
     planned = plans.plan(seen, settings, shown.standing.reasons, index, leave)
     record = shown.standing.run
+    planned = plans.refused(planned, [one for one in unknown if not _is_waived(record, one)])
     way = record.way if record else planned.way
     seconds = window.expected(settings, way, record, seen) if planned.order else 0
     outside = window.too_short(settings.window, master.clock.now(), seconds)
@@ -78,8 +81,12 @@ def _shown(master: Master, settings: Cluster, seen: Views) -> Shown:
     return Shown(stands, window.outlook(settings.window, master.clock.now(), seconds), tuple(to_do))
 
 
-def _frontends(master: Master, settings: Cluster) -> plans.Frontends:
-    """The frontends, and how each would refuse its clients; what one does not tell is left out."""
+def _is_waived(record: Run | None, reason: Reason) -> bool:
+    return record is not None and waivers.covers(record.waived, reason.code, reason.node)
+
+
+def _frontends(master: Master, settings: Cluster) -> tuple[plans.Frontends, list[Reason]]:
+    """The frontends, and how each would refuse its clients; and why one does not tell its version."""
     nodes = clusters.frontends(master, settings.name)
     said = master.bus.ask(nodes, "chef_server.version", timeout=settings.timeouts.ask)
     leave_by: dict[str, str] = {}
@@ -87,4 +94,5 @@ def _frontends(master: Master, settings: Cluster) -> plans.Frontends:
         with contextlib.suppress(ValueError):
             if one.ok:
                 leave_by[node] = out_of_service_by(Version.from_text(one.value))
-    return plans.Frontends(clusters.batches(master, settings.name, nodes), leave_by)
+    unknown = [Reason("frontend-unknown", node, said=one.error) for node, one in said.items() if not one.ok]
+    return plans.Frontends(clusters.batches(master, settings.name, nodes), leave_by), unknown

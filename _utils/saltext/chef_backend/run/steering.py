@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import record as records
-from saltext.chef_backend.judge import answers, gates, steering, window
+from saltext.chef_backend.judge import answers, gates, silence, steering, window
 from saltext.chef_backend.judge.answers import Views
 from saltext.chef_backend.judge.steering import Answer
 from saltext.chef_backend.record import Record, Run
@@ -49,7 +49,7 @@ def abort(master: Master, cluster: str) -> Done:
         raise CommandExecutionError(str(err)) from err
     silent = [node for node, view in sorted(views.items()) if view.silent]
     if len(views) - len(silent) < answers.MAJORITY:
-        raise CommandExecutionError("\n".join(views[node].why_not("record") or node for node in silent))
+        raise CommandExecutionError("\n".join(str(silence.of(views, node)) for node in silent))
     half_upgraded = answers.half_upgraded(views)
     if record and record.down and _is_up(master, cluster, record, views):
         record, half_upgraded = dataclasses.replace(record, down=False, taken_down=()), []
@@ -63,6 +63,9 @@ def abort(master: Master, cluster: str) -> Done:
     if record and answer.action == steering.CLOSE:
         done = closing.aborted(master, views, record)
         return Done(done["result"], done["comment"])
+    if not answer.ok:
+        why = [str(silence.of(views, node)) for node in silent]
+        answer = dataclasses.replace(answer, text="\n".join([answer.text, *why]))
     return _do(master, cluster, record, answer)
 
 
