@@ -61,7 +61,7 @@ class Bus:
             self._publish(node, message)
         self._await(nodes, jid, said, timeout)
         self._engine.point(f"{kind} answered", f"{shown} of {', '.join(nodes)}")
-        return {node: salt._answer(node, said.get(node), timeout) for node in nodes}
+        return {node: salt._answer(node, said.get(node), timeout, jid) for node in nodes}
 
     def send(self, nodes: Sequence[str], function: str, *args: Any) -> None:
         self._reachable()

@@ -132,6 +132,14 @@ def _stun_minion(world: World, fault: Fault, point: Point) -> None:
     world.engine.after(fault.seconds, minion.recover)
 
 
+@kind("find_job missed")
+def _miss(world: World, fault: Fault, point: Point) -> None:
+    """A minion does what it is told, and is too busy to tell a master in time that it is at it."""
+    minion = world.minions[host(world, fault, point)]
+    minion.missed = True
+    world.engine.after(fault.seconds, setattr, minion, "missed", False)
+
+
 @kind("node busy with a highstate")
 def _highstate(world: World, fault: Fault, point: Point) -> None:
     world.minions[host(world, fault, point)].highstate(fault.seconds)

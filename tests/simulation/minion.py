@@ -75,6 +75,7 @@ class Minion:
         self.processes: HostProcesses | None = None
         self.runs = True  # the daemon
         self.stunned = False
+        self.missed = False  # it is too busy to say in time what is at work
         self.deaf = False  # what was sent to it last was lost
         self.jobs: dict[str, Job] = {}
         self.schedule: dict[str, dict[str, Any]] = {}  # on its disk
@@ -147,7 +148,7 @@ class Minion:
     def is_at(self, jid: str) -> bool:
         """What ``saltutil.find_job`` tells: a queued state is not at work."""
         job = self.jobs.get(jid)
-        return job is not None and (job.began or not self.files)
+        return not self.missed and job is not None and (job.began or not self.files)
 
     def states_at_work(self) -> list[Job]:
         """The states that run."""

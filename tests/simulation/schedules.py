@@ -11,8 +11,8 @@ from tests.simulation.world import SCENES
 WAYS = tuple(SCENES)
 OF_COMMANDS = ("command fails", "command lies", "command hangs", "command dies")  # only where a command is at work
 OF_HOSTS = (
-    "minion killed", "minion restarted", "minion stunned", "node busy with a highstate", "node without power",
-    "node cut off", "node cut off from the masters", "node cut off from the nodes", "clock steps",
+    "minion killed", "minion restarted", "minion stunned", "find_job missed", "node busy with a highstate",
+    "node without power", "node cut off", "node cut off from the masters", "node cut off from the nodes", "clock steps",
 )  # fmt: skip
 OF_ORDERS = ("order late", "order doubled", "order lost")  # the next one
 SHORT, LONG = 20.0, 300.0  # seconds: within the lease and the bounds, and beyond
@@ -70,7 +70,7 @@ GROUPS = (
     ("orchestration gets signal 9", "orchestration gets signal 2", "orchestration gets signal 15",
      "orchestration gets signal 1", "orchestration stopped", "master lost for good", "master cut off",
      "salt-master down"),
-    ("minion killed", "minion restarted", "minion stunned", "node busy with a highstate",
+    ("minion killed", "minion restarted", "minion stunned", "find_job missed", "node busy with a highstate",
      "node cut off from the masters"),
     ("node without power", "node cut off", "node cut off from the nodes", "clock steps"),
     OF_ORDERS,

@@ -4,7 +4,7 @@ import pytest
 
 from tests.simulation.faults import Fault
 from tests.simulation.night import Schedule, spend
-from tests.simulation.schedules import WAYS
+from tests.simulation.schedules import WAYS, spots
 
 KILLED = Schedule("rolling", (Fault(200, "orchestration gets signal 9"),))
 
@@ -29,3 +29,13 @@ def test_a_story_tells_who_did_what_and_when():
     assert "fault: orchestration gets signal 9" in story
     assert "resumed run" in story
     assert story.count("chef-backend-ctl upgrade --failover") == 2  # begins, ends
+
+
+def test_a_missed_find_job_fails_no_order():
+    """Salt takes a busy minion for silent; the run asks the node, waits for its command, and reads its end."""
+    orders = [spot for spot in spots("rolling") if "order orch.node" in spot.shown and spot.kind == "order"]
+    assert len([spot for spot in orders if "orch.node.upgraded" in spot.shown]) == 3
+    for spot in orders:
+        outcome = spend(Schedule("rolling", (Fault(spot.number, "find_job missed", "here", 3600.0),)))
+        assert not outcome.violations, outcome.story()
+        assert [event.about for event in outcome.events if event.what == "exit"] == ["exit 0"], outcome.story()

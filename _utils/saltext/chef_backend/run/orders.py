@@ -1,22 +1,32 @@
-"""Orders: a run has nodes apply a part of its runbook (``orch/node``), and reads what they came to."""
+"""Orders: a run has nodes apply a part of its runbook (``orch/node``), and reads what they came to.
 
+Salt takes a minion that is too busy to say that a job is at work for a silent one. So where no answer came the node is
+asked, and while something is at work there it is waited for; then the same order is given anew. It does nothing twice
+that is done, and reads the end of the command that went on.
+"""
+
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend.judge import fence
+from saltext.chef_backend import journal, waiting
+from saltext.chef_backend.errors import InVain, NotYet
+from saltext.chef_backend.judge import complaint, fence
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.record import Record
-from saltext.chef_backend.run import applied, lock
+from saltext.chef_backend.run import applied, lock, progress
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run.applied import Applied
 from saltext.chef_backend.run.bus import Answer, values_of
 from saltext.chef_backend.run.master import Master
 
 RESTED = "chef_backend.rested"
-TRIES = 3  # of an order that waited too long on its node, behind other states
+TRIES = 3  # of an order that waited too long on its node, behind other states, or whose answer was lost
+BUSY = "chef_server_agent.busy"  # of a frontend; a backend's view tells
+LOOKS = 3  # at a node of which nothing is heard any more
 
 
 def apply(
@@ -27,6 +37,7 @@ def apply(
     nodes: Sequence[str],
     sls: str,
     restarts: bool = True,
+    bound: float | None = None,
     **more: Any,
 ) -> bool:
     """Have nodes apply an SLS, side by side, and put what they came to into a state's result.
@@ -38,13 +49,16 @@ def apply(
     :param record: of the run; None in test mode.
     :param sls: such as ``orch.node.upgraded``.
     :param restarts: whether that restarts services, so that they have to settle.
+    :param bound: seconds for which a node is waited for that is at work, and whose answer was lost;
+        ``timeouts.upgrade`` if not given.
     :param more: what its pillar holds besides that of every node.
     :returns: whether it was done; False in test mode.
     :raises CommandExecutionError: what failed, one sentence a line, each with its node.
     """
     search = not (record and record.reindex)
     pillar = clusters.node_pillar(master, cluster, record.run if record else None, search) | more
-    came = applied.together(_applied(master, cluster, nodes, sls, pillar).items())
+    wait = bound or clusters.settings(master, cluster).timeouts.upgrade
+    came = applied.together(_applied(master, cluster, nodes, sls, pillar, wait).items())
     if restarts:
         master.kept[RESTED] = master.clock.monotonic() - came.last
     ret["changes"].update(came.changes)
@@ -79,9 +93,12 @@ def rested(master: Master) -> float:
 
 
 def _applied(
-    master: Master, cluster: str, nodes: Sequence[str], sls: str, pillar: Mapping[str, Any]
+    master: Master, cluster: str, nodes: Sequence[str], sls: str, pillar: Mapping[str, Any], wait: float
 ) -> dict[str, Applied]:
-    """Have nodes apply an SLS; one that had to wait so long that the order became too old gets it anew."""
+    """Have nodes apply an SLS; it is given anew to one that had to wait so long that the order became too old.
+
+    So it is to one from which no answer came, as soon as it tells that nothing is at work there any more.
+    """
     came, left, bound = dict[str, Applied](), list(nodes), clusters.ask_bound(master, cluster)
     for _ in range(TRIES):
         given = {**pillar, "order": lock.order(master, cluster, left)}
@@ -89,14 +106,72 @@ def _applied(
         if master.saltenv:
             kwargs["saltenv"] = master.saltenv
         said = master.bus.ask(left, "state.sls", sls, timeout=bound, kwargs=kwargs)
-        came.update({node: _read(answer) for node, answer in said.items()})
-        left = [node for node in left if any(fence.TOO_OLD in text for text in came[node].troubles)]
+        came.update({node: _read(node, answer) for node, answer in said.items()})
+        again = [node for node in left if any(fence.TOO_OLD in text for text in came[node].troubles)]
+        for node in (node for node in left if said[node].silent and not master.test):
+            still = _still(master, cluster, node, wait)
+            if still is None:
+                again.append(node)
+            else:
+                came[node] = _read(node, said[node], still)
+        left = again
         if not left:
             break
     return came
 
 
-def _read(answer: Answer) -> Applied:
-    if answer.ok or isinstance(answer.failed, (dict, list)):
-        return applied.read(answer.value if answer.ok else answer.failed)
-    return Applied({}, (), (answer.error,))
+def _still(master: Master, cluster: str, node: str, wait: float) -> str | None:
+    """Wait while something is at work on a node from which no answer came; None when nothing is any more.
+
+    :param wait: bound in seconds.
+    :returns: what is at work still, or why nobody knows.
+    """
+    unheard = 0
+
+    def at_rest() -> None:
+        nonlocal unheard
+        answer = _busy(master, cluster, node)
+        unheard = unheard + 1 if answer.silent else 0
+        if unheard == LOOKS:
+            raise InVain(answer.error)
+        if not answer.ok or answer.value:
+            raise NotYet(answer.error or f"{node}: no answer came, and it is at work: {'; '.join(answer.value)}")
+
+    def told(said: str) -> None:
+        progress.tell(master, lock.held(master, cluster), journal.GATE, journal.BEGIN, node=node, comment=said)
+
+    try:
+        waiting.until(master.clock, at_rest, wait, every=1, most=15, told=told)
+    except (CommandExecutionError, InVain) as err:
+        return str(err)
+    return None
+
+
+def _busy(master: Master, cluster: str, node: str) -> Answer:
+    """Ask a node what is changing it now; the value is a list of texts. What it cannot tell counts as an error."""
+    bound, word = clusters.ask_bound(master, cluster), lock.held(master, cluster)
+    if word is None or node not in word.backends:
+        return master.bus.ask([node], BUSY, timeout=bound)[node]
+    answer = master.bus.ask([node], clusters.VIEW, ["busy"], timeout=bound)[node]
+    if not answer.ok:
+        return answer
+    why = answer.value["errors"].get("busy")
+    failed = dataclasses.replace(answer, ok=False, error=f"{node}: {why}", failed=why)
+    return failed if why else dataclasses.replace(answer, value=answer.value["busy"])
+
+
+def _read(node: str, answer: Answer, still: str = "") -> Applied:
+    """Read what a node said to an order; where that is no result of states, also how to look at the job.
+
+    :param still: what is at work there, or why nobody knows.
+    """
+    said = answer.value if answer.ok else answer.failed
+    if isinstance(said, Mapping) and said:
+        return applied.read(said)
+    troubles = applied.read(said).troubles if answer.ok or isinstance(said, list) else (answer.error,)
+    look = (
+        f"'salt-run jobs.lookup_jid {answer.jid}' shows what came of the order, 'salt {node} saltutil.find_job "
+        f"{answer.jid}' whether it is at work there"
+    )
+    mend = complaint.mends(node, "\n".join(troubles)) if isinstance(said, list) else ""
+    return Applied({}, (), tuple(filter(None, (*troubles, still, mend, look if answer.jid else ""))))

@@ -167,7 +167,15 @@ def _filled(master: Master, name: str, cluster: str, sls: str, one: str | None) 
         anew = before is None or not before.lacks_no_more_than(allowed)
         with _progress_told(master, cluster, record, frontend, stored):
             built = orders.apply(
-                master, ret, cluster, record, [frontend], _kept_out(sls), organisations=left, anew=anew
+                master,
+                ret,
+                cluster,
+                record,
+                [frontend],
+                _kept_out(sls),
+                bound=clusters.settings(master, cluster).timeouts.reindex,
+                organisations=left,
+                anew=anew,
             )
         if built:
             after = _until_whole(master, cluster, frontend, one)
