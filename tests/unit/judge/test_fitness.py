@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 
-from saltext.chef_backend import NEEDS_PYTHON
 from saltext.chef_backend.judge import fitness, kinds
 from tests import fit
 from tests.functional.minion import REPO
@@ -100,16 +99,7 @@ def test_s6_a_frontend_needs_no_scheduler():
     assert fitness.of_node("fe1", node(scheduler=False), fit.HUB, backend=False) == []
 
 
-def test_s10_a_node_whose_python_is_too_old_for_our_modules_is_told_so_and_not_to_sync_them():
-    said = f"'chef_backend_environment' __virtual__ returned False: {NEEDS_PYTHON}, and Salt runs on 3.9.18 here"
-    reason = fitness.not_told("be3", said, fit.HUB)
-    assert (reason.code, reason.node, str(reason)) == ("python-version", "be3", f"be3: {said}")
-
-
-def test_s10_a_node_that_tells_nothing_has_other_modules():
-    said = str(fitness.not_told("be3", "'chef_backend_environment.environment' is not available.", fit.HUB))
-    assert said.startswith("be3: 'chef_backend_environment.environment' is not available.: ")
-    assert said.endswith(SYNC)
+def test_an_answer_of_another_version_is_none():
     assert fitness.Node.of_answer({"extension": "9.9"}) is None
     assert fitness.Node.of_answer(True) is None
 

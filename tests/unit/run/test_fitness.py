@@ -6,6 +6,7 @@ import pytest
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend.errors import Refused
+from saltext.chef_backend.judge import complaint
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import fitness, opening, overview, replacing, server
 from saltext.chef_backend.run.bus import Answer
@@ -67,10 +68,11 @@ def test_modules_of_two_versions_open_no_run():
 
 def test_s1_a_node_that_answers_an_error_is_not_silent():
     with pytest.raises(Refused) as refused:
-        asked = master(be3=Answer(False, error=f"be3: {MISSING}", failed=MISSING))
+        told = complaint.read("be3", MISSING)
+        asked = master(be3=Answer(False, error=str(told), failed=MISSING, code=told.code))
         fitness.holds(asked, clusters.settings(asked, "prod"), ["be1", "be2", "be3"], [])
     assert [(one.code, one.node) for one in refused.value.reasons] == [("modules", "be3")]
-    assert MISSING in str(refused.value)
+    assert f"be3: modules not in step: {MISSING.rstrip('.')}" in str(refused.value)
     assert str(refused.value).endswith("run 'salt be3 saltutil.sync_all'")
 
 
@@ -121,7 +123,7 @@ def test_no_room_opens_no_run_unless_somebody_waives_it():
 def test_s10_what_keeps_a_node_from_telling_is_a_reason_of_its_own(code, error, said):
     found = overview.check(master(be3=Answer(False, error=error, failed=MISSING, code=code)), "prod")
     (reason,) = [one for one in found["reasons"] if one["node"] == "be3"]
-    assert reason["code"] == ("modules" if code == "minion-error" else code)
+    assert reason["code"] == code
     assert reason["text"].startswith(said)
 
 

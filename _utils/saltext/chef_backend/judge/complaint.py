@@ -5,7 +5,7 @@ The words are Salt's own, of 3006 to 3008.
 
 import re
 
-from saltext.chef_backend.judge import fitness
+from saltext.chef_backend import NEEDS_PYTHON, PYTHON
 from saltext.chef_backend.reason import Reason
 
 OF_MODULES = ("modules", "python-version")  # the minion cannot load the extension: its Python may be why
@@ -38,10 +38,10 @@ def read(node: str, said: str, python: str = "") -> Reason:
     if _NO_PRODUCT.search(why):
         what = "correct the pillar if it is another host; if its disk was lost, docs/how-to/replace-a-backend.md"
         return Reason("no-product", node, said=f"{node}: its minion answers, {why}: {what}")
-    if is_too_old(python) or _TOO_OLD.search(why):
+    if is_too_old(python) or NEEDS_PYTHON in said or _TOO_OLD.search(why):
         runs = f"runs on {python}" if python else f"seems to run on an older one ({why})"
         what = f"install Salt's own onedir packages there, then run 'salt {node} saltutil.sync_all'"
-        least = ".".join(map(str, fitness.PYTHON))
+        least = ".".join(map(str, PYTHON))
         return Reason("python-version", node, said=f"{node}: Python {least} is needed, its minion {runs}: {what}")
     return _not_in_step(node, said.partition("\n")[0].rstrip("."))
 
@@ -54,7 +54,7 @@ def of_another_version(node: str, what: str) -> Reason:
 def is_too_old(python: str) -> bool:
     """Whether a version of Python, such as ``3.9.2``, is older than what is needed; not if it is not known."""
     found = re.match(r"(\d+)\.(\d+)", python)
-    return found is not None and (int(found[1]), int(found[2])) < fitness.PYTHON
+    return found is not None and (int(found[1]), int(found[2])) < PYTHON
 
 
 def mends(node: str, said: str) -> str:

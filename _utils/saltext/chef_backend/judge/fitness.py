@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from saltext.chef_backend import NEEDS_PYTHON, PYTHON, runbooks
+from saltext.chef_backend import PYTHON, runbooks
 from saltext.chef_backend.product.command import STAGING
 from saltext.chef_backend.reason import Reason
 
@@ -158,21 +158,6 @@ def of_node(name: str, node: Node, hub: Hub, backend: bool) -> list[Reason]:
     for folder in node.unwritable:
         reasons.append(Reason("unwritable", name, said=f"{name}: {folder} cannot be written: look at its mounts"))
     return reasons
-
-
-def not_told(name: str, error: str, hub: Hub) -> Reason:
-    """Return the reason for a node that answers, and does not tell what its Salt is.
-
-    :param error: what it said instead; empty if that was an answer of another version of this extension.
-    """
-    if NEEDS_PYTHON in error:
-        return Reason("python-version", name, said=_named(name, error))
-    told = _named(name, error or "it answers as another version of this extension")
-    said = (
-        f"{told}: its modules are not those of {hub.id} "
-        f"({hub.extension}): run 'salt {name} saltutil.sync_all{_env(hub.saltenv)}'"
-    )
-    return Reason("modules", name, said=said)
 
 
 def room(nodes: Mapping[str, Node], package: int | None, backup: bool) -> list[Reason]:

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from saltext.chef_backend.judge import fitness, gates, ground, kinds
+from saltext.chef_backend.judge import complaint, fitness, gates, ground, kinds
 from saltext.chef_backend.judge import waiver as waivers
 from saltext.chef_backend.judge.fitness import Hub, Node
 from saltext.chef_backend.reason import Reason
@@ -93,10 +93,10 @@ def _of_nodes(
     for name, answer in said.items():
         if name in nodes:
             reasons += fitness.of_node(name, nodes[name], hub, name in backends)
-        elif not answer.ok and answer.code in ("python-version", "no-product"):
-            reasons.append(Reason(answer.code, name, said=answer.error))
+        elif answer.ok:
+            reasons.append(complaint.of_another_version(name, "what its Salt is"))
         elif not answer.silent:
-            reasons.append(fitness.not_told(name, "" if answer.code == "modules" else answer.error, hub))
+            reasons.append(Reason(answer.code or "minion-error", name, said=answer.error))
     return reasons
 
 
