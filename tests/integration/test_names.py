@@ -64,6 +64,7 @@ def test_p8_replication_that_comes_from_other_addresses_is_well_and_its_lag_is_t
     assert "cluster prod: healthy" in shown and "what the documents advise" not in shown, shown
     for _, address in seconds:
         assert f"replication to {address}, which is no node's: " in shown, shown
+    operator.forgets_the_past()
     refused = operator.upgrades()
     assert_untouched(operator, refused, f"{seconds[0][1]}, {seconds[1][1]} is connected to PostgreSQL")
     lab.salt("*", "saltutil.refresh_grains")
