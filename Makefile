@@ -4,12 +4,13 @@ PYTHON ?= python3
 VENV := .cache/venv
 PY := $(VENV)/bin/python
 
-.PHONY: conform dist help venv ansible demo test test-lab test-faults campaign unit simulate lint docs bench lab-shell clean
+.PHONY: conform dist help venv ansible demo test test-lab test-salt test-faults campaign unit simulate lint docs bench lab-shell clean
 
 help:
 	@echo "make demo       lab up, a rolling upgrade under load, a report of what it did   (root)"
 	@echo "make test       lint, unit, functional; as root also browser and integration, in the lab"
 	@echo "make test-lab   the lab's own tests: elections, hand-over, crash, rejoin        (root, many minutes)"
+	@echo "make test-salt  every Salt and Python that is supported, every layout of Salt that sites have: a table  (root, an hour)"
 	@echo "make test-faults more faults of an upgrade than make test has time for   (root)"
 	@echo "make campaign   N=200 random schedules of faults of an upgrade, each in a fresh lab; goes on where it was (root, hours)"
 	@echo "make unit       unit tests only"
@@ -50,6 +51,9 @@ test: venv
 
 test-lab: root venv
 	@$(PY) -m tests.lab run -- $(PY) -m pytest -q tests/integration/test_lab_*.py
+
+test-salt: venv
+	@tools/test_salt.sh
 
 test-faults: root venv
 	@tools/test.sh faults

@@ -4,11 +4,13 @@ pytest-salt-factories starts two servers, for the logs and events of Salt daemon
 otherwise.
 """
 
+import os
 from collections.abc import Iterator
 
 import hypothesis.configuration
 import pytest
 import salt._logging
+import salt.version
 from saltfactories.plugins.event_listener import EventListener
 
 LOOPBACK = "127.0.0.1"
@@ -17,6 +19,9 @@ hypothesis.configuration.set_hypothesis_home_dir(".cache/hypothesis")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
+    wanted, found = os.environ.get("SALT_RELEASE", ""), salt.version.__version__  # tools/with_salt.sh says which
+    if not found.startswith(wanted):
+        pytest.exit(f"these tests were to run with Salt {wanted}, and have found {found}", returncode=3)
     log_server = session.config.pluginmanager.get_plugin("saltfactories-log-server")
     assert log_server is not None
     log_server.log_host = LOOPBACK

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# lint, unit, simulation, functional, and as root the report in a browser, and the integration tests inside the lab; what can is done
+# lint, unit, simulation, functional, unit and functional with the LTS release of Salt, and as root the report in a browser, and the integration tests inside the lab; what can is done
 # side by side. With the word `faults`: the faults of an upgrade that there is no time for in that, alone.
 # What ran is left as JUnit files in .cache/reports; .ci/run counts in them.
 set -euo pipefail
@@ -13,15 +13,22 @@ trap 'kill $(jobs -p) 2>/dev/null || true' EXIT   # what this starts, it ends
 
 # A suite of tests: its folder, the number of those who share it (or ""), and what runs pytest.
 suite() {
-    local folder=$1 share=$2 report=$1${2:+-$2}
+    local folder=$1 share=$2 report=$prefix$1${2:+-$2} taken=$reports/taken-$prefix$1
     shift 2
-    mkdir -p "$reports/taken-$folder"
+    mkdir -p "$taken"
     # the lab's own tests take many minutes: `make test-lab`; so does every fault there is a test of: `make test-faults`
-    "$@" -m pytest -q "tests/$folder" -m "$which" --ignore-glob='tests/integration/test_lab_*.py' \
-        ${share:+-p tests.sharing --share "$reports/taken-$folder"} --junit-xml="$reports/$report.xml"
+    "$@" -m pytest -q "tests/$folder" -m "$which" --ignore-glob='tests/integration/test_lab_*.py' "${left_out[@]}" \
+        ${share:+-p tests.sharing --share "$taken"} --junit-xml="$reports/$report.xml"
 }
 
-which="not campaign"
+# The same with the LTS release of Salt, but for the tests that load the extension with several by themselves.
+with_lts() {
+    local prefix=salt-3006- left_out=(--ignore-glob='*/loading/test_installed.py' --ignore-glob='*/loading/test_dist.py')
+    suite "$1" "$2" tools/with_salt.sh 3006 "$python"
+}
+
+which="not campaign and not layout"
+prefix="" left_out=()
 names=() pids=()
 # Run something beside what else is run so; what it prints is shown when all have ended.
 beside() {
@@ -72,9 +79,13 @@ beside simulation suite simulation "" "$python"
 beside functional-1 suite functional 1 "$python"
 beside functional-2 suite functional 2 "$python"
 together
+beside unit-3006 with_lts unit ""
+beside functional-3006-1 with_lts functional 1
+beside functional-3006-2 with_lts functional 2
+together
 if [ "$(id -u)" -eq 0 ]; then
     in_two_worlds
-    echo "All suites passed: lint, unit, simulation, functional, browser, integration"
+    echo "All suites passed: lint, unit, simulation, functional, unit and functional with Salt 3006, browser, integration"
 else
-    echo "Passed: lint, unit, simulation, functional. The browser and integration tests were NOT run: they need root (namespaces, mounts)"
+    echo "Passed: lint, unit, simulation, functional, unit and functional with Salt 3006. The browser and integration tests were NOT run: they need root (namespaces, mounts)"
 fi

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# venv.sh [ansible]: make .cache/venv, or .cache/ansible, what its requirement files say; nothing if it already is.
+# venv.sh [ansible|python-3.10]: make .cache/venv, or .cache/ansible or .cache/python-3.10, what its requirement files say; nothing if it already is.
 # PYTHON names the interpreter to build it with (default python3; 3.11 or later, with the venv module).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 python=${PYTHON:-python3}
 name=${1:-venv}
+least=3.11
 beside=()   # what is installed beside the environment, not into it
 case $name in
 venv)
@@ -18,8 +19,12 @@ venv)
 ansible)
     pins=(requirements/ansible.txt)
     complaints='^No broken requirements found\.$' ;;
+python-3.10)
+    pins=(requirements/python-3.10.txt)
+    least=3.10
+    complaints='^No broken requirements found\.$' ;;
 *)
-    echo "venv.sh: there is no environment $name: venv (the default) or ansible" >&2
+    echo "venv.sh: there is no environment $name: venv (the default), ansible or python-3.10" >&2
     exit 2 ;;
 esac
 venv=.cache/$name
@@ -33,8 +38,8 @@ if [ "$(cat "$venv/.key" 2>/dev/null)" = "$key" ]; then
     exit 0
 fi
 
-if ! "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-    echo "$python is too old or has no venv module: install Python 3.11 or later (Debian: apt install python3-venv)" >&2
+if ! "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < ('"${least/./, }"'))' 2>/dev/null; then
+    echo "$python is too old or has no venv module: install Python $least or later (Debian: apt install python3-venv)" >&2
     exit 1
 fi
 echo "Setting up $venv (about a minute, once)"

@@ -1,7 +1,7 @@
 """One laboratory for all integration tests, and who works at it.
 
-Tests that look at the one happy run come first, those whose hosts are of the other package family last: for them the
-lab is taken down, and booted so.
+Tests that look at the one happy run come first, those whose hosts are of the other package family, or whose Salt is of
+another release, last: for them the lab is taken down, and booted so.
 
 They run inside a world: `python -m tests.lab run -- python -m pytest tests/integration`.
 """
@@ -18,8 +18,8 @@ from tests.lab.hosts import Lab
 
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Leave the tests in their order, but for what is made once: the happy run first, the other family's hosts last."""
-    items.sort(key=lambda item: ("happy" not in item.fixturenames, "rpm_lab" in item.fixturenames))
+    """Leave the tests in their order, but for what is made once: the happy run first, other labs last."""
+    items.sort(key=lambda item: ("happy" not in item.fixturenames, bool({"rpm_lab", "release"} & {*item.fixturenames})))
 
 
 @pytest.fixture(scope="session")

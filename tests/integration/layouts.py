@@ -180,6 +180,8 @@ PACKAGED = {"user": USER}
 SERVES_API = {
     "external_auth": {"auto": {PERSON: ["@runner"]}},
     "netapi_enable_clients": ["runner"],
+    "api_logfile": str(salt.MASTER / "api.log"),
+    "api_pidfile": str(salt.MASTER / "api.pid"),
     "rest_cherrypy": {"host": "127.0.0.1", "port": API, "disable_ssl": True},
 }
 NAMED = "saltmaster1.example.com"
