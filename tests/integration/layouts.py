@@ -187,7 +187,15 @@ SERVES_API = {
 NAMED = "saltmaster1.example.com"
 
 LAYOUTS = {
-    "as it is": Layout(),
+    "as the other tests have it": Layout(),
+    "two masters, one of them down": Layout(minions={"master": [network.HUB, f"{network.HUB}:4516"]}),
+    "failover between two masters, one of them down": Layout(
+        minions={
+            "master": [network.HUB, f"{network.HUB}:4516"],
+            "master_type": "failover",
+            "master_alive_interval": 10,
+        }
+    ),
     "master as user salt, typed by root": Layout(PACKAGED, ground=_user),
     "master as user salt, typed by that user": Layout(PACKAGED, ground=_user, typed=by_the_masters_user),
     "master as user salt, typed by a person by sudo": Layout(PACKAGED, ground=_user, typed=by_sudo),
