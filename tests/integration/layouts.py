@@ -144,8 +144,8 @@ def _wheel(lab: Lab) -> None:
     """The extension by pip, for the master and each minion; the file server has the runbooks and the packages."""
     _packages(lab)
     shutil.rmtree(SITE, ignore_errors=True)
-    built.install(SITE, built.build(RUN / "wheel"))
-    shutil.rmtree(RUN / "wheel")
+    built.install(SITE, built.copy_tree(RUN / "tree"))
+    shutil.rmtree(RUN / "tree")
     for host in lab.hosts:
         shutil.copytree(SITE, _on_disk(host, str(SITE)))
     salt.use([*([salt.beside(lab.release)] if lab.release else []), SITE])
@@ -171,13 +171,13 @@ def _brought_to_each_node(lab: Lab) -> Mapping[str, Any]:
     return {"package": {"source": f"/root/{package.name}", "sha256": sha256(package)}}
 
 
-GITFS = {
+GITFS: dict[str, object] = {
     "fileserver_backend": ["gitfs", "roots"],
     "gitfs_provider": "gitpython",
     "gitfs_remotes": [f"file://{REPOSITORY}"],
 }
-PACKAGED = {"user": USER}
-SERVES_API = {
+PACKAGED: Config = {"user": USER}
+SERVES_API: Config = {
     "external_auth": {"auto": {PERSON: ["@runner"]}},
     "netapi_enable_clients": ["runner"],
     "api_logfile": str(salt.MASTER / "api.log"),
@@ -201,9 +201,7 @@ LAYOUTS = {
     "master as user salt, typed by a person by sudo": Layout(PACKAGED, ground=_user, typed=by_sudo),
     "master as root, typed by a person by sudo": Layout(typed=by_sudo),
     "master as root, asked of salt-api": Layout(SERVES_API, typed=by_salt_api),
-    "master as user salt, asked of salt-api under eauth": Layout(
-        PACKAGED | SERVES_API, ground=_user, typed=by_salt_api
-    ),
+    "master as user salt, asked of salt-api": Layout({**PACKAGED, **SERVES_API}, ground=_user, typed=by_salt_api),
     "ids with a domain": Layout(ids={host: f"{host}.prod.example.com" for host in network.ADDRESSES}),
     "ids in upper case": Layout(ids={host: host.upper() for host in network.ADDRESSES}),
     "ids that are addresses": Layout(ids=network.ADDRESSES),
