@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from saltext.chef_backend import salt as door
 from tests.functional.daemons.ending import end
 from tests.functional.minion import QUICK, REPO, TREE
 from tests.functional.pillars import example, write_for_masters
@@ -95,6 +96,23 @@ def test_a_minion_answers_with_its_view(master, programs):
     assert view["status"].startswith("Service")
     assert view["record"] is None
     assert len(programs.changing) == before
+
+
+def test_s1_over_the_bus_a_silent_minion_and_one_in_error_are_told_apart_and_each_answer_has_its_job(master):
+    bus = door.Bus(master.config, {})
+    said = bus.ask(["be1", "be2"], "chef_backend_agent.last", timeout=5)
+    assert (said["be1"].ok, said["be1"].value) == (True, None)
+    assert (said["be2"].silent, said["be2"].code) == (True, "silent")
+    (jid,) = {answer.jid for answer in said.values()}
+    assert master.salt_run_cli().run("jobs.lookup_jid", jid).returncode == 0
+    gone = bus.ask(["be1"], "chef_backend_agent.nosuch", timeout=5)["be1"]
+    assert (gone.silent, gone.code) == (False, "modules")
+    assert gone.error.endswith("run 'salt be1 saltutil.sync_all'")
+    other = bus.ask(["be1"], "chef_backend_agent.view", *range(9), timeout=5)["be1"]
+    assert (other.code, "which takes others there" in other.error) == ("modules", True)
+    frontend = bus.ask(["be1"], "chef_server_agent.state", timeout=5)["be1"]
+    assert frontend.code == "no-product"
+    assert frontend.error.startswith("be1: its minion answers, no Chef Infra Server here: neither /opt/opscode")
 
 
 def test_a_failed_command_reaches_the_operator_with_its_node_and_a_status_that_is_not_0(master, programs):
