@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# lint, unit, simulation, functional, unit and functional with the LTS release of Salt, and as root the report in a browser, and the integration tests inside the lab; what can is done
-# side by side. With the word `faults`: the faults of an upgrade that there is no time for in that, alone.
+# lint, unit, simulation, functional; unit and functional with the LTS release of Salt as well; as root also the report in
+# a browser, and the integration tests inside the lab. What can is done side by side. With the word `faults`: the faults
+# of an upgrade that there is no time for in that, alone.
 # What ran is left as JUnit files in .cache/reports; .ci/run counts in them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
