@@ -184,17 +184,14 @@ SERVES_API: Config = {
     "api_pidfile": str(salt.MASTER / "api.pid"),
     "rest_cherrypy": {"host": "127.0.0.1", "port": API, "disable_ssl": True},
 }
+MASTERS = [f"{network.HUB}:4506", f"{network.HUB}:4516"]  # nobody listens on the second one's port
 NAMED = "saltmaster1.example.com"
 
 LAYOUTS = {
     "as the other tests have it": Layout(),
-    "two masters, one of them down": Layout(minions={"master": [network.HUB, f"{network.HUB}:4516"]}),
+    "two masters, one of them down": Layout(minions={"master": MASTERS}),
     "failover between two masters, one of them down": Layout(
-        minions={
-            "master": [network.HUB, f"{network.HUB}:4516"],
-            "master_type": "failover",
-            "master_alive_interval": 10,
-        }
+        minions={"master": MASTERS, "master_type": "failover", "master_alive_interval": 10}
     ),
     "master as user salt, typed by root": Layout(PACKAGED, ground=_user),
     "master as user salt, typed by that user": Layout(PACKAGED, ground=_user, typed=by_the_masters_user),
