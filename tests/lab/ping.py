@@ -34,7 +34,11 @@ def unanswered(folder: str, timeout: float, minions: list[str]) -> list[str]:
             continue
         if now >= ask_next:
             ask_next = now + PAUSE
-            _ask(client, missing)
+            try:
+                _ask(client, missing)
+            except salt.exceptions.AuthenticationError:  # the key that it has read was of the master of before
+                client = None
+                continue
         event = client.event.get_event(wait=0.2, tag="salt/", match_type="startswith", full=True)
         words = event["tag"].split("/") if event else []
         if words[1:2] == ["job"] and words[3:4] == ["ret"]:
