@@ -185,6 +185,7 @@ SERVES_API: Config = {
     "rest_cherrypy": {"host": "127.0.0.1", "port": API, "disable_ssl": True},
 }
 MASTERS = [f"{network.HUB}:4506", f"{network.HUB}:4516"]  # nobody listens on the second one's port
+LOCAL: Config = {"file_client": "local", "use_master_when_local": True}  # without the second it knows no master at all
 NAMED = "saltmaster1.example.com"
 
 LAYOUTS = {
@@ -222,13 +223,11 @@ LAYOUTS = {
         only={"be2": {"schedule": {"enabled": False}}}, refused=("be2", "schedule.enable")
     ),
     "a minion with file_client: local that has the tree": Layout(
-        only={"be3": {"file_client": "local", "file_roots": {"base": [str(TREE)]}}},
+        only={"be3": {**LOCAL, "file_roots": {"base": [str(TREE)]}}},
         ground=_tree_on_be3,
         settings=_brought_to_each_node,
     ),
-    "a minion with file_client: local without the tree": Layout(
-        only={"be3": {"file_client": "local"}}, refused=("be3",)
-    ),
+    "a minion with file_client: local without the tree": Layout(only={"be3": LOCAL}, refused=("be3", "is not served")),
     "saltenv prod, pillarenv prod": Layout(
         {"file_roots": {"prod": [str(salt.SRV)]}, "pillar_roots": {"prod": [str(salt.PILLAR)]}, "pillarenv": "prod"},
         words=("saltenv=prod",),
