@@ -21,6 +21,7 @@ from tests.lab.hosts import Lab
 USER = "salt"  # as whom the packages' salt-master runs
 PERSON = "alice"
 PACKAGES = RUN / "packages-only"  # a file root that serves the packages, and nothing of the extension
+SYNCED = "/var/cache/salt/minion/extmods"  # on a minion
 REPOSITORY = RUN / "srv.git"
 AUTHOR = ("-c", "user.name=Lab", "-c", "user.email=lab@example.com")
 TREE = Path("/srv/extension")  # on a minion that takes its files from itself
@@ -155,7 +156,7 @@ def _wheel(lab: Lab) -> None:
 def _forget_what_was_synced(lab: Lab) -> None:
     shutil.rmtree(salt.SYNCED, ignore_errors=True)
     for host in lab.hosts:
-        shutil.rmtree(_on_disk(host, "/var/lib/lab-salt/cache/extmods"))
+        shutil.rmtree(_on_disk(host, SYNCED))
 
 
 def _tree_on_be3(_lab: Lab) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import salt.config
 import salt.fileserver
 import salt.loader
 import salt.pillar
@@ -43,7 +44,7 @@ def hub(opts: Mapping[str, Any], saltenv: str | None, pillar: Mapping[str, Any])
         pip=installed_by_pip(),
         typed_by=os.environ.get("SUDO_USER") or user,
         user=user,
-        daemon=str(opts.get("user") or "root"),
+        daemon=daemon(opts),
         saltenv=env,
         runbooks=tuple(files.names(RUNBOOKS)),
         served=files.digest(),
@@ -52,6 +53,14 @@ def hub(opts: Mapping[str, Any], saltenv: str | None, pillar: Mapping[str, Any])
         gather_job_timeout=float(opts.get("gather_job_timeout") or 0),
         unwritable=tuple(str(folder) for folder in folders if not may_write(folder)),
     )
+
+
+def daemon(opts: Mapping[str, Any]) -> str:
+    """Return the user that the master runs as, by its configuration.
+
+    While an orchestration runs, Salt keeps in ``user`` of its options who asked for it: of salt-api, a person.
+    """
+    return str(salt.config.master_config(opts.get("conf_file"))["user"])
 
 
 def package_size(opts: Mapping[str, Any], saltenv: str | None, source: str) -> int | None:
