@@ -12,6 +12,7 @@ import salt.fileserver
 import salt.loader
 import salt.pillar
 import salt.version
+from salt.utils.stringutils import to_unicode
 
 import saltext.chef_backend
 from saltext.chef_backend.judge.fitness import Hub
@@ -111,5 +112,5 @@ class _Files:
                 if not told or told["hash_type"] != SHA256:
                     return None
                 name = path.removeprefix(prefix) if kind == saltext.chef_backend.PACKAGE else path.rpartition("/")[2]
-                files[f"{kind}/{name}"] = str(told["hsum"])
+                files[f"{kind}/{name}"] = to_unicode(told["hsum"])  # gitfs gives bytes where it has looked before
         return saltext.chef_backend.digest_of(files) if files else None
