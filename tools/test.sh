@@ -22,9 +22,10 @@ suite() {
         ${share:+-p tests.sharing --share "$taken"} --junit-xml="$reports/$report.xml"
 }
 
-# The same with the LTS release of Salt, but for the tests that load the extension with several by themselves.
+# The same with the LTS release of Salt, but for the tests that load the extension with several by themselves, and that
+# of a linter.
 with_lts() {
-    local prefix=salt-3006- left_out=(--ignore-glob='*/loading/test_installed.py' --ignore-glob='*/loading/test_dist.py')
+    local prefix=salt-3006- left_out=(--ignore-glob='*/loading/test_'{installed,dist,cli_examples}.py)
     suite "$1" "$2" tools/with_salt.sh 3006 "$python"
 }
 

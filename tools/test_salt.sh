@@ -41,7 +41,7 @@ interpreter() {
 missing="there is no such interpreter here, and no registry holds one (npm's portable-python loads it from elsewhere)"
 
 run() { "$@" -m pytest -q -m "not campaign and not layout" "${tests[@]}"; }
-by_itself=(--ignore-glob='*/loading/test_installed.py' --ignore-glob='*/loading/test_dist.py')
+by_itself=(--ignore-glob='*/loading/test_'{installed,dist,cli_examples}.py)
 for release in 3006 3007; do
     tests=(tests/unit)
     row "Salt $release, unit" run tools/with_salt.sh "$release" "$python"

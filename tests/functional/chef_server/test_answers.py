@@ -59,4 +59,5 @@ class TestApi:
 
     def test_nobody_there(self, minion, unused_port):
         url = f"http://127.0.0.1:{unused_port}/_status"
-        assert "refused" in minion.told("chef_server.wait_for_api", url, timeout=0)
+        said = minion.told("chef_server.wait_for_api", url, timeout=0)
+        assert said.startswith(f"be1: the Chef API does not answer: {url}: ")  # why, depends on the release of Salt
