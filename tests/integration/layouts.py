@@ -123,6 +123,13 @@ def _user(lab: Lab) -> None:
     users.give(USER, [salt.MASTER, salt.PILLAR])
 
 
+def _new_master(lab: Lab) -> None:
+    """The master has never had another id: neither it nor a minion knows the keys of before."""
+    shutil.rmtree(salt.MASTER / "pki")
+    for host in lab.hosts:
+        _on_disk(host, "/var/lib/lab-salt/pki/minion_master.pub").unlink()
+
+
 def _packages(_lab: Lab) -> None:
     """A file root with the packages alone."""
     PACKAGES.mkdir(exist_ok=True)
@@ -219,7 +226,7 @@ LAYOUTS = {
     "transport: tcp": Layout({"transport": "tcp"}, {"transport": "tcp"}),
     "multiprocessing: False in the minions": Layout(minions={"multiprocessing": False}),
     "worker_threads: 2": Layout({"worker_threads": 2}),
-    "a master with an id": Layout({"id": NAMED}),
+    "a master with an id": Layout({"id": NAMED}, ground=_new_master),
     "a minion's scheduler is off": Layout(
         only={"be2": {"schedule": {"enabled": False}}}, refused=("be2", "schedule.enable")
     ),
