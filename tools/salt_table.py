@@ -27,7 +27,10 @@ def layouts(report: Path) -> list[Row]:
         name = case.get("name", "")
         what = name.partition("[")[2].removesuffix("]") or name
         bad = next((child for child in case if child.tag in ("failure", "error")), None)
+        skipped = next((child for child in case if child.tag == "skipped"), None)
         outcome = "passed" if bad is None else f"FAILED: {' '.join((bad.get('message') or '').split())[:100]}"
+        if skipped is not None:
+            outcome = f"FAILED: not tried: {skipped.get('message') or ''}"
         found.append((f"upgrade: {what}", outcome, f"{float(case.get('time', 0)):.0f}"))
     return found
 

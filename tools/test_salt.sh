@@ -58,7 +58,9 @@ for old in $(grep -rl '^import tomllib' tests/unit); do  # the project's own fil
     tests+=("--ignore=$old")
 done
 found=$(interpreter 3.10)
-if [ -n "$found" ] && PYTHON=$found tools/venv.sh python-3.10; then
+if [ -n "$found" ] && ! PYTHON=$found tools/venv.sh python-3.10; then
+    row "Python 3.10, Salt 3006, unit and doors" false
+elif [ -n "$found" ]; then
     row "Python 3.10, Salt 3006, unit and doors" run tools/with_salt.sh 3006 .cache/python-3.10/bin/python
 else
     row "Python 3.10, Salt 3006, unit and doors" - "$missing"

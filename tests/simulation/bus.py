@@ -70,6 +70,8 @@ class Bus:
             self._publish(node, message)
 
     def matching(self, target: str) -> list[str]:
+        if target.startswith("L@"):
+            return [name for name in target[2:].split(",") if name in self._minions]
         return sorted(name for name in self._minions if name.startswith("fe"))
 
     def own(self) -> "Bus":

@@ -20,7 +20,36 @@ __version__ = "0.2.0"
 PYTHON = (3, 10)  # of Salt 3006's onedir
 NEEDS_PYTHON = "this extension needs Python 3.10 or later"
 DOORS = ("grains", "modules", "runners", "states")  # the kinds of Salt's loader that this extension has
-ON_NODES = ("grains", "modules", "states")
+# The doors that nodes load, by kind; a unit test holds this against the tree. A site may have others of its own beside.
+FILES = {
+    "grains": ("chef_backend.py",),
+    "modules": (
+        "chef_backend.py",
+        "chef_backend_agent.py",
+        "chef_backend_environment.py",
+        "chef_backend_membership.py",
+        "chef_backend_probe.py",
+        "chef_backend_services.py",
+        "chef_server.py",
+        "chef_server_agent.py",
+    ),
+    "states": (
+        "chef_backend.py",
+        "chef_backend_cluster.py",
+        "chef_backend_downtime.py",
+        "chef_backend_fleet.py",
+        "chef_backend_index.py",
+        "chef_backend_reindex.py",
+        "chef_backend_replace.py",
+        "chef_backend_run.py",
+        "chef_backend_way.py",
+        "chef_server.py",
+        "chef_server_index.py",
+        "chef_server_run.py",
+        "chef_server_upgrade.py",
+    ),
+}
+ON_NODES = tuple(FILES)
 PACKAGE = "package"
 HERE = Path(__file__).resolve().parent
 
@@ -79,7 +108,8 @@ def _doors() -> list[tuple[str, Path]]:
     """The doors that nodes load, each with its kind: around the package in a wheel, else beside it."""
     homes = {kind: (HERE / kind, _tree() / f"_{kind}", _tree() / kind) for kind in ON_NODES}
     found = {kind: next((home for home in several if home.is_dir()), None) for kind, several in homes.items()}
-    return [(kind, path) for kind, home in found.items() if home for path in sorted(home.glob("chef_*.py"))]
+    there = [(kind, path) for kind, home in found.items() if home for path in sorted(home.glob("chef_*.py"))]
+    return [(kind, path) for kind, path in there if path.name in FILES[kind]]
 
 
 def _sha256(content: bytes) -> str:

@@ -111,6 +111,10 @@ class _Files:
                 told = self._server.file_hash({"path": path, "saltenv": self._saltenv})
                 if not told or told["hash_type"] != SHA256:
                     return None
-                name = path.removeprefix(prefix) if kind == saltext.chef_backend.PACKAGE else path.rpartition("/")[2]
+                ours = kind == saltext.chef_backend.PACKAGE
+                name = path.removeprefix(prefix) if ours else path.rpartition("/")[2]
+                if not ours and name not in saltext.chef_backend.FILES[kind]:
+                    continue
                 files[f"{kind}/{name}"] = to_unicode(told["hsum"])  # gitfs gives bytes where it has looked before
-        return saltext.chef_backend.digest_of(files) if files else None
+        package = f"{saltext.chef_backend.PACKAGE}/"
+        return saltext.chef_backend.digest_of(files) if any(name.startswith(package) for name in files) else None

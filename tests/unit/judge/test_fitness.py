@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from saltext.chef_backend import FILES
 from saltext.chef_backend.judge import fitness, kinds
 from tests import fit
 from tests.functional.minion import REPO
@@ -33,6 +34,7 @@ def test_a_fit_salt_has_no_reasons():
     assert fitness.of_node("be3", node(), fit.HUB, backend=True) == []
     assert fitness.room({"be3": node()}, 300 << 20, backup=True) == []
     assert fitness.in_time(fit.HUB, 0.2) == []
+    assert fitness.without_key(["be3"], ["be1", "be3"], fit.HUB) == []
     assert fitness.notes(fit.HUB, {"be3": node()}) == []
 
 
@@ -125,6 +127,19 @@ def test_there_is_room_for_the_package_and_for_the_backup(free, package, backup,
     assert [one.code for one in reasons] == ["space"] * len(found)
     for reason, said in zip(reasons, found, strict=True):
         assert str(reason).startswith(said)
+
+
+@pytest.mark.parametrize("part", ["unwritable", "free", "data"])
+def test_i8_what_cannot_be_told_is_not_the_good_case(part):
+    odd = node(**{part: None, "errors": {part: "Stale file handle"}})
+    reasons = [*fitness.of_node("be3", odd, fit.HUB, backend=True), *fitness.room({"be3": odd}, 300 << 20, backup=True)]
+    assert len(reasons) == 1
+    assert str(reasons[0]).startswith("be3: ") and str(reasons[0]).endswith("cannot be told: Stale file handle")
+
+
+def test_the_doors_that_are_hashed_are_those_of_the_tree():
+    there = {kind: tuple(sorted(path.name for path in (REPO / f"_{kind}").glob("*.py"))) for kind in FILES}
+    assert there == FILES
 
 
 def test_a_busy_node_must_not_be_taken_for_a_silent_one():

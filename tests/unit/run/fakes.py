@@ -58,6 +58,7 @@ class Bus:
     def __init__(self, **does: Any):
         self.does = does
         self.calls: list[tuple[Any, ...]] = []  # node, function, arguments
+        self.no_key: set[str] = set()
         self.sent: list[tuple[Any, ...]] = []  # nodes, function, arguments
         self.orders: list[tuple[str, str, Any]] = []  # node, function, and the order by which it was called
 
@@ -86,7 +87,9 @@ class Bus:
         self.sent.append((tuple(nodes), function, *args))
 
     def matching(self, target: str) -> list[str]:
-        return ["fe1", "fe2"]
+        """Return the frontends, or of a list those whose keys are accepted: all but ``no_key``."""
+        named = target[2:].split(",") if target.startswith("L@") else ["fe1", "fe2"]
+        return [node for node in named if node not in self.no_key]
 
     def own(self) -> "Bus":
         return self

@@ -11,6 +11,7 @@ from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import fitness, opening, overview, replacing, server
 from saltext.chef_backend.run.bus import Answer
 from tests import fit
+from tests.unit import answered
 from tests.unit.run import fakes
 
 ASK = "chef_backend_environment.environment"
@@ -19,9 +20,10 @@ SAID = "fe2: its modules are of version 0.0.9, expected those of hub (0.1.0): ru
 MISSING = f"'{ASK}' is not available."
 
 
-def master(**told):
+def master(*views, **told):
     """Return a master whose nodes tell something else of their Salt, by node; an Answer stands for itself.
 
+    :param views: what is changed in the backends' answers.
     :param told: besides, fields of ``Master``.
     """
     nodes = {name: told.pop(name) for name in list(told) if name in fakes.ADDRESSES}
@@ -30,7 +32,7 @@ def master(**told):
         said = nodes.get(node, {})
         return said if isinstance(said, Answer) else fit.environment(fakes.NOW, **said)
 
-    return fakes.master(does={ASK: environment, "chef_server.version": lambda node: "14.16.19"}, **told)
+    return fakes.master(*views, does={ASK: environment, "chef_server.version": lambda node: "14.16.19"}, **told)
 
 
 def hub(**changes):
@@ -76,12 +78,28 @@ def test_s1_a_node_that_answers_an_error_is_not_silent():
     assert str(refused.value).endswith("run 'salt be3 saltutil.sync_all'")
 
 
-def test_who_is_silent_is_judged_by_who_needs_it_and_named_by_check():
+def test_i6_a_backend_that_is_silent_now_is_refused_though_it_has_answered_before():
     asked = master(be3=Answer(False, error="be3 does not answer within 15 s"))
-    fitness.holds(asked, clusters.settings(asked, "prod"), ["be1", "be2", "be3"], [])
+    with pytest.raises(Refused, match="be3 does not answer within 15 s"):
+        fitness.holds(asked, clusters.settings(asked, "prod"), ["be1", "be2", "be3"], [])
+
+
+def test_a_silent_frontend_is_judged_by_who_needs_it_and_named_by_check():
+    asked = master(fe2=Answer(False, error="fe2 does not answer within 15 s"))
+    fitness.holds(asked, clusters.settings(asked, "prod"), ["be1", "be2", "be3"], ["fe1", "fe2"])
     shown = overview.check(asked, "prod")
-    assert [(one["code"], one["node"]) for one in shown["reasons"]] == [("silent", "be3")]
-    assert shown["text"].splitlines()[-1] == "first to do: be3 does not answer within 15 s"
+    assert [(one["code"], one["node"]) for one in shown["reasons"]] == [("silent", "fe2")]
+    assert shown["text"].splitlines()[-1] == "first to do: fe2 does not answer within 15 s"
+
+
+def test_a_node_behind_a_syndic_is_refused_in_words():
+    asked = master()
+    asked.bus.no_key = {"be3"}
+    found = opened(asked)
+    assert found["result"] is False
+    assert found["comment"].startswith("be3: hub has accepted no key of it, and may reach it through a syndic at most")
+    assert fakes.backends(asked).record is None
+    assert [one["code"] for one in overview.check(asked, "prod")["reasons"]] == ["no-key"]
 
 
 def test_s3_a_user_who_may_not_is_refused_before_anybody_is_asked():
@@ -92,6 +110,15 @@ def test_s3_a_user_who_may_not_is_refused_before_anybody_is_asked():
     assert ASK not in [function for _, function, *_ in asked.bus.calls]
     assert fakes.backends(asked).record is None
     assert overview.check(asked, "prod")["took"] is None
+
+
+def test_i5_a_frontends_salt_does_not_keep_half_upgraded_backends_from_being_finished():
+    broken = {"pillar": ["Rendering SLS 'x' failed"]}
+    half = {"be2": {"half_upgraded": "run r1 did not finish on this node"}}
+    asked = master(half, fe2=broken, record=answered.run(inside=("be2",)), jid="20261128010203000000")
+    found = opened(asked)
+    assert "pillar cannot be rendered" not in found["comment"]
+    assert ASK not in [function for node, function, *_ in asked.bus.calls if node == "fe2"]
 
 
 def test_half_of_the_runbooks_opens_no_run():

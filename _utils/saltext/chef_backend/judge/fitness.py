@@ -1,7 +1,7 @@
 """Whether this Salt is fit to drive a run: versions, modules in step, runbooks, scheduler, disks. Nothing of Chef."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from saltext.chef_backend import PYTHON, runbooks
@@ -155,6 +155,9 @@ def of_node(name: str, node: Node, hub: Hub, backend: bool) -> list[Reason]:
         reasons.append(Reason("scheduler", name, said=said))
     elif backend and "fires" in node.errors:
         reasons.append(Reason("scheduler", name, said=_named(name, node.errors["fires"])))
+    if "unwritable" in node.errors:
+        said = f"{name}: whether its folders can be written cannot be told: {node.errors['unwritable']}"
+        reasons.append(Reason("unwritable", name, said=said))
     for folder in node.unwritable:
         reasons.append(Reason("unwritable", name, said=f"{name}: {folder} cannot be written: look at its mounts"))
     return reasons
@@ -169,6 +172,10 @@ def room(nodes: Mapping[str, Node], package: int | None, backup: bool) -> list[R
     """
     reasons = []
     for name, node in sorted(nodes.items()):
+        for part in ("free", "data"):
+            if part in node.errors:
+                said = f"{name}: how much room there is cannot be told: {node.errors[part]}"
+                reasons.append(Reason("space", name, said=said))
         needs = {STAGING: package or 0, "/opt": (package or 0) * UNPACKED}
         needs |= {folder: node.data for folder in node.free if backup and folder not in needs}
         for folder, need in needs.items():
@@ -179,6 +186,19 @@ def room(nodes: Mapping[str, Node], package: int | None, backup: bool) -> list[R
                 )
                 reasons.append(Reason("space", name, said=said))
     return reasons
+
+
+def without_key(nodes: Sequence[str], accepted: Collection[str], hub: Hub) -> list[Reason]:
+    """Return which nodes are no minions of this very master: they may be another's, behind a syndic.
+
+    There orders come late and answers are gathered anew, and each of the two masters serves files of its own.
+
+    :param nodes: minion ids.
+    :param accepted: those whose keys this master has accepted.
+    """
+    what = "accept its key, or, if it is behind a syndic, type this on the master that it is connected to"
+    said = f"{hub.id} has accepted no key of it, and may reach it through a syndic at most: {what}"
+    return [Reason("no-key", node, said=f"{node}: {said}") for node in nodes if node not in accepted]
 
 
 def in_time(hub: Hub, took: float) -> list[Reason]:

@@ -88,7 +88,8 @@ def matched(table: ClusterStatus, owns: Mapping[str, Own], before: Mapping[str, 
 
     :param before: minions as the record of a run knows them; some of them may not have been asked.
     """
-    found = {minion: row_of(table.nodes, owns.get(minion, NOBODY), before.get(minion)) for minion in {**owns, **before}}
+    asked = owns if len(owns) >= len(table.nodes) else {**owns, **before}  # who has left the pillar claims nothing
+    found = {minion: row_of(table.nodes, owns.get(minion, NOBODY), before.get(minion)) for minion in asked}
     names = [row.name for row in found.values() if row]
     sure = {row.name: minion for minion, row in found.items() if row and names.count(row.name) == 1}
     left = [node.name for node in table.nodes if node.name not in sure]

@@ -41,6 +41,7 @@ _ALL = (
     Kind("silent", CRITICAL, "a backend does not answer; the others see it at work, or nobody tells"),
     Kind("user", ERROR, "this Salt runs as a user who may not do what a run does"),
     Kind("unwritable", ERROR, "a folder that a run has to write to cannot be written"),
+    Kind("no-key", ERROR, "a node is no minion of this very master"),
     Kind("modules", ERROR, "this extension is not the same on a node and on its master"),
     Kind("salt-version", ERROR, "a release of Salt that this extension is not tried with", waivable=True),
     Kind("python-version", ERROR, "a Python that is too old"),

@@ -15,6 +15,7 @@ import saltext.chef_backend
 from saltext.chef_backend.node import backup, scheduler
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.product.command import STAGING
+from saltext.chef_backend.product.masking import mask
 
 DISTRIBUTION = "saltext-chef-backend"  # as pip knows this extension
 DATA = "/var/opt/chef-backend/postgresql"  # what a backup holds, at most
@@ -41,7 +42,9 @@ def environment(host: Host, saltenv: str | None = None, fire: bool = False) -> d
     }
     asked: dict[str, Callable[[], Any]] = {
         "runbooks": lambda: [path for path in host.salt["cp.list_master"](env) if path.startswith(RUNBOOKS)],
-        "pillar": lambda: [str(one) for one in host.salt["pillar.items"]().get("_errors") or ()],
+        "pillar": lambda: [
+            mask(str(one)) for one in host.salt["pillar.items"](saltenv=env, unmask=True).get("_errors") or ()
+        ],
         "scheduler": lambda: scheduler.enabled(host),
         "fires": lambda: scheduler.seen_to_run(host) if fire else None,
         "unwritable": lambda: [folder for folder in (OWN, STAGING) if not may_write(host.path(folder))],
@@ -53,7 +56,7 @@ def environment(host: Host, saltenv: str | None = None, fire: bool = False) -> d
             answer[part] = ask()
         except (SaltException, CommandExecutionError, OSError, KeyError, TypeError) as err:
             answer[part] = None
-            answer["errors"][part] = f"{type(err).__name__}: {err}" if isinstance(err, KeyError) else str(err)
+            answer["errors"][part] = mask(f"{type(err).__name__}: {err}" if isinstance(err, KeyError) else str(err))
     return answer
 
 

@@ -33,6 +33,7 @@ def check(master: Master, name: str) -> Fitness:
     if any(one.code == "user" for one in reasons):  # who may not drive a run may not ask, either
         return Fitness(hub, {}, tuple(reasons))
     backends, fronts = clusters.backends(master, name), clusters.frontends(master, name)
+    reasons += _without_key(master, hub, [*backends, *fronts])
     bound = settings.timeouts.ask
     pinged, took = _timed(master, lambda: master.bus.ask([*backends, *fronts], PING, timeout=bound))
     said, asking = _timed(master, lambda: _ask(master, bound, backends, fire=True) | _ask(master, bound, fronts))
@@ -52,7 +53,7 @@ def holds(
 ) -> tuple[Fitness, list[Reason]]:
     """Hold that nothing of Salt is in the way of a run; it is asked before anything else is judged.
 
-    Who is silent is judged by whoever needs it.
+    A frontend that is silent is judged by whoever needs it.
 
     :param waived: what a person waives, each ``CODE of NODE``.
     :returns: what was found, and the reasons that were set aside.
@@ -63,8 +64,10 @@ def holds(
     reasons = fitness.of_hub(hub)
     if any(one.code == "user" for one in reasons):
         raise gates.unwell(reasons)
+    reasons += _without_key(master, hub, wanted)
     said = _ask(master, settings.timeouts.ask, wanted)
     nodes = _read(said)
+    reasons += [Reason("silent", node, said=one.error) for node, one in said.items() if one.silent and node in backends]
     reasons += _of_nodes(said, nodes, hub, backends)
     return Fitness(hub, nodes, tuple(reasons)), gates.but_waived(reasons, waived)
 
@@ -74,6 +77,10 @@ def has_room(
 ) -> list[Reason]:
     """Hold that there is room for what a new run brings. Returns what was set aside; raises Refused."""
     return gates.but_waived(_room(master, settings, found, backends), waived)
+
+
+def _without_key(master: Master, hub: Hub, nodes: Sequence[str]) -> list[Reason]:
+    return fitness.without_key(nodes, master.bus.matching(f"L@{','.join(nodes)}"), hub)
 
 
 def _ask(master: Master, bound: float, nodes: Sequence[str], fire: bool = False) -> dict[str, Answer]:

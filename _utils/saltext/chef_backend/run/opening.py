@@ -40,7 +40,8 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
         refuse, said = list[str](), list[str]()
         resumed = lock.may_take(master, found, str(settings.version), views)
         waived, new = _waived(master, settings, views, fronts, resumed)
-        fit, aside = fitness.holds(master, settings, sorted(views), fronts, waived)
+        # what a run has left half done on the backends must not wait for a frontend's Salt: its own step judges that
+        fit, aside = fitness.holds(master, settings, sorted(views), () if resumed else fronts, waived)
         fronts, untold = _that_are_asked(master, settings, way, fronts, waived)
         if way == "reindex":
             ask_all(master.bus, fronts[:1], "chef_server_agent.may_keep_out", timeout=bound)

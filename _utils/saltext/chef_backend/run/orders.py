@@ -1,8 +1,8 @@
 """Orders: a run has nodes apply a part of its runbook (``orch/node``), and reads what they came to.
 
 Salt takes a minion that is too busy to say that a job is at work for a silent one. So where no answer came the node is
-asked, and while something is at work there it is waited for; then the same order is given anew. It does nothing twice
-that is done, and reads the end of the command that went on.
+asked, and while something is at work there it is waited for; then the same order is given anew, where it does nothing
+twice that is done, and reads the end of the command that went on.
 """
 
 import dataclasses
@@ -38,6 +38,7 @@ def apply(
     sls: str,
     restarts: bool = True,
     bound: float | None = None,
+    again: bool = True,
     **more: Any,
 ) -> bool:
     """Have nodes apply an SLS, side by side, and put what they came to into a state's result.
@@ -50,15 +51,17 @@ def apply(
     :param sls: such as ``orch.node.upgraded``.
     :param restarts: whether that restarts services, so that they have to settle.
     :param bound: seconds for which a node is waited for that is at work, and whose answer was lost;
-        ``timeouts.upgrade`` if not given.
+        what an installation, an upgrade and a rejoin may take if not given.
+    :param again: whether the order may be given anew when its answer was lost: not where that would do all of it twice.
     :param more: what its pillar holds besides that of every node.
     :returns: whether it was done; False in test mode.
     :raises CommandExecutionError: what failed, one sentence a line, each with its node.
     """
     search = not (record and record.reindex)
     pillar = clusters.node_pillar(master, cluster, record.run if record else None, search) | more
-    wait = bound or clusters.settings(master, cluster).timeouts.upgrade
-    came = applied.together(_applied(master, cluster, nodes, sls, pillar, wait).items())
+    bounds = clusters.settings(master, cluster).timeouts
+    wait = bound or bounds.install + bounds.upgrade + bounds.rejoin
+    came = applied.together(_applied(master, cluster, nodes, sls, pillar, wait, again).items())
     if restarts:
         master.kept[RESTED] = master.clock.monotonic() - came.last
     ret["changes"].update(came.changes)
@@ -93,11 +96,17 @@ def rested(master: Master) -> float:
 
 
 def _applied(
-    master: Master, cluster: str, nodes: Sequence[str], sls: str, pillar: Mapping[str, Any], wait: float
+    master: Master,
+    cluster: str,
+    nodes: Sequence[str],
+    sls: str,
+    pillar: Mapping[str, Any],
+    wait: float,
+    repeated: bool,
 ) -> dict[str, Applied]:
     """Have nodes apply an SLS; it is given anew to one that had to wait so long that the order became too old.
 
-    So it is to one from which no answer came, as soon as it tells that nothing is at work there any more.
+    So it is, if it may be repeated, to one from which no answer came, as soon as nothing is at work there any more.
     """
     came, left, bound = dict[str, Applied](), list(nodes), clusters.ask_bound(master, cluster)
     for _ in range(TRIES):
@@ -110,6 +119,8 @@ def _applied(
         again = [node for node in left if any(fence.TOO_OLD in text for text in came[node].troubles)]
         for node in (node for node in left if said[node].silent and not master.test):
             still = _still(master, cluster, node, wait)
+            if still is None and not repeated:
+                still = f"{node}: nothing is at work there any more: the same command goes on from what is"
             if still is None:
                 again.append(node)
             else:

@@ -56,7 +56,9 @@ def plan(master: Master, name: str) -> dict[str, Any]:
     if planned.order and not planned.refusals:
         fronts = clusters.frontends(master, name)
         try:
-            fit, _ = fitness.holds(master, settings, sorted(seen), fronts)
+            fit, _ = fitness.holds(
+                master, settings, sorted(seen), () if record else fronts, record.waived if record else ()
+            )
             if record is None:
                 fitness.has_room(master, settings, fit, seen)
                 ground.holds(master, settings, planned.way, seen, fronts)

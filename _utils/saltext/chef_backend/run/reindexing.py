@@ -174,6 +174,7 @@ def _filled(master: Master, name: str, cluster: str, sls: str, one: str | None) 
                 [frontend],
                 _kept_out(sls),
                 bound=clusters.settings(master, cluster).timeouts.reindex,
+                again=False,  # what was filled meanwhile would be emptied, and filled again
                 organisations=left,
                 anew=anew,
             )

@@ -149,7 +149,9 @@ def _on_the_node(master: Master, name: str, cluster: str, node: str, sls: str, *
         if stage == replacing.MEMBER and not master.test:
             raise CommandExecutionError(f"{node} is {stage}: it has to be removed from the cluster first")
         peer = replacing.address_of_leader(views, node)
-        if orders.apply(master, ret, cluster, record, [node], sls, bound=settings.timeouts.join, peer=peer, **more):
+        bound = settings.timeouts.join
+        # a node that has joined meanwhile is one with data, which is not to be joined again
+        if orders.apply(master, ret, cluster, record, [node], sls, bound=bound, again=False, peer=peer, **more):
             return outcome.done(ret, node)
     return ret
 

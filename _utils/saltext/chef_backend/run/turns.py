@@ -51,7 +51,8 @@ def back_up(master: Master, ret: Result, cluster: str, views: Views, record: Run
     node = backup.whose(views, record, answers.leader_of_record(views))
     if record and record.backup != node:  # before it is asked: whoever resumes asks the same
         record = lock.note(master, cluster, backup=node)
-    if orders.apply(master, ret, cluster, record, [node], "orch.node.backed_up", restarts=False):
+    bound = clusters.settings(master, cluster).timeouts.backup
+    if orders.apply(master, ret, cluster, record, [node], "orch.node.backed_up", restarts=False, bound=bound):
         outcome.done(ret, f"on {node}")
     return ret
 
@@ -180,7 +181,8 @@ def _upgrade(master: Master, ret: Result, settings: Cluster, seen: Views, node: 
     ret["comment"] = f"the gates hold; {node} would be upgraded as the {role}" if master.test else ""
     if role == "leader" and record is not None and record.reindex:
         # failover goes off first: leaderl moves the lead from one node to the next while no Elasticsearch works
-        done = orders.apply(master, ret, cluster, record, [node], "orch.node.handed_over", restarts=False)
+        # who has handed over follows, and must not be ordered to do so again
+        done = orders.apply(master, ret, cluster, record, [node], "orch.node.handed_over", restarts=False, again=False)
         what = "has handed the lead over"
     else:
         done = orders.apply(master, ret, cluster, record, [node], "orch.node.upgraded", handover=role == "leader")
