@@ -49,11 +49,12 @@ def status(cluster: str | None = None, text: bool = True) -> Any:
     return _answer(lambda master: _one_or_every(master, cluster, overview.status, overview.every), text)
 
 
-def plan(cluster: str, text: bool = True) -> Any:
+def plan(cluster: str, text: bool = True, saltenv: str | None = None) -> Any:
     """Show what an upgrade would do now: way, order, commands, and what would refuse it. Touches nothing.
 
     :param cluster: the cluster's name.
     :param text: as for ``status``.
+    :param saltenv: the environment that the upgrade will be given, if any.
     :returns: text, or a mapping. Exit status 1 if an upgrade would be refused.
 
     CLI Example:
@@ -62,10 +63,10 @@ def plan(cluster: str, text: bool = True) -> Any:
 
         salt-run chef_backend.plan prod
     """
-    return _answer(lambda master: [overview.plan(master, cluster)], text)
+    return _answer(lambda master: [overview.plan(master, cluster)], text, saltenv)
 
 
-def check(cluster: str | None = None, text: bool = True) -> Any:
+def check(cluster: str | None = None, text: bool = True, saltenv: str | None = None) -> Any:
     """Check whether this Salt is fit to upgrade a cluster: versions, modules in step, runbooks, schedulers, disks.
 
     Each backend's scheduler is seen to run a job once; nothing else is changed. ``plan`` and the upgrade itself ask the
@@ -73,6 +74,7 @@ def check(cluster: str | None = None, text: bool = True) -> Any:
 
     :param cluster: the cluster's name; if not given, every cluster of the pillar.
     :param text: as for ``status``.
+    :param saltenv: as for ``plan``.
     :returns: text, or a list of mappings. The last line is the verdict: fit, or the first thing to do. Exit status 1 if
         it is not fit.
 
@@ -86,6 +88,7 @@ def check(cluster: str | None = None, text: bool = True) -> Any:
     return _answer(
         lambda master: [overview.check(master, name) for name in ([cluster] if cluster else clusters.names(master))],
         text,
+        saltenv,
     )
 
 
@@ -200,10 +203,11 @@ def pause(cluster: str) -> Any:
     return _steer(lambda master: steering.pause(master, cluster), cluster)
 
 
-def resume(cluster: str) -> Any:
+def resume(cluster: str, saltenv: str | None = None) -> Any:
     """Go on with a run that was paused, failed or was given up: all gates are looked at again. Waits for its end.
 
     :param cluster: the cluster's name.
+    :param saltenv: the environment of the runbooks, as for the orchestration itself.
     :returns: what was done, as text. Exit status 1 if there is no run to resume, or it does not reach its end.
 
     CLI Example:
@@ -212,7 +216,7 @@ def resume(cluster: str) -> Any:
 
         salt-run chef_backend.resume prod
     """
-    return _steer(lambda master: steering.resume(master, cluster), cluster)
+    return _steer(lambda master: steering.resume(master, cluster), cluster, saltenv)
 
 
 def abort(cluster: str) -> Any:
@@ -278,16 +282,16 @@ def requested(tag: Any, data: Any) -> Any:
         return _bad({"error": str(err)})
 
 
-def _steer(verb: Callable[[Master], steering.Done], cluster: str) -> Any:
+def _steer(verb: Callable[[Master], steering.Done], cluster: str, saltenv: str | None = None) -> Any:
     try:
-        done = verb(salt.master())
+        done = verb(salt.master(saltenv=saltenv))
     except CommandExecutionError as err:
         return _bad({"error": str(err)})
     if not done.ok:
         return _bad({"error": done.text})
     if not done.start:
         return done.text
-    ended = salt.orchestrate(done.start, {"cluster": cluster}, str(__jid__))
+    ended = salt.orchestrate(done.start, {"cluster": cluster}, str(__jid__), saltenv)
     return ended if ended.get("retcode") == 0 else _bad({"found": ended})
 
 
@@ -302,10 +306,10 @@ def _one_or_every(
     return [one(master, names[0])] if len(names) == 1 else [every(master, names)]
 
 
-def _answer(ask: Callable[[Master], list[Shown]], text: bool) -> Any:
+def _answer(ask: Callable[[Master], list[Shown]], text: bool, saltenv: str | None = None) -> Any:
     """Return what was asked for. Only a mapping with ``retcode`` makes salt-run exit non-zero without a traceback."""
     try:
-        shown = ask(salt.master())
+        shown = ask(salt.master(saltenv=saltenv))
     except (CommandExecutionError, ValueError) as err:  # Refused is one
         return _bad({"error": str(err)})
     found = printable.cleaned("\n\n".join(one["text"] for one in shown) if text else shown)

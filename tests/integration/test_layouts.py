@@ -13,6 +13,10 @@ def test_a_whole_upgrade(name, house):
     layout = LAYOUTS[name]
     operator = lay(house, layout)
     lab = operator.lab
+    if layout.words:
+        for verb in ("check", "plan"):
+            shown = lab.salt_run(f"chef_backend.{verb}", "prod", *layout.words)
+            assert shown.returncode == 0, shown.stdout
     run = layout.typed(lab, (*operator.command, pillar(), *layout.words))
     said = run.stdout + run.stderr
     if layout.refused:

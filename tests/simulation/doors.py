@@ -36,7 +36,7 @@ class World(Protocol):
 
     def packed(self, name: str, default: Any) -> Any: ...
 
-    def orchestrate(self, mods: str, pillar: Mapping[str, Any], jid: str) -> dict[str, Any]: ...
+    def orchestrate(self, mods: str, pillar: Mapping[str, Any], jid: str, saltenv: None = None) -> dict[str, Any]: ...
 
     def point(self, kind: str, what: str) -> None: ...
 
@@ -134,7 +134,7 @@ def installed(world: World) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for where, name, value in (
             (salt, "host", lambda order=None: world.host(order)),
-            (salt, "master", lambda jid="": world.master(jid)),
+            (salt, "master", lambda jid="", saltenv=None: world.master(jid)),
             (salt, "orchestrate", world.orchestrate),
             (salt, "_packed", lambda name, default=None: world.packed(name, default)),
             (files, "write", written),

@@ -249,7 +249,7 @@ class World:
             return own.kept
         return default
 
-    def orchestrate(self, mods: str, pillar: Mapping[str, Any], jid: str) -> dict[str, Any]:
+    def orchestrate(self, mods: str, pillar: Mapping[str, Any], jid: str, saltenv: None = None) -> dict[str, Any]:
         own = self._own()
         assert isinstance(own, SaltRun)
         running = own.hub.states(own, mods, pillar)

@@ -94,14 +94,15 @@ def host(order: Any = None) -> Host:
     )
 
 
-def master(jid: object = "") -> Master:
+def master(jid: object = "", saltenv: str | None = None) -> Master:
     """Return the master that a state of an orchestration, or a runner, runs on.
 
     :param jid: job id of the orchestration.
+    :param saltenv: the environment that the operator names to a runner; an orchestration's is in its options.
     """
     opts, kept = _packed("__opts__"), _packed("__context__")
     pillar = _packed("__pillar__", {}) or _MastersPillar(opts)
-    pid, saltenv = os.getpid(), _saltenv(opts)
+    pid, env = os.getpid(), _saltenv({"saltenv": saltenv} if saltenv else opts)
     return Master(
         id=opts["id"],
         pillar=pillar,
@@ -117,18 +118,18 @@ def master(jid: object = "") -> Master:
         salt=_packed("__salt__"),
         jid=str(jid or ""),
         test=bool(opts.get("test")),
-        saltenv=saltenv,
-        environment=lambda: salt_environment.hub(opts, saltenv, pillar),
-        package_size=lambda source: salt_environment.package_size(opts, saltenv, source),
+        saltenv=env,
+        environment=lambda: salt_environment.hub(opts, env, pillar),
+        package_size=lambda source: salt_environment.package_size(opts, env, source),
     )
 
 
-def orchestrate(mods: str, pillar: Mapping[str, Any], jid: str) -> dict[str, Any]:
+def orchestrate(mods: str, pillar: Mapping[str, Any], jid: str, saltenv: str | None = None) -> dict[str, Any]:
     """Run an orchestration in this process, and return what it came to, with ``retcode``; for a runner."""
     wanted: dict[str, Any] = {"mods": mods, "pillar": dict(pillar), "orchestration_jid": jid}
-    saltenv = _saltenv(_packed("__opts__"))
-    if saltenv:
-        wanted["saltenv"] = saltenv
+    env = _saltenv({"saltenv": saltenv} if saltenv else _packed("__opts__"))
+    if env:
+        wanted["saltenv"] = env
     ended: dict[str, Any] = _packed("__salt__")["state.orchestrate"](**wanted)
     return ended
 

@@ -103,6 +103,17 @@ def test_s1_one_changed_file_is_another_digest(tmp_path, hub, changed):
     assert served != saltext.chef_backend.digest()
 
 
+def test_a_sites_own_modules_are_none_of_ours(tmp_path, hub):
+    for name in ("_modules/chef_site.py", "_grains/chef_roles.py"):
+        (tmp_path / "site" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "site" / name).write_text("# of the site\n", encoding="utf-8")
+    opts = {**hub.opts, "cachedir": str(tmp_path / "cache")}
+    beside = opts | {"file_roots": {"base": [*opts["file_roots"]["base"], str(tmp_path / "site")]}}
+    assert salt_environment._Files(beside, "base").digest() == saltext.chef_backend.digest()
+    alone = opts | {"file_roots": {"base": [str(tmp_path / "site")]}, "cachedir": str(tmp_path / "other")}
+    assert salt_environment._Files(alone, "base").digest() is None
+
+
 def test_a_file_server_without_our_modules_has_no_digest(tmp_path, hub):
     shutil.copytree(REPO / "orch", tmp_path / "tree/orch")
     opts = {**hub.opts, "file_roots": {"base": [str(tmp_path / "tree")]}, "cachedir": str(tmp_path / "cache")}

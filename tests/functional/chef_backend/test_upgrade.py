@@ -1,5 +1,7 @@
 """States of a backend's upgrade, by Salt's state compiler: test mode, changes, and a command that lies."""
 
+import re
+
 import pytest
 
 from saltext.chef_backend.node import record_file
@@ -192,6 +194,17 @@ class TestStable:
         assert done["comment"].startswith("rejoined: healthy after")
         assert recorded.changing == []
         assert backend.note() == {"run": record["run"], "finished": True}
+
+    def test_i5_a_waiver_holds_whatever_the_product_calls_the_node(self, backend, recorded, recording, record):
+        odd = re.sub(r"^(be2 .*)not_master", r"\1hibernates", recording("synthetic-be1-leads.txt"), flags=re.MULTILINE)
+        recorded.say(f"{CTL} cluster-status", re.sub(r"^(be[123])  ", r"\1.example.com  ", odd, flags=re.MULTILINE))
+        rows = re.findall(r"^(be\d) +(\S+) +([0-9a-f]{32})", odd, re.MULTILINE)
+        members = {node: {"name": f"{node}.example.com", "guid": guid, "address": ip} for node, ip, guid in rows}
+        inside(backend, record | {"members": members})
+        assert "hibernates" in backend.state("chef_backend.stable", **self.STABLE)["comment"]
+        inside(backend, record | {"members": members, "waived": ["search-word of be2"], "revision": 9})
+        done = backend.state("chef_backend.stable", **self.STABLE)
+        assert done["result"] is True, done["comment"]
 
     def test_what_the_step_before_has_just_asked_is_not_asked_again(self, due, recorded, started):
         recorded.say(f"{CTL} upgrade", then=started)

@@ -41,7 +41,7 @@ class Client:
 def fixture_runner(tmp_path, monkeypatch):
     """Return the functions of the runner, as Salt loads it."""
     hub = fakes.master(bus=door.Bus({}, {door.CLIENT: Client()}), id="hub", frontends=["fe1", "fe2"])
-    monkeypatch.setattr(door, "master", lambda jid="": hub)
+    monkeypatch.setattr(door, "master", lambda jid="", saltenv=None: hub)
     opts = {**salt.config.master_config(None), "cachedir": str(tmp_path), "module_dirs": [str(REPO)]}
     return hub, salt.loader.runner(opts, context={})
 

@@ -89,6 +89,12 @@ def test_p9_a_run_knows_again_who_cannot_tell():
     assert minions(text, before, x=says("x", address="10.0.0.3")) == {"be2": "y"}, "it says that it is another"
 
 
+def test_p9_who_has_left_the_pillar_claims_no_row_beside_all_that_are_asked():
+    before = {name: Member(name, guid(name), f"10.0.0.{name[-1]}") for name in ("be1", "be2", "be3")}
+    owns = {"be1": says("be1", guid=guid("be1")), "be2": says("be2"), "be4": says("be4", guid=guid("be3"))}
+    assert minions(table(), before, **owns) == {"be1": "be1", "be2": "be2", "be3": "be4"}
+
+
 def test_p9_a_name_that_is_nothing_like_the_minions_id_is_known_by_the_hosts_own_name_or_address():
     text = table(be1="db1", be2="node2")
     owns = {"be1": Own.of_grains("be1", GRAINS), "be2": Own(("be2",), ("10.0.0.2",)), "be3": Own(("be3",))}

@@ -84,6 +84,13 @@ def test_an_order_that_was_lost_on_a_node_at_rest_is_given_anew():
     assert there.orders == 2
 
 
+def test_an_order_that_would_do_all_of_it_twice_is_not_given_anew():
+    there = Node([lost, DONE], [[UPGRADE]] * 3)
+    rests = "be2: be2: nothing is at work there any more: the same command goes on from what is"
+    assert there.fails(again=False) == [f"be2: {LOST}", rests, LOOK]
+    assert (there.orders, there.busy) == (1, [])
+
+
 def test_an_order_is_not_given_for_ever():
     there = Node([lost] * 9)
     assert there.fails() == [f"be2: {LOST}", LOOK]
