@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend import salt
+from saltext.chef_backend import salt_bus
 from saltext.chef_backend.run.bus import Answer
 from tests.simulation.engine import Engine, Process, Task
 from tests.simulation.minion import Message, Minion, copied
@@ -61,7 +61,7 @@ class Bus:
             self._publish(node, message)
         self._await(nodes, jid, said, timeout)
         self._engine.point(f"{kind} answered", f"{shown} of {', '.join(nodes)}")
-        return {node: salt._answer(node, said.get(node), timeout, jid) for node in nodes}
+        return {node: salt_bus.answer(node, said.get(node), timeout, jid) for node in nodes}
 
     def send(self, nodes: Sequence[str], function: str, *args: Any) -> None:
         self._reachable()
@@ -70,9 +70,10 @@ class Bus:
             self._publish(node, message)
 
     def matching(self, target: str) -> list[str]:
-        if target.startswith("L@"):
-            return [name for name in target[2:].split(",") if name in self._minions]
         return sorted(name for name in self._minions if name.startswith("fe"))
+
+    def accepted(self, nodes: Sequence[str]) -> list[str]:
+        return [name for name in nodes if name in self._minions]
 
     def own(self) -> "Bus":
         return self

@@ -10,7 +10,7 @@ import pytest
 from salt.config import master_config
 from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend import salt
+from saltext.chef_backend import salt, salt_bus
 from saltext.chef_backend.node import supervisor
 from saltext.chef_backend.record import Owner
 
@@ -120,7 +120,7 @@ class Client:
 
 def asks(client, *nodes):
     """What a bus makes of that."""
-    return salt.Bus({}, {salt.CLIENT: client}).ask(nodes, "chef_backend_agent.view", timeout=15)
+    return salt_bus.Bus({}, {salt_bus.CLIENT: client}).ask(nodes, "chef_backend_agent.view", timeout=15)
 
 
 def returned(value, retcode=0):
@@ -204,9 +204,6 @@ def test_of_a_list_those_match_whose_keys_are_accepted_here(tmp_path, data_cache
     (tmp_path / "pki/minions").mkdir(parents=True)
     for node in ("be1", "be2"):
         (tmp_path / "pki/minions" / node).write_text("a key")
-    opts = master_config(None) | {
-        "pki_dir": str(tmp_path / "pki"),
-        "cachedir": str(tmp_path / "cache"),
-        "minion_data_cache": data_cache,
-    }
-    assert sorted(salt.Bus(opts, {}).matching("L@be1,be2,be3")) == ["be1", "be2"]
+    opts = master_config(None)
+    opts.update(pki_dir=str(tmp_path / "pki"), cachedir=str(tmp_path / "cache"), minion_data_cache=data_cache)
+    assert sorted(salt_bus.Bus(opts, {}).accepted(["be1", "be2", "be3"])) == ["be1", "be2"]

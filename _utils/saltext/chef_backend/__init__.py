@@ -49,7 +49,6 @@ FILES = {
         "chef_server_upgrade.py",
     ),
 }
-ON_NODES = tuple(FILES)
 PACKAGE = "package"
 HERE = Path(__file__).resolve().parent
 
@@ -82,7 +81,7 @@ def attach(door: str) -> None:
 
 def loader_dirs() -> dict[str, list[str]]:
     """Return the folders of the doors for Salt's loader, by kind; the entry point of what pip has installed."""
-    return {kind: [str(HERE / kind if (HERE / kind).is_dir() else _tree() / f"_{kind}")] for kind in DOORS}
+    return {kind: [str(_home(kind))] for kind in DOORS}
 
 
 def file_root() -> str:
@@ -93,7 +92,8 @@ def file_root() -> str:
 def digest() -> str:
     """Return one hash of this package and the doors of nodes beside it, as they lie on the disk now."""
     own = {f"{PACKAGE}/{name}": _sha256(content) for name, content in _contents(HERE).items()}
-    return digest_of(own | {f"{kind}/{path.name}": _sha256(path.read_bytes()) for kind, path in _doors()})
+    doors = {f"{kind}/{name}": _home(kind) / name for kind, names in FILES.items() for name in names}
+    return digest_of(own | {name: _sha256(path.read_bytes()) for name, path in doors.items() if path.exists()})
 
 
 def digest_of(files: Mapping[str, str]) -> str:
@@ -104,12 +104,10 @@ def digest_of(files: Mapping[str, str]) -> str:
     return _sha256("\n".join(f"{name} {files[name]}" for name in sorted(files)).encode())
 
 
-def _doors() -> list[tuple[str, Path]]:
-    """The doors that nodes load, each with its kind: around the package in a wheel, else beside it."""
-    homes = {kind: (HERE / kind, _tree() / f"_{kind}", _tree() / kind) for kind in ON_NODES}
-    found = {kind: next((home for home in several if home.is_dir()), None) for kind, several in homes.items()}
-    there = [(kind, path) for kind, home in found.items() if home for path in sorted(home.glob("chef_*.py"))]
-    return [(kind, path) for kind, path in there if path.name in FILES[kind]]
+def _home(kind: str) -> Path:
+    """The folder of the doors of a kind: around the package in a wheel, else beside it, in a tree or synced."""
+    homes = (HERE / kind, _tree() / f"_{kind}", _tree() / kind)
+    return next((home for home in homes if home.is_dir()), homes[1])
 
 
 def _sha256(content: bytes) -> str:

@@ -129,7 +129,12 @@ class Record:
 
     def member(self, node: str) -> Member | None:
         """Return a backend as it was in cluster-status when the run was opened; None if it was not looked at."""
-        return Member(**self.members[node]) if node in self.members else None
+        return self.who.get(node)
+
+    @property
+    def who(self) -> dict[str, Member]:
+        """Every backend that was looked at when the run was opened, as it was in cluster-status, by minion id."""
+        return {node: Member(**one) for node, one in self.members.items()}
 
     def changed_to(self, now: float, **changes: Any) -> "Record":
         """Return the record's next revision, with ``changes``. Raises :class:`RecordError`.

@@ -1,41 +1,37 @@
-"""The one module that knows Salt: its dunders, its client, its events, its caches.
+"""Salt as the doors are given it: its dunders, its events, its caches.
 
-A door asks here for the node or the master that it runs on; nothing else in this package reaches for Salt's own.
+A door asks here for the node or the master that it runs on. With ``salt_bus.py``, its client, and
+``salt_environment.py``, what it is on a master, these are the modules that know Salt; nothing else in this package
+reaches for Salt's own.
 """
 
-import atexit
 import contextlib
-import gc
 import logging
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import salt.cache
-import salt.client
 import salt.config
 import salt.payload
 import salt.runner
 import salt.utils.event
 import salt.utils.master
-import salt.utils.minions
 from salt.exceptions import CommandExecutionError, LoaderError, SaltException
 from salt.loader.context import LoaderContext
 
 from saltext.chef_backend import printable, salt_environment
 from saltext.chef_backend.journal import Entry
-from saltext.chef_backend.judge import complaint
 from saltext.chef_backend.node import files, supervisor
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.node.processes import RealProcesses
 from saltext.chef_backend.order import Order
 from saltext.chef_backend.record import Owner, RecordError
 from saltext.chef_backend.run import signals
-from saltext.chef_backend.run.bus import Answer
 from saltext.chef_backend.run.master import Event, Listener, Master
 from saltext.chef_backend.run.signals import Signals
+from saltext.chef_backend.salt_bus import Bus
 
 if TYPE_CHECKING:
     # what Salt injects into the functions of a state's door alone
@@ -45,24 +41,10 @@ if TYPE_CHECKING:
 
 BACKEND = ("/opt/chef-backend", "/etc/chef-backend", "/var/opt/chef-backend")
 FRONTEND = ("/opt/opscode", "/etc/opscode", "/var/opt/opscode")
-CLIENT = "chef_backend.client"
 BANK = "chef_backend"  # of the master's cache
-BY_CACHE = re.compile(r"(?:^|[\s(])[GPIJS]@")  # in a compound target: by grains, pillar or address
 log = logging.getLogger(__name__)
-# Salt 3006 empties sys.modules of its loaded modules when a client is destroyed, under whoever loads modules then:
-# a client lives as long as its process. It ends before Python itself does, and with it what Salt has hung on it: later
-# they could not load any more what they want for that, and would print a traceback.
-_clients: list[Any] = []
-
 
 _signals = Signals(signals.of_process)
-
-
-@atexit.register
-def _end_clients() -> None:
-    while _clients:
-        _clients.pop().destroy()
-    gc.collect()
 
 
 def host(order: Any = None) -> Host:
@@ -179,79 +161,6 @@ def from_pillar(key: str, given: Any = None) -> Any:
     return given if given is not None else _packed("__pillar__", {}).get(key)
 
 
-class Bus:
-    """Salt's own bus to the minions, through the master's client."""
-
-    def __init__(self, opts: Mapping[str, Any], kept: Any) -> None:
-        self._opts, self._kept = opts, kept
-
-    def ask(
-        self,
-        nodes: Sequence[str],
-        function: str,
-        *args: Any,
-        timeout: float,
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> dict[str, Answer]:
-        """Ask minions side by side. Raises CommandExecutionError if the master itself cannot be asked."""
-        if not nodes:
-            return {}
-        said, jid = self._asked(nodes, function, args, timeout, kwargs or {})
-        found = {node: _answer(node, said.get(node), timeout, jid) for node in nodes}
-        unloaded = [node for node, answer in found.items() if not answer.ok and answer.code in complaint.OF_MODULES]
-        if unloaded:  # an old Python says no more than that there is no such function
-            versions, _ = self._asked(unloaded, "grains.get", ["pythonversion"], timeout, {})
-            for node in unloaded:
-                python = _version(versions.get(node))
-                found[node] = _answer(node, said.get(node), timeout, jid, python)
-        return found
-
-    def _asked(
-        self, nodes: Sequence[str], function: str, args: Sequence[Any], timeout: float, kwargs: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], str]:
-        """Return what Salt hands over of each minion that said something, and the id of the job."""
-        wanted, said, jid = list(nodes), dict[str, Any](), ""
-        options = {"timeout": timeout, "tgt_type": "list", "kwarg": dict(kwargs), "yield_pub_data": True}
-        try:
-            for part in self._client().cmd_iter(wanted, function, list(args), **options):
-                if part and isinstance(part.get("jid"), str):  # what was published; comes first
-                    jid = part["jid"]
-                    continue
-                said.update(part or {})
-                if len(said) == len(wanted):
-                    break
-        except SaltException as err:
-            raise CommandExecutionError(f"the salt-master cannot be asked: {err}") from err
-        return said, jid
-
-    def send(self, nodes: Sequence[str], function: str, *args: Any) -> None:
-        """Have minions do something that nobody waits for."""
-        self._client().run_job(list(nodes), function, list(args), tgt_type="list", listen=False)
-
-    def matching(self, target: str) -> list[str]:
-        """Return the minions that a compound target matches, by the master's own keys and caches.
-
-        Raises CommandExecutionError if it matches by what this master does not keep.
-        """
-        if not self._opts.get("minion_data_cache", True) and BY_CACHE.search(target):
-            raise CommandExecutionError(
-                f"{target!r} matches minions by their grains or pillar, which this master does not keep "
-                "(minion_data_cache: False): name the nodes by their minion ids, or set minion_data_cache: True"
-            )
-        found: list[str] = salt.utils.minions.CkMinions(self._opts).check_minions(target, "compound")["minions"]
-        return found
-
-    def own(self) -> "Bus":
-        """Return a bus with a client of its own."""
-        return Bus(self._opts, {})
-
-    def _client(self) -> Any:
-        if CLIENT not in self._kept:  # to make one takes longer than many an answer
-            _clients.append(salt.client.get_local_client(self._opts["conf_file"]))
-            self._kept[CLIENT] = _clients[-1]
-        return self._kept[CLIENT]
-
-
 class _Events:
     def __init__(self, opts: Mapping[str, Any]) -> None:
         self._opts = opts
@@ -363,28 +272,6 @@ def _packed(name: str, default: Any = None) -> Any:
     except LoaderError:
         return default
     return default if found is None else found
-
-
-def _answer(node: str, said: Any, timeout: float, jid: str = "", python: str = "") -> Answer:
-    """Read what Salt hands over of one minion; what the minion says is made printable here, once for all.
-
-    :param python: version of the minion's Python, where its error may come from that.
-    """
-    if not said or "ret" not in said:
-        why = f"{node} does not answer within {timeout} s: is its minion running and reachable?"
-        return Answer(False, error=why, jid=jid)
-    returned = printable.cleaned(said["ret"])
-    if said.get("retcode", 0) != 0:
-        trouble = complaint.read(node, str(returned), python)
-        failed = str(trouble) if returned is None else returned
-        return Answer(False, error=str(trouble), failed=failed, code=trouble.code, jid=jid)
-    return Answer(True, returned, jid=jid)
-
-
-def _version(said: Any) -> str:
-    """Read the grain ``pythonversion``, such as ``[3, 9, 2, "final", 0]``; empty text if it was not told."""
-    parts = said.get("ret") if said else None
-    return ".".join(map(str, parts[:3])) if isinstance(parts, list) else ""
 
 
 def _start(opts: Mapping[str, Any], function: str, kwargs: Mapping[str, Any]) -> str:

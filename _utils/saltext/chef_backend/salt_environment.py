@@ -1,4 +1,4 @@
-"""What the master's Salt is, read from Salt itself: beside ``salt.py`` the one module that knows it."""
+"""What the master's Salt is, read from Salt itself: beside ``salt.py`` and ``salt_bus.py``."""
 
 import os
 import pwd
@@ -14,16 +14,14 @@ import salt.pillar
 import salt.version
 from salt.utils.stringutils import to_unicode
 
-import saltext.chef_backend
+import saltext.chef_backend as extension
 from saltext.chef_backend.judge.fitness import Hub
 from saltext.chef_backend.node.environment import RUNBOOKS, installed_by_pip, may_write
 
 OURS = "chef_backend"  # our key of the pillar, and our folder in the master's cache
 SHA256 = "sha256"
 SERVED = "salt://"
-HOMES = {"_utils/saltext/chef_backend/": saltext.chef_backend.PACKAGE} | {
-    f"_{kind}/chef_": kind for kind in saltext.chef_backend.ON_NODES
-}
+PACKAGE = "_utils/saltext/chef_backend/"
 
 
 def hub(opts: Mapping[str, Any], saltenv: str | None, pillar: Mapping[str, Any]) -> Hub:
@@ -38,8 +36,8 @@ def hub(opts: Mapping[str, Any], saltenv: str | None, pillar: Mapping[str, Any])
     folders = (Path(opts["cachedir"]), Path(opts["cachedir"]) / OURS)
     return Hub(
         id=opts["id"],
-        extension=saltext.chef_backend.__version__,
-        digest=saltext.chef_backend.digest(),
+        extension=extension.__version__,
+        digest=extension.digest(),
         salt=str(salt.version.__version__),
         python=tuple(sys.version_info[:3]),
         pip=installed_by_pip(),
@@ -103,18 +101,18 @@ class _Files:
 
     def digest(self) -> str | None:
         """Return the digest of what would be synced to nodes; None: it serves none of it, or hashes otherwise."""
-        files: dict[str, str] = {}
-        for prefix, kind in HOMES.items():
-            for path in self.names(prefix):
-                if not path.endswith(".py"):
-                    continue
-                told = self._server.file_hash({"path": path, "saltenv": self._saltenv})
-                if not told or told["hash_type"] != SHA256:
-                    return None
-                ours = kind == saltext.chef_backend.PACKAGE
-                name = path.removeprefix(prefix) if ours else path.rpartition("/")[2]
-                if not ours and name not in saltext.chef_backend.FILES[kind]:
-                    continue
-                files[f"{kind}/{name}"] = to_unicode(told["hsum"])  # gitfs gives bytes where it has looked before
-        package = f"{saltext.chef_backend.PACKAGE}/"
-        return saltext.chef_backend.digest_of(files) if any(name.startswith(package) for name in files) else None
+        files = {
+            f"{extension.PACKAGE}/{path.removeprefix(PACKAGE)}": path
+            for path in self.names(PACKAGE)
+            if path.endswith(".py")
+        }
+        if not files:
+            return None
+        doors = {f"{kind}/{name}": f"_{kind}/{name}" for kind, names in extension.FILES.items() for name in names}
+        hashes = {}
+        for name, path in (files | {name: path for name, path in doors.items() if path in self._all}).items():
+            told = self._server.file_hash({"path": path, "saltenv": self._saltenv})
+            if not told or told["hash_type"] != SHA256:
+                return None
+            hashes[name] = to_unicode(told["hsum"])  # gitfs gives bytes where it has looked before
+        return extension.digest_of(hashes)

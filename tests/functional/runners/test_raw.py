@@ -5,6 +5,7 @@ import salt.config
 import salt.loader
 
 from saltext.chef_backend import salt as door
+from saltext.chef_backend import salt_bus
 from saltext.chef_backend.journal import Entry
 from saltext.chef_backend.run.master import Event
 from tests.functional.minion import REPO
@@ -40,7 +41,7 @@ class Client:
 @pytest.fixture(name="runner")
 def fixture_runner(tmp_path, monkeypatch):
     """Return the functions of the runner, as Salt loads it."""
-    hub = fakes.master(bus=door.Bus({}, {door.CLIENT: Client()}), id="hub", frontends=["fe1", "fe2"])
+    hub = fakes.master(bus=salt_bus.Bus({}, {salt_bus.CLIENT: Client()}), id="hub", frontends=["fe1", "fe2"])
     monkeypatch.setattr(door, "master", lambda jid="", saltenv=None: hub)
     opts = {**salt.config.master_config(None), "cachedir": str(tmp_path), "module_dirs": [str(REPO)]}
     return hub, salt.loader.runner(opts, context={})

@@ -87,9 +87,10 @@ class Bus:
         self.sent.append((tuple(nodes), function, *args))
 
     def matching(self, target: str) -> list[str]:
-        """Return the frontends, or of a list those whose keys are accepted: all but ``no_key``."""
-        named = target[2:].split(",") if target.startswith("L@") else ["fe1", "fe2"]
-        return [node for node in named if node not in self.no_key]
+        return ["fe1", "fe2"]
+
+    def accepted(self, nodes: Sequence[str]) -> list[str]:
+        return [node for node in nodes if node not in self.no_key]
 
     def own(self) -> "Bus":
         return self

@@ -3,7 +3,7 @@
 import pytest
 from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend import salt
+from saltext.chef_backend import salt_bus
 from saltext.chef_backend.run import cluster
 from tests.unit.run import fakes
 
@@ -23,7 +23,7 @@ def test_s12_a_minion_whose_id_is_none_is_refused_by_name(strange, monkeypatch):
 @pytest.mark.parametrize("target", KEPT)
 def test_s8_a_target_by_what_the_master_does_not_keep_is_told_as_that(target):
     with pytest.raises(CommandExecutionError, match=r"does not keep \(minion_data_cache: False\): name the nodes by"):
-        salt.Bus({"minion_data_cache": False}, {}).matching(target)
+        salt_bus.Bus({"minion_data_cache": False}, {}).matching(target)
 
 
 @pytest.mark.parametrize("target", ["fe* and not fe3", "L@fe1,fe2", "E@fe[12]", "N@frontends", "WiG@m*"])
@@ -36,4 +36,4 @@ def test_s8_a_target_by_ids_needs_no_cache(target, monkeypatch):
             return {"minions": ["fe1"]} if (asked, kind) == (target, "compound") else {}
 
     monkeypatch.setattr("salt.utils.minions.CkMinions", Keys)
-    assert salt.Bus({"minion_data_cache": False}, {}).matching(target) == ["fe1"]
+    assert salt_bus.Bus({"minion_data_cache": False}, {}).matching(target) == ["fe1"]

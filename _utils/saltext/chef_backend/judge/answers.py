@@ -57,7 +57,7 @@ def members(views: Views) -> dict[str, Member]:
         return {}
     if found is None or found.state == records.ABORTED:
         return {}
-    return {minion: Member(**one) for minion, one in found.members.items()}
+    return found.who
 
 
 def learnt(views: Views) -> dict[str, dict[str, str]]:

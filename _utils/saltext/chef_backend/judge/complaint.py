@@ -32,7 +32,7 @@ def read(node: str, said: str, python: str = "") -> Reason:
     if other:
         return _not_in_step(node, f"{other[0]}, which takes others there")
     if not _NO_FUNCTION.search(said):
-        return Reason("minion-error", node, said=". ".join(filter(None, [_named(node, said), mends(node, said)])))
+        return Reason("minion-error", node, said=". ".join(filter(None, [named(node, said), mends(node, said)])))
     found = _WHY.search(said)
     why = found["why"].rstrip("'.") if found else ""
     if _NO_PRODUCT.search(why):
@@ -75,5 +75,6 @@ def _not_in_step(node: str, found: str) -> Reason:
     return Reason("modules", node, said=f"{node}: modules not in step: {found}: run 'salt {node} saltutil.sync_all'")
 
 
-def _named(node: str, said: str) -> str:
+def named(node: str, said: str) -> str:
+    """Return what was said of a node, with its name before it where the first line has it not."""
     return said if node in said.partition("\n")[0] else f"{node}: {said}"

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from saltext.chef_backend import PYTHON, runbooks
+from saltext.chef_backend.judge import complaint
 from saltext.chef_backend.product.command import STAGING
 from saltext.chef_backend.reason import Reason
 
@@ -154,7 +155,7 @@ def of_node(name: str, node: Node, hub: Hub, backend: bool) -> list[Reason]:
         )
         reasons.append(Reason("scheduler", name, said=said))
     elif backend and "fires" in node.errors:
-        reasons.append(Reason("scheduler", name, said=_named(name, node.errors["fires"])))
+        reasons.append(Reason("scheduler", name, said=complaint.named(name, node.errors["fires"])))
     if "unwritable" in node.errors:
         said = f"{name}: whether its folders can be written cannot be told: {node.errors['unwritable']}"
         reasons.append(Reason("unwritable", name, said=said))
@@ -251,10 +252,6 @@ def _missing(served: Sequence[str], wanted: Sequence[str]) -> str:
 
 def _env(saltenv: str) -> str:
     return "" if saltenv == "base" else f" saltenv={saltenv}"
-
-
-def _named(name: str, said: str) -> str:
-    return said if said.startswith(name) else f"{name}: {said}"
 
 
 def _mebibytes(count: int) -> str:

@@ -8,7 +8,7 @@ from salt.exceptions import CommandExecutionError
 from saltext.chef_backend import outcome, waiting
 from saltext.chef_backend.errors import NotYet
 from saltext.chef_backend.judge import health, identity, kinds
-from saltext.chef_backend.node import backend, backup, ctl, durable, fence, itself, journal, record_file, side_by_side
+from saltext.chef_backend.node import backend, backup, ctl, durable, fence, journal, record_file, side_by_side
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.node.view import half_upgraded, outdated_services, signs
 from saltext.chef_backend.outcome import Result
@@ -213,8 +213,7 @@ def _look(host: Host, search: bool, within: float = 0) -> None:
         services = pool.submit(lambda: backend.services(host, within=within))
     record = record_file.read(host)
     waived, table = record.waived if record else (), cluster.result()
-    before = {node: found for node in record.backends if (found := record.member(node))} if record else {}
-    ours = identity.matched(table, {host.name: itself.own(host)}, before)  # what is waived is by minion ids
+    ours = identity.matched(table, {}, record.who if record else {})  # what is waived is by minion ids
     log = backend.log(host, "postgresql")
     table = identity.renamed(table, ours, ours)
     verdict = health.judge(table, services.result(), search=search, waived=waived, own=host.name, pg_log=log)

@@ -52,6 +52,9 @@ class Bus(Protocol):
     def matching(self, target: str) -> list[str]:
         """Return the ids of the minions that a compound target matches, by the master's own keys and caches."""
 
+    def accepted(self, nodes: Sequence[str]) -> list[str]:
+        """Return those of some minion ids whose keys this very master has accepted."""
+
     def own(self) -> "Bus":
         """Return a bus for another thread: Salt's clients are not made to be shared."""
 

@@ -33,30 +33,29 @@ def check(master: Master, name: str) -> Fitness:
     if any(one.code == "user" for one in reasons):  # who may not drive a run may not ask, either
         return Fitness(hub, {}, tuple(reasons))
     backends, fronts = clusters.backends(master, name), clusters.frontends(master, name)
-    reasons += _without_key(master, hub, [*backends, *fronts])
+    everybody = [*backends, *fronts]
+    reasons += fitness.without_key(everybody, master.bus.accepted(everybody), hub)
     bound = settings.timeouts.ask
-    pinged, took = _timed(master, lambda: master.bus.ask([*backends, *fronts], PING, timeout=bound))
+    pinged, took = _timed(master, lambda: master.bus.ask(everybody, PING, timeout=bound))
     said, asking = _timed(master, lambda: _ask(master, bound, backends, fire=True) | _ask(master, bound, fronts))
     nodes = _read(said)
     clocks = {node: one.clock for node, one in nodes.items() if node in backends}
-    reasons += [Reason("silent", node, said=one.error) for node, one in said.items() if one.silent]
-    reasons += _of_nodes(said, nodes, hub, backends)
+    reasons += _of_nodes(said, nodes, hub, backends, needed=said)
     reasons += fitness.in_time(hub, took) if all(one.ok for one in pinged.values()) else []
     reasons += ground.clocks_agree(clocks, asking) if clocks else []
-    found = Fitness(hub, nodes, (), took)
-    reasons += _room(master, settings, found, backends)
-    return dataclasses.replace(found, reasons=kinds.ordered(reasons))
+    reasons += _room(master, settings, nodes, backends)
+    return Fitness(hub, nodes, kinds.ordered(reasons), took)
 
 
 def holds(
     master: Master, settings: Cluster, backends: Sequence[str], fronts: Sequence[str], waived: Collection[str] = ()
-) -> tuple[Fitness, list[Reason]]:
+) -> tuple[dict[str, Node], list[Reason]]:
     """Hold that nothing of Salt is in the way of a run; it is asked before anything else is judged.
 
     A frontend that is silent is judged by whoever needs it.
 
     :param waived: what a person waives, each ``CODE of NODE``.
-    :returns: what was found, and the reasons that were set aside.
+    :returns: what the nodes told, and the reasons that were set aside.
     :raises Refused: what does not hold, and the command that mends it.
     """
     hub, left_out = master.environment(), waivers.nodes(waived, "frontend-unknown")
@@ -64,23 +63,22 @@ def holds(
     reasons = fitness.of_hub(hub)
     if any(one.code == "user" for one in reasons):
         raise gates.unwell(reasons)
-    reasons += _without_key(master, hub, wanted)
+    reasons += fitness.without_key(wanted, master.bus.accepted(wanted), hub)
     said = _ask(master, settings.timeouts.ask, wanted)
     nodes = _read(said)
-    reasons += [Reason("silent", node, said=one.error) for node, one in said.items() if one.silent and node in backends]
-    reasons += _of_nodes(said, nodes, hub, backends)
-    return Fitness(hub, nodes, tuple(reasons)), gates.but_waived(reasons, waived)
+    reasons += _of_nodes(said, nodes, hub, backends, needed=backends)
+    return nodes, gates.but_waived(reasons, waived)
 
 
 def has_room(
-    master: Master, settings: Cluster, found: Fitness, backends: Collection[str], waived: Collection[str] = ()
+    master: Master,
+    settings: Cluster,
+    nodes: Mapping[str, Node],
+    backends: Collection[str],
+    waived: Collection[str] = (),
 ) -> list[Reason]:
     """Hold that there is room for what a new run brings. Returns what was set aside; raises Refused."""
-    return gates.but_waived(_room(master, settings, found, backends), waived)
-
-
-def _without_key(master: Master, hub: Hub, nodes: Sequence[str]) -> list[Reason]:
-    return fitness.without_key(nodes, master.bus.matching(f"L@{','.join(nodes)}"), hub)
+    return gates.but_waived(_room(master, settings, nodes, backends), waived)
 
 
 def _ask(master: Master, bound: float, nodes: Sequence[str], fire: bool = False) -> dict[str, Answer]:
@@ -94,21 +92,24 @@ def _read(said: Mapping[str, Answer]) -> dict[str, Node]:
 
 
 def _of_nodes(
-    said: Mapping[str, Answer], nodes: Mapping[str, Node], hub: Hub, backends: Collection[str]
+    said: Mapping[str, Answer], nodes: Mapping[str, Node], hub: Hub, backends: Collection[str], needed: Collection[str]
 ) -> list[Reason]:
+    """What is not fit of those that told, and why others did not; silence only of those that are ``needed``."""
     reasons = []
     for name, answer in said.items():
         if name in nodes:
             reasons += fitness.of_node(name, nodes[name], hub, name in backends)
         elif answer.ok:
             reasons.append(complaint.of_another_version(name, "what its Salt is"))
-        elif not answer.silent:
+        elif answer.silent:
+            reasons += [Reason("silent", name, said=answer.error)] if name in needed else []
+        else:
             reasons.append(Reason(answer.code or "minion-error", name, said=answer.error))
     return reasons
 
 
-def _room(master: Master, settings: Cluster, found: Fitness, backends: Collection[str]) -> list[Reason]:
-    own = {name: node for name, node in found.nodes.items() if name in backends}
+def _room(master: Master, settings: Cluster, nodes: Mapping[str, Node], backends: Collection[str]) -> list[Reason]:
+    own = {name: node for name, node in nodes.items() if name in backends}
     return fitness.room(own, master.package_size(settings.package.source), settings.backup)
 
 
