@@ -1,5 +1,6 @@
 """One suite shared by several processes: of its modules, each takes the next one that no other has taken.
 
+A layout of Salt has a lab of its own anyhow, so those are taken one by one.
 `pytest -p tests.sharing --share FOLDER`, with the same new folder for all of them.
 """
 
@@ -42,7 +43,8 @@ def _ours(items: list[pytest.Item], folder: Path) -> Iterator[pytest.Item]:
     for item in items:
         module = str(item.path.relative_to(item.config.rootpath)).replace("/", ".")
         fixtures = getattr(item, "fixturenames", ())
-        taken = folder / next((fixture for fixture in TOGETHER if fixture in fixtures), module)
+        alone = item.name.replace("/", ".") if item.get_closest_marker("layout") else module
+        taken = folder / next((fixture for fixture in TOGETHER if fixture in fixtures), alone)
         try:
             with open(taken, "x", encoding="utf-8") as file:
                 file.write(OURS)

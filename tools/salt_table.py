@@ -1,6 +1,6 @@
 """Print the table of `make test-salt`, one row of each Salt, Python and layout; ends with 1 if one failed.
 
-`salt_table.py FOLDER`: rows.tsv there has a row a line; layouts.xml, pytest's report, one of each layout.
+`salt_table.py FOLDER`: rows.tsv there has a row a line; layouts-*.xml, pytest's reports, one of each layout.
 """
 
 import sys
@@ -16,8 +16,7 @@ def rows(folder: Path) -> list[Row]:
     for line in (folder / "rows.tsv").read_text(encoding="utf-8").splitlines():
         name, outcome, seconds = line.split("\t")
         found.append((name, outcome, seconds))
-    report = folder / "layouts.xml"
-    return found + (layouts(report) if report.exists() else [])
+    return sorted(found) + sorted(row for report in folder.glob("layouts-*.xml") for row in layouts(report))
 
 
 def layouts(report: Path) -> list[Row]:

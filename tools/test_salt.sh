@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The matrix: each release of Salt and each Python that is supported, and each layout of Salt that sites have, one row
-# each of a table, .cache/reports/salt.txt. The lab's rows need root. All run; one that fails fails the whole.
+# each of a table, .cache/reports/salt.txt. The lab's rows need root. All run, what can side by side; one that fails
+# fails the whole.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,6 +9,7 @@ python=.cache/venv/bin/python
 reports=.cache/reports/salt
 rm -rf "$reports"
 mkdir -p "$reports"
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT   # what this starts, it ends
 
 # A row of its own: its name, and a command. A row with what cannot be tried: its name, the word -, and why.
 row() {
@@ -40,18 +42,17 @@ interpreter() {
 }
 missing="there is no such interpreter here, and no registry holds one (npm's portable-python loads it from elsewhere)"
 
-run() { "$@" -m pytest -q -m "not campaign and not layout" "${tests[@]}"; }
+quiet=(-m pytest -q -m "not campaign and not layout")
 by_itself=(--ignore-glob='*/loading/test_'{installed,dist,cli_examples}.py)
-for release in 3006 3007; do
-    tests=(tests/unit)
-    row "Salt $release, unit" run tools/with_salt.sh "$release" "$python"
-    tests=(tests/functional "${by_itself[@]}")
-    row "Salt $release, functional" run tools/with_salt.sh "$release" "$python"
-done
-tests=(tests/unit)
-row "Salt 3008, unit" run "$python"
-tests=(tests/functional)
-row "Salt 3008, functional" run "$python"
+release() {
+    row "Salt $1, unit" tools/with_salt.sh "$1" "$python" "${quiet[@]}" tests/unit
+    row "Salt $1, functional" tools/with_salt.sh "$1" "$python" "${quiet[@]}" tests/functional "${by_itself[@]}"
+}
+release 3006 &
+release 3007 &
+wait
+row "Salt 3008, unit" "$python" "${quiet[@]}" tests/unit
+row "Salt 3008, functional" "$python" "${quiet[@]}" tests/functional &
 
 tests=(tests/unit tests/functional/loading/test_doors.py tests/functional/loading/test_grains.py)
 for old in $(grep -rl '^import tomllib' tests/unit); do  # the project's own files, read by what Python 3.11 brings
@@ -61,7 +62,8 @@ found=$(interpreter 3.10)
 if [ -n "$found" ] && ! PYTHON=$found tools/venv.sh python-3.10; then
     row "Python 3.10, Salt 3006, unit and doors" false
 elif [ -n "$found" ]; then
-    row "Python 3.10, Salt 3006, unit and doors" run tools/with_salt.sh 3006 .cache/python-3.10/bin/python
+    row "Python 3.10, Salt 3006, unit and doors" \
+        tools/with_salt.sh 3006 .cache/python-3.10/bin/python "${quiet[@]}" "${tests[@]}"
 else
     row "Python 3.10, Salt 3006, unit and doors" - "$missing"
 fi
@@ -72,10 +74,19 @@ else
     row "Python 3.9, refused in words" - "$missing"
 fi
 
+wait
+
+# The layouts, in two laboratories: each takes the next one that the other has not taken.
+mkdir -p "$reports/taken"
+world() {
+    row "whole upgrades in the lab, $1" "$python" -m tests.lab run --beside -- "$python" -m pytest -q -m layout \
+        tests/integration -p tests.sharing --share "$reports/taken" --junit-xml="$reports/layouts-$1.xml"
+}
 if [ "$(id -u)" -eq 0 ]; then
     "$python" -m tests.lab base
-    row "whole upgrades in the lab" "$python" -m tests.lab run -- "$python" -m pytest -q -m layout tests/integration \
-        --junit-xml="$reports/layouts.xml"
+    world 1 &
+    world 2 &
+    wait
 else
     row "whole upgrades in the lab" - "the lab needs root"
 fi
