@@ -218,6 +218,9 @@ LAYOUTS = {
     "state_output: changes, state_verbose: False": Layout({"state_output": "changes", "state_verbose": False}),
     "pillar_cache: True": Layout({"pillar_cache": True}),
     "minion_data_cache: False": Layout({"minion_data_cache": False}),
+    "minion_data_cache: False, frontends by a pattern of ids": Layout(
+        {"minion_data_cache": False}, settings=lambda _lab: {"frontends": "fe*"}
+    ),
     "minion_data_cache: False, frontends by their grains": Layout(
         {"minion_data_cache": False},
         settings=lambda _lab: {"frontends": "G@kernel:Linux and fe*"},

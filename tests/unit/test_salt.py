@@ -7,7 +7,6 @@ import threading
 import time
 
 import pytest
-from salt.config import master_config
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import salt, salt_bus
@@ -194,16 +193,3 @@ def test_nothing_that_was_kept_of_a_run_is_raw(monkeypatch):
     kept = type("Cache", (), {"list": lambda self, bank: ["1"], "fetch": lambda self, bank, key: {"comment": RAW}})
     monkeypatch.setattr(salt.salt.cache, "factory", lambda opts: kept())
     assert list(salt._Told({}).of("prod", "r1")) == [{"comment": SEEN}]
-
-
-# whose keys this master has accepted
-
-
-@pytest.mark.parametrize("data_cache", [True, False])
-def test_of_a_list_those_match_whose_keys_are_accepted_here(tmp_path, data_cache):
-    (tmp_path / "pki/minions").mkdir(parents=True)
-    for node in ("be1", "be2"):
-        (tmp_path / "pki/minions" / node).write_text("a key")
-    opts = master_config(None)
-    opts.update(pki_dir=str(tmp_path / "pki"), cachedir=str(tmp_path / "cache"), minion_data_cache=data_cache)
-    assert sorted(salt_bus.Bus(opts, {}).accepted(["be1", "be2", "be3"])) == ["be1", "be2"]
