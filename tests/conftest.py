@@ -14,14 +14,21 @@ import salt.version
 from saltfactories.plugins.event_listener import EventListener
 
 LOOPBACK = "127.0.0.1"
+RELEASE = os.environ.get("SALT_RELEASE", "")  # tools/with_salt.sh says which; none: that of the environment
 hypothesis.configuration.set_hypothesis_home_dir(".cache/hypothesis")
+# These load the extension with several releases by themselves, build it, or ask a linter: once is enough.
+ONCE = [f"functional/loading/test_{name}.py" for name in ("installed", "dist", "cli_examples")] + [
+    "unit/test_linters.py"
+]
+collect_ignore_glob = ONCE if RELEASE else []
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    wanted, found = os.environ.get("SALT_RELEASE", ""), salt.version.__version__  # tools/with_salt.sh says which
-    if not found.startswith(wanted):
-        pytest.exit(f"these tests were to run with Salt {wanted}, and have found {found}", returncode=3)
+    if not salt.version.__version__.startswith(RELEASE):
+        pytest.exit(
+            f"these tests were to run with Salt {RELEASE}, and have found {salt.version.__version__}", returncode=3
+        )
     log_server = session.config.pluginmanager.get_plugin("saltfactories-log-server")
     assert log_server is not None
     log_server.log_host = LOOPBACK

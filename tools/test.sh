@@ -18,19 +18,18 @@ suite() {
     shift 2
     mkdir -p "$taken"
     # the lab's own tests take many minutes: `make test-lab`; so does every fault there is a test of: `make test-faults`
-    "$@" -m pytest -q "tests/$folder" -m "$which" --ignore-glob='tests/integration/test_lab_*.py' "${left_out[@]}" \
+    "$@" -m pytest -q "tests/$folder" -m "$which" --ignore-glob='tests/integration/test_lab_*.py' \
         ${share:+-p tests.sharing --share "$taken"} --junit-xml="$reports/$report.xml"
 }
 
-# The same with the LTS release of Salt, but for the tests that load the extension with several by themselves, and that
-# of a linter.
+# The same with the LTS release of Salt.
 with_lts() {
-    local prefix=salt-3006- left_out=(--ignore-glob='*/loading/test_'{installed,dist,cli_examples}.py)
+    local prefix=salt-3006-
     suite "$1" "$2" tools/with_salt.sh 3006 "$python"
 }
 
 which="not campaign and not layout"
-prefix="" left_out=()
+prefix=""
 names=() pids=()
 # Run something beside what else is run so; what it prints is shown when all have ended.
 beside() {

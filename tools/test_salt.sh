@@ -43,10 +43,9 @@ interpreter() {
 missing="there is no such interpreter here, and no registry holds one (npm's portable-python loads it from elsewhere)"
 
 quiet=(-m pytest -q -m "not campaign and not layout")
-by_itself=(--ignore-glob='*/loading/test_'{installed,dist,cli_examples}.py)
 release() {
     row "Salt $1, unit" tools/with_salt.sh "$1" "$python" "${quiet[@]}" tests/unit
-    row "Salt $1, functional" tools/with_salt.sh "$1" "$python" "${quiet[@]}" tests/functional "${by_itself[@]}"
+    row "Salt $1, functional" tools/with_salt.sh "$1" "$python" "${quiet[@]}" tests/functional
 }
 release 3006 &
 release 3007 &

@@ -12,6 +12,7 @@ import salt.config
 import salt.loader
 import salt.state
 import salt.utils.event
+import salt.version
 from salt.exceptions import CommandExecutionError
 
 import saltext.chef_backend
@@ -36,7 +37,7 @@ GRAINS = {  # given, not found out: a test must not depend on the machine it run
     "oscodename": "bookworm",
     "osmajorrelease": 12,
     "init": "systemd",
-    "saltversioninfo": [3008, 3],
+    "saltversioninfo": list(salt.version.__version_info__),  # but for the Salt that is tested
 }
 
 

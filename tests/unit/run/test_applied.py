@@ -56,3 +56,15 @@ def test_states_of_several_nodes_are_told_with_their_node():
     assert together.changes == {"be1": {"a": {"v": 1}}}
     assert together.comments == ("be1: a: done",)
     assert together.troubles == ("be2: no states ran: None",)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("be2 does not answer", "be2 does not answer"),
+        ("be2: no answer came", "be2: no answer came"),
+        ("be20 is not seen", "be2: be20 is not seen"),
+    ],
+)
+def test_what_begins_with_its_node_is_told_so_once(said, told):
+    assert applied.together([("be2", applied.read([said]))]).troubles == (told,)

@@ -86,28 +86,28 @@ def test_an_order_that_was_lost_on_a_node_at_rest_is_given_anew():
 
 def test_an_order_that_would_do_all_of_it_twice_is_not_given_anew():
     there = Node([lost, DONE], [[UPGRADE]] * 3)
-    rests = "be2: be2: nothing is at work there any more: the same command goes on from what is"
-    assert there.fails(again=False) == [f"be2: {LOST}", rests, LOOK]
+    rests = "be2: nothing is at work there any more: the same command goes on from what is"
+    assert there.fails(again=False) == [LOST, rests, LOOK]
     assert (there.orders, there.busy) == (1, [])
 
 
 def test_an_order_is_not_given_for_ever():
     there = Node([lost] * 9)
-    assert there.fails() == [f"be2: {LOST}", LOOK]
+    assert there.fails() == [LOST, LOOK]
     assert there.orders == orders.TRIES
 
 
 def test_what_goes_on_at_work_beyond_the_bound_is_named_with_the_job():
     there = Node([lost], [[UPGRADE]] * 999)
     first, still, look = there.fails(bound=120)
-    assert first == f"be2: {LOST}"
-    assert still == f"be2: be2: no answer came, and it is at work: {UPGRADE} (looked for 120 s)"
+    assert first == LOST
+    assert still == f"be2: no answer came, and it is at work: {UPGRADE} (looked for 120 s)"
     assert (look, there.orders) == (LOOK, 1)
 
 
 def test_a_node_of_which_nothing_is_heard_is_given_nothing_anew():
     there = Node([lost], [lost("be2")] * 9)
-    assert there.fails() == [f"be2: {LOST}", f"be2: {LOST}", LOOK]
+    assert there.fails() == [LOST, LOST, LOOK]
     assert (there.orders, len(there.busy)) == (1, 9 - orders.LOOKS)
 
 
@@ -140,7 +140,7 @@ def test_s5_a_job_that_salt_has_lost_is_named(said):
 
 def test_s5_an_error_in_words_is_told_with_its_job():
     there = Node([Answer(False, error="be2: The minion function caused an exception", failed="...", jid=JID)])
-    assert there.fails() == ["be2: be2: The minion function caused an exception", LOOK]
+    assert there.fails() == ["be2: The minion function caused an exception", LOOK]
 
 
 def test_states_that_failed_say_why_themselves():
@@ -152,5 +152,5 @@ def test_states_that_failed_say_why_themselves():
 def test_in_test_mode_nothing_is_given_anew():
     there = Node([lost] * 9)
     there.master = dataclasses.replace(there.master, test=True)
-    assert there.fails() == [f"be2: {LOST}", LOOK]
+    assert there.fails() == [LOST, LOOK]
     assert there.orders == 1

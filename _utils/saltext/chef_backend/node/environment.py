@@ -42,9 +42,7 @@ def environment(host: Host, saltenv: str | None = None, fire: bool = False) -> d
     }
     asked: dict[str, Callable[[], Any]] = {
         "runbooks": lambda: [path for path in host.salt["cp.list_master"](env) if path.startswith(RUNBOOKS)],
-        "pillar": lambda: [
-            mask(str(one)) for one in host.salt["pillar.items"](saltenv=env, unmask=True).get("_errors") or ()
-        ],
+        "pillar": lambda: pillar_errors(host, env),
         "scheduler": lambda: scheduler.enabled(host),
         "fires": lambda: scheduler.seen_to_run(host) if fire else None,
         "unwritable": lambda: [folder for folder in (OWN, STAGING) if not may_write(host.path(folder))],
@@ -58,6 +56,12 @@ def environment(host: Host, saltenv: str | None = None, fire: bool = False) -> d
             answer[part] = None
             answer["errors"][part] = mask(f"{type(err).__name__}: {err}" if isinstance(err, KeyError) else str(err))
     return answer
+
+
+def pillar_errors(host: Host, saltenv: str) -> list[str]:
+    """Return what the master finds wrong in this node's pillar, compiled anew."""
+    since_3008 = {"unmask": True} if host.grains["saltversioninfo"][0] >= 3008 else {}  # it masks, and knows the word
+    return [mask(str(one)) for one in host.salt["pillar.items"](saltenv=saltenv, **since_3008).get("_errors") or ()]
 
 
 def installed_by_pip() -> str | None:

@@ -41,9 +41,14 @@ def together(applied: Iterable[tuple[str, Applied]]) -> Applied:
     return Applied(
         {node: one.changes for node, one in several if one.changes},
         tuple(f"{node}: {comment}" for node, one in several for comment in one.comments),
-        tuple(f"{node}: {trouble}" for node, one in several for trouble in one.troubles),
+        tuple(_of(node, trouble) for node, one in several for trouble in one.troubles),
         min((one.last for _, one in several), default=0.0),
     )
+
+
+def _of(node: str, trouble: str) -> str:
+    """Return what failed, beginning with its node; what the bus says of a minion does already."""
+    return trouble if trouble.startswith((f"{node}: ", f"{node} ")) else f"{node}: {trouble}"
 
 
 def _was_skipped(state: Mapping[str, Any]) -> bool:
