@@ -1,5 +1,6 @@
 """What the master's Salt is, read from Salt itself: beside ``salt.py`` and ``salt_bus.py``."""
 
+import contextlib
 import os
 import pwd
 import sys
@@ -12,6 +13,7 @@ import salt.fileserver
 import salt.loader
 import salt.pillar
 import salt.version
+from salt.exceptions import SaltException
 from salt.utils.stringutils import to_unicode
 
 import saltext.chef_backend as extension
@@ -78,12 +80,18 @@ def package_size(opts: Mapping[str, Any], saltenv: str | None, source: str) -> i
 
 
 def compiled(opts: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the master's own pillar, compiled now; a cache of pillars would give an older one."""
+    """Return the master's own pillar, compiled now; an older one that Salt's cache of pillars keeps is forgotten.
+
+    Salt's own command for that knows minions by their keys, and the master has none.
+    """
     fresh = {**opts, "pillar_cache": False}
     grains = salt.loader.grains(fresh)
-    found: Mapping[str, Any] = salt.pillar.get_pillar(
-        fresh, grains, fresh["id"], saltenv=fresh.get("saltenv"), pillarenv=fresh.get("pillarenv")
-    ).compile_pillar()
+    asked = (grains, fresh["id"], fresh.get("saltenv"))
+    found: Mapping[str, Any] = salt.pillar.get_pillar(fresh, *asked, pillarenv=fresh.get("pillarenv")).compile_pillar()
+    if opts.get("pillar_cache"):
+        # who may not, or a master that began without that cache, has none to forget
+        with contextlib.suppress(SaltException, OSError):
+            salt.pillar.PillarCache(dict(opts), *asked, pillarenv=fresh.get("pillarenv")).clear_pillar()
     return found
 
 

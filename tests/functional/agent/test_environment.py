@@ -4,6 +4,7 @@ import collections
 import shutil
 
 import pytest
+import salt.pillar
 
 import saltext.chef_backend
 from saltext.chef_backend import runbooks, salt_environment
@@ -139,6 +140,22 @@ def test_s7_an_older_pillar_in_the_cache_is_told(hub, tmp_path):
     opts = {**hub.opts, "pillar_cache": True, "pillar_roots": {"base": [str(tmp_path)]}, "file_client": "local"}
     assert salt_environment.hub(opts, None, {"chef_backend": {"clusters": {}}}).stale_pillar is False
     assert salt_environment.hub(opts, None, {"chef_backend": {"clusters": {"prod": {}}}}).stale_pillar is True
+
+
+def test_s7_what_is_told_once_is_mended_by_that(hub, tmp_path):
+    (tmp_path / "top.sls").write_text("base:\n  '*':\n    - ours\n", encoding="utf-8")
+    (tmp_path / "cache/pillar_cache").mkdir(parents=True)  # as a master makes it that begins with pillar_cache
+    opts = {**hub.opts, "pillar_cache": True, "pillar_roots": {"base": [str(tmp_path)]}, "file_client": "local"}
+    opts["cachedir"] = str(tmp_path / "cache")
+
+    def cached():
+        return salt.pillar.get_pillar(opts, opts["grains"], opts["id"]).compile_pillar()["chef_backend"]
+
+    for clusters in ("before", "after"):
+        (tmp_path / "ours.sls").write_text(f"chef_backend: {clusters}\n", encoding="utf-8")
+        assert cached() == "before"
+    assert salt_environment.hub(opts, None, {"chef_backend": "before"}).stale_pillar is True
+    assert cached() == "after"
 
 
 def test_the_size_of_a_package_is_known_where_the_master_serves_it(hub, tmp_path):

@@ -111,8 +111,8 @@ def of_hub(hub: Hub) -> list[Reason]:
         reasons.append(Reason("modules", hub.id, said=said))
     if hub.stale_pillar:
         said = (
-            f"{hub.id}: its pillar_cache keeps an older chef_backend than the pillar's files hold: run "
-            f"'salt-run pillar.clear_pillar_cache {hub.id}'"
+            f"{hub.id}: its pillar_cache kept an older chef_backend than the pillar's files hold. It has the new one "
+            "now: type the command again"
         )
         reasons.append(Reason("pillar-old", hub.id, said=said))
     return reasons
@@ -221,7 +221,7 @@ def notes(hub: Hub, nodes: Mapping[str, Node]) -> list[str]:
     """Return what is no reason against a run, and good to know."""
     said = []
     if hub.pillar_cache and not hub.stale_pillar:
-        said.append(f"pillar_cache is on: after each change of it run 'salt-run pillar.clear_pillar_cache {hub.id}'")
+        said.append("pillar_cache is on: check and plan renew it, so type one of them after each change of the pillar")
     both = sorted(name for name, node in nodes.items() if node.pip)
     if both or hub.pip:
         names = ", ".join([*([hub.id] if hub.pip else []), *both])
