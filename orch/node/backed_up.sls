@@ -1,3 +1,4 @@
+#!jinja|yaml
 # On a follower: take a backup and read it to its end.
 A backup of this follower is taken:
   chef_backend.backed_up:

@@ -1,3 +1,4 @@
+#!jinja|yaml
 # On one frontend, before any is upgraded: back up its settings and secrets; no data, those are the backends'.
 A backup of this frontend's settings is taken:
   chef_server_upgrade.backed_up:

@@ -1,3 +1,4 @@
+#!jinja|yaml
 # On a backend: out of the cluster, all services stopped.
 This backend is down for the upgrade:
   chef_backend.down_for_upgrade:

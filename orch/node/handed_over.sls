@@ -1,3 +1,4 @@
+#!jinja|yaml
 # On the leader: install, hand the lead over and upgrade. That it is back in the cluster is for a step of its own.
 include:
   - orch.node.installed

@@ -1,3 +1,4 @@
+#!jinja|yaml
 # On a frontend: learn of the upgraded backends, be back in service if it was taken out, and answer.
 include:
   - orch.node.reconfigured

@@ -1,3 +1,4 @@
+#!jinja|yaml
 # On every backend, after a frontend was reconfigured: which release of Elasticsearch made the index.
 The search index can be read by the installed release:
   chef_backend_index.readable:

@@ -1,3 +1,4 @@
+#!jinja|yaml
 # On a backend: install the staged package; what runs goes on as it is.
 The package is installed on this backend:
   chef_backend.installed:

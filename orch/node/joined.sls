@@ -1,3 +1,4 @@
+#!jinja|yaml
 # On a backend that holds no data.
 This backend is a member of the cluster:
   chef_backend_cluster.joined:

@@ -1,3 +1,4 @@
+#!jinja|yaml
 # On a frontend: refuse the clients, in maintenance mode where the version has it, else stopped.
 This frontend is out of service:
   chef_server.out_of_service:

@@ -1,3 +1,4 @@
+#!jinja|yaml
 # On a frontend: learn of the upgraded backends; in a re-index also where the index is missing, which this makes.
 This frontend is reconfigured for its backends:
   chef_server.reconfigured:

@@ -1,3 +1,4 @@
+#!jinja|yaml
 # On one frontend: all organisations, about 2 minutes per 1000 nodes; on the way back those that were not whole yet.
 The search index of all organisations is built again:
   chef_server_index.reindexed:

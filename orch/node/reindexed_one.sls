@@ -1,3 +1,4 @@
+#!jinja|yaml
 # On one frontend, before all are built again: one organisation, to see that its search finds what there is.
 The search index of one organisation is built again:
   chef_server_index.reindexed:

@@ -1,3 +1,4 @@
+#!jinja|yaml
 # On a backend that was upgraded: wait until it is back in the cluster.
 This backend is back in the cluster:
   chef_backend.stable:

@@ -1,3 +1,4 @@
+#!jinja|yaml
 # On a frontend, when its release was seen to work and the database to be migrated: remove what one would go back to.
 What the upgrade of this frontend has left is removed:
   chef_server_upgrade.cleaned:

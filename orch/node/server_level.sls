@@ -1,3 +1,4 @@
+#!jinja|yaml
 # On a frontend, before its upgrade: what tells it that the database has been migrated. Without it nothing goes on.
 The migration-level is that of the first frontend:
   chef_server_upgrade.level:

@@ -1,3 +1,4 @@
+#!jinja|yaml
 # On a frontend: fetch and verify the package, install nothing.
 The package lies on this frontend:
   chef_backend.staged:

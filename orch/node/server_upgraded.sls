@@ -1,3 +1,4 @@
+#!jinja|yaml
 # On a frontend: stop, install, upgrade, start, and answer again.
 This frontend runs its target version:
   chef_server_upgrade.upgraded:

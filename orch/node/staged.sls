@@ -1,3 +1,4 @@
+#!jinja|yaml
 # On a backend: fetch and verify the package, install nothing.
 The package lies on this backend:
   chef_backend.staged:

@@ -1,3 +1,4 @@
+#!jinja|yaml
 # On one backend: install, upgrade, and be back in the cluster before anything else is touched.
 include:
   - orch.node.installed

@@ -1,3 +1,4 @@
+#!jinja|yaml
 # On a backend that is down: bring data and services to the installed version. Its leader may come up later.
 This backend runs the installed version, still without its leader:
   chef_backend.upgraded:

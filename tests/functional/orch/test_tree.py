@@ -37,6 +37,10 @@ def test_an_id_stands_in_one_sls_only():
     assert {step: names for step, names in where.items() if len(names) > 1} == {}
 
 
+def test_what_nodes_apply_says_how_it_is_rendered_as_a_site_may_have_set_another_renderer():
+    assert {part.read_text(encoding="utf-8").partition("\n")[0] for part in PARTS} == {"#!jinja|yaml"}
+
+
 def test_all_of_them_are_shown_together_without_a_pillar_and_none_is_in_error(clone):
     shown = clone.functions["state.show_sls"]("*")
     assert isinstance(shown, dict), shown
