@@ -141,6 +141,11 @@ def test_s1_a_minion_that_answers_with_an_error_is_not_silent_and_says_what_mend
     (answer,) = asks(client, "be3").values()
     assert (answer.silent, answer.code, answer.failed) == (False, "modules", GONE)
     assert answer.error.endswith("run 'salt be3 saltutil.sync_all'")
+    elsewhere = salt_bus.Bus({}, {salt_bus.CLIENT: client}, "prod")
+    for bus in (elsewhere, elsewhere.own()):
+        bus._kept.update({salt_bus.CLIENT: client})
+        (answer,) = bus.ask(["be3"], "chef_backend_agent.view", timeout=15).values()
+        assert answer.error.endswith("run 'salt be3 saltutil.sync_all saltenv=prod'")
 
 
 def test_s10_the_python_of_a_minion_that_cannot_load_the_extension_is_asked_for():

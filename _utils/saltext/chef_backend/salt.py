@@ -88,7 +88,7 @@ def master(jid: object = "", saltenv: str | None = None) -> Master:
     return Master(
         id=opts["id"],
         pillar=pillar,
-        bus=Bus(opts, kept),
+        bus=Bus(opts, kept, env),
         events=_Events(opts),
         told=_Told(opts),
         notes=_Notes(opts),

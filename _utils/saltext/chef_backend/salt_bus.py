@@ -32,8 +32,8 @@ def _end_clients() -> None:
 class Bus:
     """Salt's own bus to the minions, through the master's client."""
 
-    def __init__(self, opts: Mapping[str, Any], kept: Any) -> None:
-        self._opts, self._kept = opts, kept
+    def __init__(self, opts: Mapping[str, Any], kept: Any, saltenv: str | None = None) -> None:
+        self._opts, self._kept, self._saltenv = opts, kept, saltenv
 
     def ask(
         self,
@@ -47,13 +47,13 @@ class Bus:
         if not nodes:
             return {}
         said, jid = self._asked(nodes, function, args, timeout, kwargs or {})
-        found = {node: answer(node, said.get(node), timeout, jid) for node in nodes}
+        found = {node: answer(node, said.get(node), timeout, jid, saltenv=self._saltenv) for node in nodes}
         unloaded = [node for node, answer in found.items() if not answer.ok and answer.code in complaint.OF_MODULES]
         if unloaded:  # an old Python says no more than that there is no such function
             versions, _ = self._asked(unloaded, "grains.get", ["pythonversion"], timeout, {})
             for node in unloaded:
                 python = _version(versions.get(node))
-                found[node] = answer(node, said.get(node), timeout, jid, python)
+                found[node] = answer(node, said.get(node), timeout, jid, python, self._saltenv)
         return found
 
     def _asked(
@@ -101,7 +101,7 @@ class Bus:
 
     def own(self) -> "Bus":
         """Return a bus with a client of its own."""
-        return Bus(self._opts, {})
+        return Bus(self._opts, {}, self._saltenv)
 
     def _client(self) -> Any:
         if CLIENT not in self._kept:  # to make one takes longer than many an answer
@@ -110,17 +110,18 @@ class Bus:
         return self._kept[CLIENT]
 
 
-def answer(node: str, said: Any, timeout: float, jid: str = "", python: str = "") -> Answer:
+def answer(node: str, said: Any, timeout: float, jid: str = "", python: str = "", saltenv: str | None = None) -> Answer:
     """Read what Salt hands over of one minion; what the minion says is made printable here, once for all.
 
     :param python: version of the minion's Python, where its error may come from that.
+    :param saltenv: the environment that the operator names, if any.
     """
     if not said or "ret" not in said:
         why = f"{node} does not answer within {timeout} s: is its minion running and reachable?"
         return Answer(False, error=why, jid=jid)
     returned = printable.cleaned(said["ret"])
     if said.get("retcode", 0) != 0:
-        trouble = complaint.read(node, str(returned), python)
+        trouble = complaint.read(node, str(returned), python, saltenv)
         failed = str(trouble) if returned is None else returned
         return Answer(False, error=str(trouble), failed=failed, code=trouble.code, jid=jid)
     return Answer(True, returned, jid=jid)

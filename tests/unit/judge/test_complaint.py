@@ -25,6 +25,7 @@ def test_s1_modules_that_are_missing_or_of_another_version_are_synced(said, foun
     reason = complaint.read("be3", said)
     assert (reason.code, reason.node) == ("modules", "be3")
     assert str(reason) == f"be3: modules not in step: {found}: {SYNC}"
+    assert str(complaint.read("be3", said, saltenv="prod")).endswith("run 'salt be3 saltutil.sync_all saltenv=prod'")
 
 
 @pytest.mark.parametrize("said", [f"{VIRTUAL}: {NO_PRODUCT}", f"{GONE} Possible reasons: '{NO_PRODUCT}'"])
@@ -47,6 +48,7 @@ def test_s10_a_python_that_is_too_old_is_named_and_no_sync_alone_is_advised(said
     assert reason.code == "python-version"
     assert f"be3: Python 3.10 is needed, its minion {runs}" in str(reason)
     assert "install Salt's own onedir packages there" in str(reason)
+    assert str(complaint.read("be3", said, python, "prod")).endswith("run 'salt be3 saltutil.sync_all saltenv=prod'")
 
 
 @pytest.mark.parametrize("python", ["3.10.4", "3.11.7", "4.0.0", "", "of a strange kind"])

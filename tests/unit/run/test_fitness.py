@@ -7,6 +7,7 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend.errors import Refused
 from saltext.chef_backend.judge import complaint
+from saltext.chef_backend.judge.view import SILENT
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import fitness, opening, overview, replacing, server
 from saltext.chef_backend.run.bus import Answer
@@ -150,6 +151,15 @@ def test_an_answer_that_cannot_be_read_is_of_another_version():
     (reason,) = shown["reasons"]
     assert reason["code"] == "modules"
     assert "be3: modules not in step: its answer cannot be read" in reason["text"]
+    assert reason["text"].endswith("run 'salt be3 saltutil.sync_all'")
+
+
+def test_s4_modules_are_synced_from_the_environment_that_the_operator_names():
+    asked = master(be3=Answer(True, {"extension": "9.9"}), saltenv="prod", **hub(saltenv="prod"))
+    (reason,) = (one for one in overview.check(asked, "prod")["reasons"] if one["node"] == "be3")
+    assert reason["text"].endswith("run 'salt be3 saltutil.sync_all saltenv=prod'")
+    asked.bus.does[clusters.VIEW] = lambda node, *_: {"node": node}
+    assert clusters.views(asked, "prod")["be3"].errors[SILENT].endswith("saltutil.sync_all saltenv=prod'")
 
 
 def test_a_frontend_that_is_left_out_is_not_asked():

@@ -21,16 +21,17 @@ _RUNNING = re.compile(r"is running as PID \d+ .*with jid (?P<jid>\d+)")
 _PILLAR = re.compile(r"[Pp]illar failed to render")
 
 
-def read(node: str, said: str, python: str = "") -> Reason:
+def read(node: str, said: str, python: str = "", saltenv: str | None = None) -> Reason:
     """Read what a minion answered in place of what it was asked.
 
     :param node: minion id.
     :param said: Salt's words.
     :param python: version of the minion's Python, such as ``3.9.2``; empty if it is not known.
+    :param saltenv: the environment that the operator names, if any: modules are synced from there.
     """
     other = _OTHER_WORDS.search(said)
     if other:
-        return _not_in_step(node, f"{other[0]}, which takes others there")
+        return _not_in_step(node, f"{other[0]}, which takes others there", saltenv)
     if not _NO_FUNCTION.search(said):
         return Reason("minion-error", node, said=". ".join(filter(None, [named(node, said), mends(node, said)])))
     found = _WHY.search(said)
@@ -40,15 +41,15 @@ def read(node: str, said: str, python: str = "") -> Reason:
         return Reason("no-product", node, said=f"{node}: its minion answers, {why}: {what}")
     if is_too_old(python) or NEEDS_PYTHON in said or _TOO_OLD.search(why):
         runs = f"runs on {python}" if python else f"seems to run on an older one ({why})"
-        what = f"install Salt's own onedir packages there, then run 'salt {node} saltutil.sync_all'"
+        what = f"install Salt's own onedir packages there, then run {sync(node, saltenv)}"
         least = ".".join(map(str, PYTHON))
         return Reason("python-version", node, said=f"{node}: Python {least} is needed, its minion {runs}: {what}")
-    return _not_in_step(node, said.partition("\n")[0].rstrip("."))
+    return _not_in_step(node, said.partition("\n")[0].rstrip("."), saltenv)
 
 
-def of_another_version(node: str, what: str) -> Reason:
+def of_another_version(node: str, what: str, saltenv: str | None = None) -> Reason:
     """Return the reason why an answer cannot be read that came without an error."""
-    return _not_in_step(node, f"its answer cannot be read ({what})")
+    return _not_in_step(node, f"its answer cannot be read ({what})", saltenv)
 
 
 def is_too_old(python: str) -> bool:
@@ -71,8 +72,16 @@ def mends(node: str, said: str) -> str:
     return ""
 
 
-def _not_in_step(node: str, found: str) -> Reason:
-    return Reason("modules", node, said=f"{node}: modules not in step: {found}: run 'salt {node} saltutil.sync_all'")
+def sync(node: str, saltenv: str | None) -> str:
+    """Return the command that brings a minion this extension anew, in quotes.
+
+    :param saltenv: where it is served; Salt itself looks where its top file says.
+    """
+    return f"'salt {node} saltutil.sync_all{f' saltenv={saltenv}' if saltenv not in (None, 'base') else ''}'"
+
+
+def _not_in_step(node: str, found: str, saltenv: str | None) -> Reason:
+    return Reason("modules", node, said=f"{node}: modules not in step: {found}: run {sync(node, saltenv)}")
 
 
 def named(node: str, said: str) -> str:

@@ -130,7 +130,7 @@ def of_node(name: str, node: Node, hub: Hub, backend: bool) -> list[Reason]:
         pip = f"; there pip has installed {node.pip}" if node.pip else ""
         said = (
             f"{name}: its modules are of {other}, expected those of {hub.id} ({hub.extension}){pip}: run "
-            f"'salt {name} saltutil.sync_all{_env(hub.saltenv)}'"
+            f"{complaint.sync(name, hub.saltenv)}"
         )
         reasons.append(Reason("modules", name, said=said))
     if node.user != "root":

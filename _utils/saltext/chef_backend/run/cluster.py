@@ -102,7 +102,8 @@ def views(
     """
     bound = ask_bound(master, name)
     said = word.to_dict() if word else None
-    return answers.in_our_words(_read(master.bus.ask(backends(master, name), VIEW, only, said, table, timeout=bound)))
+    asked = master.bus.ask(backends(master, name), VIEW, only, said, table, timeout=bound)
+    return answers.in_our_words(_read(asked, master.saltenv))
 
 
 def views_of(master: Master, wanted: Sequence[str], only: Sequence[str] | None = None) -> dict[str, dict[str, View]]:
@@ -114,7 +115,7 @@ def views_of(master: Master, wanted: Sequence[str], only: Sequence[str] | None =
     nodes = {name: backends(master, name) for name in wanted}
     bound = max((ask_bound(master, name) for name in wanted), default=0)
     everybody = [node for several in nodes.values() for node in several]
-    seen = _read(master.bus.ask(everybody, VIEW, only, timeout=bound))
+    seen = _read(master.bus.ask(everybody, VIEW, only, timeout=bound), master.saltenv)
     return {name: answers.in_our_words({node: seen[node] for node in several}) for name, several in nodes.items()}
 
 
@@ -184,15 +185,15 @@ def _minions(master: Master, target: Sequence[str] | str) -> list[str]:
     return found
 
 
-def _read(said: Mapping[str, Answer]) -> dict[str, View]:
-    return {node: _view(node, answer) for node, answer in said.items()}
+def _read(said: Mapping[str, Answer], saltenv: str | None) -> dict[str, View]:
+    return {node: _view(node, answer, saltenv) for node, answer in said.items()}
 
 
-def _view(node: str, answer: Answer) -> View:
+def _view(node: str, answer: Answer, saltenv: str | None) -> View:
     if not answer.ok:
         return View.of_silence(node, answer.error, answer.code)
     try:
         return View.of_answer(answer.value)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as err:  # another version's words
-        other = complaint.of_another_version(node, f"{type(err).__name__}: {err}")
+        other = complaint.of_another_version(node, f"{type(err).__name__}: {err}", saltenv)
         return View.of_silence(node, str(other), other.code)

@@ -100,7 +100,7 @@ def _of_nodes(
         if name in nodes:
             reasons += fitness.of_node(name, nodes[name], hub, name in backends)
         elif answer.ok:
-            reasons.append(complaint.of_another_version(name, "what its Salt is"))
+            reasons.append(complaint.of_another_version(name, "what its Salt is", hub.saltenv))
         elif answer.silent:
             reasons += [Reason("silent", name, said=answer.error)] if name in needed else []
         else:
