@@ -54,8 +54,12 @@ def switch(master: Master, cluster: str, to: str, turn: str | None = None) -> Ch
     # what this run has set and seen itself is not asked again
     before = held.failover if held and held.failover != to else None
     changes = order(master, cluster, to, before)
-    if to == "on":
-        record = lock.note(master, cluster, failover="on")
+    later: dict[str, Any] = {"failover": "on"} if to == "on" else {}
+    word = lock.held(master, cluster)
+    if word and word.turn != turn:  # the order was another node's, which obeys only where it is nobody's turn
+        later["turn"] = turn
+    if later:
+        record = lock.note(master, cluster, **later)
     progress.tell(master, record, f"failover {to}", journal.END)
     return changes
 
