@@ -5,9 +5,10 @@ import hashlib
 
 import pytest
 
+from saltext.chef_backend import record as records
 from saltext.chef_backend.run import server
 from tests.functional.pillars import example
-from tests.unit.answered import RECORD
+from tests.unit.answered import RECORD, run
 from tests.unit.run import fakes
 
 SERVER = example()["chef_backend"]["clusters"]["prod"]["server"]
@@ -18,7 +19,7 @@ OLD = {"version": "14.16.19", "begun": None, "drained": False}
 class Site:
     """A cluster with two frontends, and a load balancer; ``calls``: what was done to a frontend, in order."""
 
-    def __init__(self, salt=("drain", "undrain"), **changes):
+    def __init__(self, salt=("drain", "undrain"), record=RECORD, **changes):
         self.calls, self.returns, self.migrated = [], {}, "1.31"
         self.frontends = {"fe1": OLD, "fe2": OLD}
         does = {
@@ -32,7 +33,7 @@ class Site:
             "chef_server_agent.upgrade_again": lambda node: self.called("to be upgraded again", node) is None,
         }
         hooks = {f"balancer.{name}": lambda node, name=name: self.called(name, node) for name in salt}
-        record, jid = RECORD, RECORD.owner.jid
+        jid = RECORD.owner.jid
         self.master = fakes.master(record=record, jid=jid, does=does, salt=hooks, server=SERVER | changes)
 
     def called(self, what, node):
@@ -50,6 +51,33 @@ class Site:
 
     def upgrades(self):
         return server.first_upgraded(self.master, "Upgrade the first frontend", "prod")
+
+
+def opens(record, address):
+    """A run is opened while somebody at this address uses the leader's PostgreSQL."""
+    site = Site(record=record, accept_license=True)
+    site.master.bus.does |= {
+        "chef_server_agent.busy": lambda node: [],
+        "chef_backend_agent.connected": lambda node: [*fakes.CLIENTS, address],
+    }
+    return site.master, server.opened(site.master, "Open the run", "prod")
+
+
+def test_an_address_that_nobody_named_is_connected_and_no_frontend_is_upgraded():
+    """A frontend that is not in the pillar would work on with its old release, on a database that was migrated."""
+    master, done = opens(None, "198.51.100.9")
+    assert (done["result"], master.bus.asked("chef_backend_agent.accept")) == (False, [])
+    assert done["comment"].startswith("be1: 198.51.100.9 is connected to PostgreSQL, and neither a backend nor")
+
+
+def test_an_upgrade_of_the_frontends_that_goes_on_waits_for_no_address_to_be_named():
+    left = run(way=records.FRONTENDS, target=SERVER["version"], state=records.FAILED)
+    assert opens(left, "198.51.100.9")[1]["result"] is True
+
+
+@pytest.mark.parametrize("address", fakes.CLIENTS)
+def test_whoever_is_named_keeps_no_frontend_from_being_upgraded(address):
+    assert opens(None, address)[1]["result"] is True
 
 
 def test_a_frontend_notes_that_it_is_drained_before_it_is_and_forgets_it_when_it_has_its_clients_again():

@@ -58,6 +58,8 @@ def opened(master: Master, name: str, cluster: str) -> Result:
         serving = server.who_serves(there, wanted.version)
         frontends.await_service(master, cluster, serving, settings.timeouts.gate)
         failover_found = gates.failover_found(views, resumed)
+        if resumed is None:  # one that nobody named would work on with its old release on a migrated database
+            frontends.nobody_unnamed(master, settings, views, clusters.frontends(master, cluster))
         due = server.due(there, wanted.version)
         plan = f"chef-server-core {target}; due: {', '.join(due) or 'no frontend'}"
         if master.test:
