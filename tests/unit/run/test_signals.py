@@ -1,5 +1,10 @@
 """I3: a signal ends the step at hand like a failure, so that the run is closed; it never stops the closing."""
 
+import contextlib
+import io
+import os
+import threading
+
 import pytest
 from salt.exceptions import CommandExecutionError
 
@@ -63,11 +68,49 @@ def test_no_signal_stops_the_closing_and_afterwards_they_do_what_they_did_before
     assert process.heard is None
 
 
-def test_a_process_without_a_terminal_any_more_is_interrupted_all_the_same(process, monkeypatch):
-    def gone(*args, **kwargs):
-        raise OSError("no terminal")
+@contextlib.contextmanager
+def terminal(monkeypatch):
+    """What this process prints on standard error goes into a pipe; gives both its ends, as files."""
+    reads, writes = os.pipe()
+    with open(reads, "rb") as printed, open(writes, "w", encoding="utf-8") as prints:
+        monkeypatch.setattr("sys.stderr", prints)
+        yield printed, prints
 
-    monkeypatch.setattr("builtins.print", gone)
-    with process.signals.step("Upgrade") as ret:
-        process.heard("SIGHUP")
+
+def test_a_signal_is_answered_by_one_sentence(process, monkeypatch):
+    with terminal(monkeypatch) as (printed, _):
+        process.heard("SIGINT")
+        assert os.read(printed.fileno(), 1000) == b"SIGINT: nothing more is begun, the run is being closed\n"
+
+
+def test_a_process_without_a_terminal_any_more_is_interrupted_all_the_same(process, monkeypatch):
+    with terminal(monkeypatch) as (printed, _):
+        printed.close()
+        with process.signals.step("Upgrade") as ret:
+            process.heard("SIGHUP")
     assert ret["comment"].startswith("interrupted by SIGHUP")
+
+
+def test_i3_a_terminal_that_takes_nothing_keeps_no_run_from_being_closed(process, monkeypatch):
+    """As under a pager that nobody scrolls: the thread that prints a run's events waits in there already."""
+    with terminal(monkeypatch) as (printed, full):
+        os.set_blocking(full.fileno(), False)
+        with pytest.raises(BlockingIOError):
+            while True:
+                os.write(full.fileno(), b"." * 65536)
+        os.set_blocking(full.fileno(), True)
+        arrives = threading.Thread(target=process.heard, args=("SIGTERM",), daemon=True)
+        arrives.start()
+        arrives.join(5)
+        waits = arrives.is_alive()
+        printed.read1()  # whoever waits goes on
+        arrives.join(5)
+    assert not waits
+
+
+@pytest.mark.parametrize("stderr", [None, io.StringIO()])
+def test_a_process_that_never_had_a_terminal_is_interrupted_all_the_same(process, monkeypatch, stderr):
+    monkeypatch.setattr("sys.stderr", stderr)
+    with process.signals.step("Upgrade") as ret:
+        process.heard("SIGTERM")
+    assert ret["comment"].startswith("interrupted by SIGTERM")

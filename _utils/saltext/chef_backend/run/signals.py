@@ -5,6 +5,8 @@ lease. So from the first step on, until the run is closed, they are heard here.
 """
 
 import contextlib
+import os
+import select
 import signal
 import sys
 import threading
@@ -44,8 +46,7 @@ class Signals:
     def arrive(self, name: str) -> None:
         """Note a signal, and stop the step at hand, if there is one."""
         self.came = name
-        with contextlib.suppress(OSError):  # the terminal is gone, too
-            print(f"{name}: nothing more is begun, the run is being closed", file=sys.stderr, flush=True)
+        _say(f"{name}: nothing more is begun, the run is being closed")
         if self._may_stop:
             self._may_stop = False  # a second one must not stop what the first has begun
             raise Interrupted(name)
@@ -81,6 +82,17 @@ class Signals:
             if self._end is not None:
                 self._end()
                 self._end = None
+
+
+def _say(text: str) -> None:
+    """Write a line to standard error, if it takes one now: a run is closed also where nobody reads what it prints.
+
+    Not by ``print``: whatever the signal has interrupted, or another thread, may be inside of that, and wait.
+    """
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # the terminal is gone, or was never there
+        descriptor = sys.stderr.fileno()
+        if select.select([], [descriptor], [], 0)[1]:
+            os.write(descriptor, f"{text}\n".encode())
 
 
 def of_process(heard: Callable[[str], None]) -> Callable[[], None]:
