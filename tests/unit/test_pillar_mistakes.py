@@ -113,6 +113,8 @@ MISTAKES = [
     ("timeouts:upgrade", True, "True", "a number of seconds"),
     ("timeouts:upgrade", math.inf, "inf", "a number of seconds"),
     ("timeouts:ask", math.nan, "nan", "a number of seconds"),
+    ("timeouts:lease", 1, "1", "more seconds than timeouts:ask ("),  # each is right by itself
+    ("gates:settle_seconds", 3600, "3600", "fewer seconds than timeouts:gate ("),
 ]
 
 

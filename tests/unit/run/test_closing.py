@@ -36,6 +36,28 @@ def test_i3_what_the_run_has_switched_off_is_ordered_on_although_the_table_shows
     assert master.bus.asked(SWITCH) == [("be1", "on", 60, "off")]
 
 
+EARLY = printed.cluster_status(columns=[name for name in printed.COLUMNS if name not in ("Blocked", "Eligible")])
+
+
+@pytest.mark.parametrize("running", [{}, FAILED])
+def test_i3_where_the_version_does_not_show_failover_what_was_switched_off_is_ordered_on(running):
+    """Before 2.0.30: what is not shown is not on."""
+    master = hub(OFF, {node: {"cluster_status": EARLY} for node in printed.NODES})
+    done = closes(master, running)
+    assert (done["result"], done["changes"]) == (True, {"failover": {"old": "off", "new": "on"}})
+
+
+def test_i3_where_the_version_does_not_show_failover_an_order_that_fails_is_not_taken_for_obeyed():
+    def fails(node, to, bound, before=None):
+        raise CommandExecutionError(f"{node}: status 1")
+
+    master = hub(OFF, {node: {"cluster_status": EARLY} for node in printed.NODES}, **{SWITCH: fails})
+    done = closes(master)
+    assert done["result"] is False
+    assert done["comment"].startswith("FAILOVER OF prod STAYS OFF: be1: status 1")
+    assert fakes.backends(master).record.failover == "off", "the backends go on looking"
+
+
 NO_SEARCH = {
     node: {"cluster_status": printed.cluster_status(printed.changed("be1", es="down"))} for node in printed.NODES
 }
