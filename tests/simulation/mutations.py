@@ -6,7 +6,12 @@ which order record and failover are written and that close does not trust the ta
 on), that the highest copy of a record is the truth and a take-over needs a majority (the gates need everybody), that
 abort looks (its failover stays off), that a leader comes last (it is the last turn), that the next turn waits for
 the cluster to be whole (the node before has waited for it), what another target may not drop (it finishes it too), that
-maintenance mode is seen from outside when it was switched on (so it is again before a backend goes down).
+maintenance mode is seen from outside when it was switched on (so it is again before a backend goes down), that a whole
+follower takes the backup (it is taken, and noted, before anything is half-upgraded).
+
+No night holds what else the protocol was mended for, and unit tests do as well: a frontend that leaves the pillar, an
+API that never answers, a lease that is too short, ids and texts of minions, files below a name of another user's, and
+Salt 3006, which takes modules away from whoever is closing a run.
 """
 
 from tests.simulation.mutants import Mutant
