@@ -25,6 +25,7 @@ SYNCED = "/var/cache/salt/minion/extmods"  # on a minion
 REPOSITORY = RUN / "srv.git"
 AUTHOR = ("-c", "user.name=Lab", "-c", "user.email=lab@example.com")
 TREE = Path("/srv/extension")  # on a minion that takes its files from itself
+KEYS = salt.MASTER / "pki-of-before"  # of the master and all minions, while a layout has others
 SITE = Path("/opt/extension")  # where pip installs it, in the hub and in each host
 API = 8000
 
@@ -125,7 +126,7 @@ def _user(lab: Lab) -> None:
 
 def _new_master(lab: Lab) -> None:
     """The master has never had another id: neither it nor a minion knows the keys of before."""
-    shutil.rmtree(salt.MASTER / "pki")
+    (salt.MASTER / "pki").rename(KEYS)
     for host in lab.hosts:
         _on_disk(host, "/var/lib/lab-salt/pki/minion_master.pub").unlink()
 
@@ -268,6 +269,9 @@ def lay(house: House, layout: Layout) -> Operator:
 
     def laid(lab: Lab) -> Iterable[str]:
         lab.stop_master()
+        if KEYS.exists():  # the next layout's minions have been put back, and know these
+            shutil.rmtree(salt.MASTER / "pki")
+            KEYS.rename(salt.MASTER / "pki")
         command("chown", "--recursive", "root:root", salt.MASTER)
         salt.use([salt.beside(lab.release)] if lab.release else [])
         layout.ground(lab)

@@ -22,6 +22,10 @@ def test_p9_a_cluster_whose_nodes_have_other_names_is_upgraded(operator, called)
     assert f"in cluster-status be1 is {called['be1']}, be2 is {called['be2']}" in shown.stdout
     assert_finished(operator, operator.upgrades())
     assert operator.hosts_upgrading() == ["be2", "be3", "be1"]
+    members = operator.record("be1", "last-run.json")["members"]
+    told = {node: (one["name"], one["address"]) for node, one in members.items()}
+    assert told == {node: (called[node], operator.lab.address(node)) for node in operator.lab.backends}
+    assert len({one["guid"] for one in members.values()} - {""}) == 3
 
 
 @pytest.mark.campaign
