@@ -37,6 +37,7 @@ def environment(now: float, **changes: Any) -> dict[str, Any]:
         "clock": now,
         "runbooks": [*HUB.runbooks],
         "pillar": [],
+        "cleaned": [],
         "scheduler": True,
         "fires": True,
         "unwritable": [],

@@ -21,6 +21,7 @@ from tests.lab.hosts import Lab
 USER = "salt"  # as whom the packages' salt-master runs
 PERSON = "alice"
 PACKAGES = RUN / "packages-only"  # a file root that serves the packages, and nothing of the extension
+STATES = RUN / "states"  # a file root of the site's own
 SYNCED = "/var/cache/salt/minion/extmods"  # on a minion
 REPOSITORY = RUN / "srv.git"
 AUTHOR = ("-c", "user.name=Lab", "-c", "user.email=lab@example.com")
@@ -138,6 +139,13 @@ def _packages(_lab: Lab) -> None:
         (PACKAGES / "packages").symlink_to(salt.PACKAGES)
 
 
+def _top_file(_lab: Lab) -> None:
+    """A file root of the site's own, whose top file names no other environment."""
+    STATES.mkdir(exist_ok=True)
+    (STATES / "top.sls").write_text(yaml.safe_dump({"base": {"*": ["site"]}}))
+    (STATES / "site.sls").write_text("Nothing is to be done:\n  test.nop: []\n")
+
+
 def _repository(lab: Lab) -> None:
     """A git repository of the tree, on branch main; nothing of the extension is left from before."""
     _packages(lab)
@@ -245,6 +253,13 @@ LAYOUTS = {
         words=("saltenv=prod",),
         synced=("saltenv=prod",),
         saltenv="prod",
+    ),
+    "saltenv prod, and a highstate that takes it away": Layout(
+        {"file_roots": {"prod": [str(salt.SRV)], "base": [str(STATES)]}},
+        ground=_top_file,
+        words=("saltenv=prod",),
+        synced=("saltenv=prod",),
+        refused=("a highstate takes this extension away there", "clean_dynamic_modules: False"),
     ),
     "gitfs, branch main as base": Layout(
         GITFS | {"gitfs_base": "main", "file_roots": {"base": [str(PACKAGES)]}}, ground=_repository, synced=()

@@ -13,7 +13,7 @@ def test_a_whole_upgrade(name, house):
     layout = LAYOUTS[name]
     operator = lay(house, layout)
     lab = operator.lab
-    if layout.words:
+    if layout.words and not layout.refused:
         for verb in ("check", "plan"):
             shown = lab.salt_run(f"chef_backend.{verb}", "prod", *layout.words)
             assert shown.returncode == 0, shown.stdout

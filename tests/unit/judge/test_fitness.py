@@ -76,6 +76,7 @@ OF_NODE = [
     ({"runbooks": None, "errors": {"runbooks": "Timed out"}}, "runbooks", "be3: its file server: Timed out"),
     ({"pillar": ["Rendering SLS 'x' failed"]}, "pillar", "be3: its pillar cannot be rendered, and no state"),
     ({"pillar": None, "errors": {"pillar": "Timed out"}}, "pillar", "without: Timed out"),
+    ({"cleaned": ["dev", "qa"]}, "taken-away", "from dev, qa alone, and this is of base. Have base in the top file"),
     ({"scheduler": False}, "scheduler", "be3: its minion's scheduler is disabled: the dead man's switch would never"),
     (
         {"fires": None, "errors": {"fires": "be3: it is armed, and not run"}},
@@ -129,7 +130,7 @@ def test_there_is_room_for_the_package_and_for_the_backup(free, package, backup,
         assert str(reason).startswith(said)
 
 
-@pytest.mark.parametrize("part", ["unwritable", "free", "data"])
+@pytest.mark.parametrize("part", ["unwritable", "free", "data", "cleaned"])
 def test_i8_what_cannot_be_told_is_not_the_good_case(part):
     odd = node(**{part: None, "errors": {part: "Stale file handle"}})
     reasons = [*fitness.of_node("be3", odd, fit.HUB, backend=True), *fitness.room({"be3": odd}, 300 << 20, backup=True)]
@@ -157,7 +158,7 @@ def test_what_is_good_to_know_refuses_nothing():
 def test_every_reason_is_of_a_kind_that_is_known():
     told = [case[1] for case in (*OF_HUB, *OF_NODE)]
     assert set(told) | {"slow-answers"} <= set(kinds.KINDS)
-    assert {code for code in told if kinds.KINDS[code].waivable} == {"salt-version"}
+    assert {code for code in told if kinds.KINDS[code].waivable} == {"salt-version", "taken-away"}
 
 
 def test_the_runbooks_are_those_of_the_tree():

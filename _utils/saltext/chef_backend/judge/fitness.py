@@ -27,6 +27,7 @@ class Node:
     clock: float
     runbooks: tuple[str, ...] | None
     pillar: tuple[str, ...] | None  # what is wrong with it
+    cleaned: tuple[str, ...]  # the environments from which a highstate brings modules, if it takes this extension away
     scheduler: bool | None
     fires: bool | None  # None: nobody has looked, or it does not
     unwritable: tuple[str, ...]
@@ -49,6 +50,7 @@ class Node:
                 clock=float(answer["clock"]),
                 runbooks=None if answer["runbooks"] is None else tuple(answer["runbooks"]),
                 pillar=None if answer["pillar"] is None else tuple(answer["pillar"]),
+                cleaned=tuple(answer["cleaned"] or ()),
                 scheduler=answer["scheduler"],
                 fires=answer["fires"],
                 unwritable=tuple(answer["unwritable"] or ()),
@@ -147,6 +149,16 @@ def of_node(name: str, node: Node, hub: Hub, backend: bool) -> list[Reason]:
         wrong = "; ".join(node.pillar) if node.pillar else node.errors.get("pillar")
         said = f"{name}: its pillar cannot be rendered, and no state is run without: {wrong}"
         reasons.append(Reason("pillar", name, said=said))
+    if node.cleaned:
+        said = (
+            f"{name}: a highstate takes this extension away there, and with it the dead man's switch: its top file has "
+            f"it bring modules from {', '.join(node.cleaned)} alone, and this is of {node.saltenv}. Have "
+            f"{node.saltenv} in the top file for it, or set clean_dynamic_modules: False there"
+        )
+        reasons.append(Reason("taken-away", name, said=said))
+    elif "cleaned" in node.errors and node.pillar == ():  # its pillar would be the cause
+        said = f"{name}: whether a highstate takes this extension away there cannot be told: {node.errors['cleaned']}"
+        reasons.append(Reason("taken-away", name, said=said))
     if backend and not node.scheduler:
         why = node.errors.get("scheduler", "is disabled")
         said = (

@@ -49,6 +49,7 @@ _ALL = (
     Kind("minion-error", ERROR, "a minion answers with another error"),
     Kind("runbooks", ERROR, "a file server has not got all runbooks"),
     Kind("pillar-old", ERROR, "the master's pillar cache holds an older pillar"),
+    Kind("taken-away", ERROR, "a highstate on a node would delete this extension", waivable=True),
     Kind("scheduler", ERROR, "a minion's scheduler is off, or runs nothing"),
     Kind("slow-answers", ERROR, "nodes answer so late that Salt would take a busy one for gone"),
     Kind("space", ERROR, "there is no room for the package or the backup", waivable=True),

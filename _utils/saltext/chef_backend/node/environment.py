@@ -43,6 +43,7 @@ def environment(host: Host, saltenv: str | None = None, fire: bool = False) -> d
     asked: dict[str, Callable[[], Any]] = {
         "runbooks": lambda: [path for path in host.salt["cp.list_master"](env) if path.startswith(RUNBOOKS)],
         "pillar": lambda: pillar_errors(host, env),
+        "cleaned": lambda: taken_away(host, env),
         "scheduler": lambda: scheduler.enabled(host),
         "fires": lambda: scheduler.seen_to_run(host) if fire else None,
         "unwritable": lambda: [folder for folder in (OWN, STAGING) if not may_write(host.path(folder))],
@@ -62,6 +63,25 @@ def pillar_errors(host: Host, saltenv: str) -> list[str]:
     """Return what the master finds wrong in this node's pillar, compiled anew."""
     since_3008 = {"unmask": True} if host.grains["saltversioninfo"][0] >= 3008 else {}  # it masks, and knows the word
     return [mask(str(one)) for one in host.salt["pillar.items"](saltenv=saltenv, **since_3008).get("_errors") or ()]
+
+
+def taken_away(host: Host, saltenv: str) -> list[str]:
+    """Return what a highstate here brings modules from, if it takes this extension away; empty: it does not.
+
+    Salt's ``load_dynamic`` syncs from those environments that the top file has for this minion, and deletes what was
+    synced from another one.
+
+    :param saltenv: from which this extension was synced.
+    """
+    config = host.salt["config.get"]
+    synced = Path(config("extension_modules") or "/").resolve() in Path(saltext.chef_backend.__file__).resolve().parents
+    if not synced or not all(config(each, True) for each in ("autoload_dynamic_modules", "clean_dynamic_modules")):
+        return []
+    found = host.salt["state.show_top"](concurrent=True)
+    host.kept.pop("retcode", None)  # a top file in error is no failure of this answer
+    if not isinstance(found, dict):
+        raise CommandExecutionError(f"its top file: {found}")
+    return [] if saltenv in found else sorted(found)
 
 
 def installed_by_pip() -> str | None:
