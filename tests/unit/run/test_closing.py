@@ -182,6 +182,21 @@ def test_i3_nothing_that_a_run_may_do_without_keeps_it_from_being_closed(monkeyp
     assert fakes.backends(master).record.state == records.FAILED
 
 
+@pytest.mark.parametrize("part", ["lock.say", "lock.owned", "lock.note", "clusters.settings", "answers.half_upgraded"])
+def test_i3_whatever_breaks_what_has_to_be_done_is_told_with_what_it_leaves(monkeypatch, part):
+    def breaks(*args, **kwargs):
+        raise KeyError("here")
+
+    master, stopped = hub(OFF), []
+    monkeypatch.setattr(f"{closing.__name__}.{part}", breaks)
+    monkeypatch.setattr(heartbeat, "stop", lambda _master, jid: stopped.append(jid))
+    done = closes(master)
+    assert done["result"] is False
+    assert done["comment"].startswith("the run could not be closed, FAILOVER MAY BE OFF: An exception occurred")
+    assert "KeyError: 'here'" in done["comment"] and "the same command goes on from here" in done["comment"]
+    assert len(stopped) == 1
+
+
 def test_i3_failover_that_may_not_come_on_is_said_loudly_and_its_record_goes_on_saying_off():
     half = {"half_upgraded": "run r1 did not finish on this node"}
     master = hub(run(failover="off", turn="be2"), {"be2": half})

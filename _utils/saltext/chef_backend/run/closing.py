@@ -86,6 +86,10 @@ def _close(
             ret["comment"] += f"\nIt is not aborted: {left}. Go on with it, and abort it afterwards"
     except (CommandExecutionError, ValueError) as err:
         ret["comment"] = _not_closed(held.failover == "off", held.lease, str(err))
+    except Exception as err:  # whatever is wrong here: who types it reads what it leaves, and the rest is done
+        log.exception("closing the run")
+        why = f"An exception occurred, which the master's log tells whole: {type(err).__name__}: {err}"
+        ret["comment"] = _not_closed(held.failover == "off", held.lease, why)
     for optional in (
         lambda: _tell(master, cluster, ret, reasons),
         lambda: heartbeat.stop(master, held.owner.jid),
