@@ -21,7 +21,7 @@ def block(text: str) -> str:
 
     That are control characters, such as escapes, and what turns the direction of writing or is not seen at all.
     """
-    if text.translate(_WITHOUT_BREAKS).isprintable():  # nearly always
+    if text.isprintable() or text.translate(_WITHOUT_BREAKS).isprintable():  # nearly always
         return text
     return _printable(text.replace("\r\n", "\n"), BREAKS)
 
