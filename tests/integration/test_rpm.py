@@ -224,7 +224,7 @@ def test_the_frontends_own_upgrade_calls_rpm_as_documented(rpm_lab, house):
     assert run.returncode == 0, run.stdout + run.stderr
     installs = [c for c in operator.commands() if c.installs]
     assert [c.host for c in installs] == ["fe1", "fe2"]
-    assert {tuple(c.argv[:3]) for c in installs} == {("rpm", "-Uvh", "--nopostun")}
+    assert {tuple(c.argv[:4]) for c in installs} == {("rpm", "-Uvh", "--replacepkgs", "--nopostun")}
     for node in lab.frontends:
         held = lab.exec(node, "rpm", "-q", "--queryformat", "%{NAME} %{VERSION}\n", "chef-server-core").stdout
         assert held == "chef-server-core 15.10.12\n"
