@@ -5,17 +5,20 @@ Not at 127.0.0.1, which maintenance mode lets through; and without following who
 
 import http.client
 import ipaddress
+import socket
 import ssl
+from typing import cast
 
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import waiting
 from saltext.chef_backend.errors import NotYet
+from saltext.chef_backend.node import sockets
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.product import edge
 from saltext.chef_backend.product.edge import Answer, Door, Seen
 
-BOUND = 10.0  # seconds for one answer
+BOUND = 10.0  # seconds to be let in, and again for the whole of one answer
 FOLLOWS = 30.0  # seconds within which nginx is to do what it was told
 
 
@@ -82,8 +85,11 @@ def ask(address: str, door: Door) -> Answer:
         connection = http.client.HTTPSConnection(address, door.port, timeout=BOUND, context=unverified)
     try:
         connection.request("GET", edge.PATH)
-        answer = connection.getresponse()
-        return Answer(answer.status, location=answer.getheader("Location") or "")
+        # not by its getresponse, whose bound begins anew with each byte that comes
+        within = cast(socket.socket, sockets.Answer(connection.sock, BOUND))
+        with http.client.HTTPResponse(within, method="GET") as answer:
+            answer.begin()
+            return Answer(answer.status, location=answer.getheader("Location") or "")
     except (ConnectionRefusedError, ConnectionResetError) as err:  # of the latter http.client has a kind of its own
         return Answer(closed=True, error=str(err))
     except (OSError, http.client.HTTPException) as err:

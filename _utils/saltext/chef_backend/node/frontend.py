@@ -1,5 +1,6 @@
 """What this frontend is asked and told: its version, its HAProxy, its API, in and out of service, reconfigured."""
 
+import io
 import json
 import socket
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import outcome, waiting
 from saltext.chef_backend.errors import NotYet
-from saltext.chef_backend.node import ctl, edge, fence, files, journal, web
+from saltext.chef_backend.node import ctl, edge, fence, files, journal, sockets, web
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product import command, haproxy, objects
@@ -22,6 +23,7 @@ SEARCH_URL = "http://127.0.0.1:9200"
 SETTINGS_URL, COUNT_URL = f"{SEARCH_URL}/chef/_settings", f"{SEARCH_URL}/chef/_count"
 INDEXED_URL = f"{SEARCH_URL}{objects.INDEXED}"
 HAPROXY_SOCKET = "/var/opt/opscode/haproxy/haproxy.sock"
+HAPROXY_ANSWERS = 5.0  # seconds to be let in, and again for the whole of its answer
 # nothing that can be observed tells for which release of the backends this frontend was reconfigured
 RECONFIGURED_FOR = f"{OWN}/reconfigured-for"
 # no command tells whether maintenance mode is on; see clients.py
@@ -42,14 +44,18 @@ def status(host: Host, timeout: float = 60) -> str:
 
 
 def show_stat(host: Host) -> str:
-    """Return what this frontend's HAProxy thinks of the backends, one server a line (``show stat -1 4 -1``)."""
+    """Return what this frontend's HAProxy thinks of the backends, one server a line (``show stat -1 4 -1``).
+
+    :raises CommandExecutionError: it does not answer, or not all of it in time.
+    """
     path = host.path(HAPROXY_SOCKET)
     try:
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(5)
+            connection.settimeout(HAPROXY_ANSWERS)
             connection.connect(str(path))
             connection.sendall(b"show stat -1 4 -1\n")
-            return b"".join(iter(lambda: connection.recv(65536), b"")).decode("utf-8", "replace")
+            whole = io.BufferedReader(sockets.Answer(connection, HAPROXY_ANSWERS)).read()
+            return whole.decode("utf-8", "replace")
     except OSError as err:
         raise CommandExecutionError(f"{host.name}: {path}: {err}") from err
 
