@@ -7,6 +7,7 @@ import pytest
 
 from saltext.chef_backend import record as records
 from saltext.chef_backend.run import server
+from saltext.chef_backend.run.bus import Answer
 from tests.functional.pillars import example
 from tests.unit.answered import RECORD, run
 from tests.unit.run import fakes
@@ -148,12 +149,12 @@ def test_a_database_that_was_not_migrated_is_not_cleaned_up_after_and_its_fronte
 ARCHIVE = {"path": "/var/opt/chef-backup/chef-backup-1.tgz", "sha256": hashlib.sha256(b"settings").hexdigest()}
 
 
-def backs_up(came):
-    """A frontends' run backs up; what comes to the master of the frontend's archive."""
+def backs_up(came, pushed=None):
+    """A frontends' run backs up; what comes to the master of the frontend's archive, and what its push returns."""
     site = Site()
     site.master.bus.does |= {
         "chef_server_agent.archive": lambda node: ARCHIVE,
-        "cp.push": lambda node, path: bool(came),
+        "cp.push": lambda node, path: bool(came) if pushed is None else pushed,
     }
     if came:
         site.master.notes.notes[f"fe1:{ARCHIVE['path']}"] = came
@@ -167,13 +168,21 @@ def test_a_frontends_settings_are_backed_up_and_fetched_by_salts_own_transport_o
     assert done["comment"].endswith("; settings: of fe1, in /backups/prod-r1-fe1-chef-backup-1.tgz")
 
 
-def test_where_the_master_takes_no_files_it_is_said_where_the_backup_lies():
-    _, done = backs_up(b"")
+@pytest.mark.parametrize(
+    ("pushed", "said"),
+    [
+        (False, "This master did not take it: it takes no files (file_recv), or none of that size"),
+        (True, "It was sent, and is not here: another master has it"),
+        (
+            Answer(False, error="fe1 does not answer within 15 s"),
+            "It could not be sent to this master: fe1 does not",
+        ),
+    ],
+)
+def test_an_archive_that_did_not_come_is_said_to_lie_there_and_why_by_what_its_push_returned(pushed, said):
+    _, done = backs_up(b"", pushed)
     assert done["result"] is True
-    assert (
-        "settings: /var/opt/chef-backup/chef-backup-1.tgz on fe1 alone, as this master takes no files"
-        in done["comment"]
-    )
+    assert f"settings: {ARCHIVE['path']} on fe1 alone: copy it off that host. {said}" in done["comment"]
 
 
 def test_another_file_than_was_sent_is_not_kept():

@@ -14,7 +14,7 @@ from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.record import Run
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import fitness, frontends, lock, look, orders, progress, turns
-from saltext.chef_backend.run.bus import ask_all
+from saltext.chef_backend.run.bus import Answer, ask_all
 from saltext.chef_backend.run.master import Master
 from saltext.chef_backend.settings import Cluster, Server
 
@@ -127,14 +127,23 @@ def _fetched(master: Master, cluster: str, record: Run | None, node: str) -> str
     if there is None or record is None:
         raise CommandExecutionError(f"{node} has noted no backup of its settings for this run")
     path = there["path"]
-    master.bus.ask([node], "cp.push", path, timeout=bound)
+    pushed = master.bus.ask([node], "cp.push", path, timeout=bound)[node]
     came = master.notes.received(node, path)
     if came is None:
-        return f"settings: {path} on {node} alone, as this master takes no files (file_recv): copy it off that host"
+        return f"settings: {path} on {node} alone: copy it off that host. {_why_not(pushed)}"
     if hashlib.sha256(came).hexdigest() != there["sha256"]:
         raise CommandExecutionError(f"{node}: {path} came to this master as another file: nothing of it was kept")
     kept = master.notes.keep(f"backups/{cluster}-{record.run}-{node}-{path.rpartition('/')[2]}", came)
     return f"settings: of {node}, in {kept}"
+
+
+def _why_not(pushed: Answer) -> str:
+    """Say why a file that a frontend was to push has not come, by what its push returned."""
+    if not pushed.ok:
+        return f"It could not be sent to this master: {pushed.error}"
+    if pushed.value:
+        return "It was sent, and is not here: another master has it, or this user may not read what the master takes"
+    return "This master did not take it: it takes no files (file_recv), or none of that size (file_recv_max_size)"
 
 
 def first_upgraded(master: Master, name: str, cluster: str) -> Result:
