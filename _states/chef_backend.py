@@ -20,15 +20,16 @@ def __virtual__() -> salt.Virtual:
     return salt.on_either()
 
 
-def staged(name: str, sha256: str, version: str, package: str = "chef-backend") -> Result:
+def staged(name: str, sha256: str, version: str, package: str = "chef-backend", timeout: float = 3600) -> Result:
     """The package lies on this node, with the promised checksum, name and version inside; not installed.
 
     :param name: where it comes from: ``salt://``, ``https://`` or a path on the node.
     :param sha256: its checksum; ``skip-verification`` leaves it unchecked.
     :param version: the version that must be inside.
     :param package: the product that must be inside.
+    :param timeout: bound in seconds of the fetching.
     """
-    return packages.staged(salt.host(), name, sha256, version, package)
+    return packages.staged(salt.host(), name, sha256, version, package, timeout)
 
 
 def backed_up(name: str, timeout: int = 600) -> Result:

@@ -34,6 +34,7 @@ def upgraded(
     timeout: float = 3600,
     api_timeout: float = 120,
     install_timeout: float = 600,
+    fetch_timeout: float = 3600,
 ) -> Result:
     """This frontend runs a version of chef-server-core, by the documented commands, and its API answers.
 
@@ -49,9 +50,10 @@ def upgraded(
     :param timeout: bound in seconds of each command.
     :param api_timeout: bound in seconds for the API to answer.
     :param install_timeout: bound in seconds of the installation.
+    :param fetch_timeout: bound in seconds of the fetching, should the package not be there any more.
     """
     bounds = {"leader_timeout": leader_timeout, "timeout": timeout, "api_timeout": api_timeout}
-    bounds["install_timeout"] = install_timeout
+    bounds |= {"install_timeout": install_timeout, "fetch_timeout": fetch_timeout}
     return server.upgraded(salt.host(), name, source, sha256, api, accept_license, **bounds)
 
 

@@ -6,3 +6,4 @@ The package lies on this frontend:
     - sha256: {{ pillar.get('server', {}).get('sha256') | json }}
     - version: {{ pillar.get('server', {}).get('version') | json }}
     - package: chef-server-core
+    - timeout: {{ pillar.get('timeouts', {}).get('fetch') | json }}

@@ -11,3 +11,4 @@ This frontend runs its target version:
     - timeout: {{ pillar.get('timeouts', {}).get('upgrade') | json }}
     - api_timeout: {{ pillar.get('timeouts', {}).get('api') | json }}
     - install_timeout: {{ pillar.get('timeouts', {}).get('install') | json }}
+    - fetch_timeout: {{ pillar.get('timeouts', {}).get('fetch') | json }}

@@ -5,3 +5,4 @@ The package lies on this backend:
     - name: {{ pillar.get('source') | json }}
     - sha256: {{ pillar.get('sha256') | json }}
     - version: {{ pillar.get('version') | json }}
+    - timeout: {{ pillar.get('timeouts', {}).get('fetch') | json }}

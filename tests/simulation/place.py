@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from saltext.chef_backend.clock import Clock
+from saltext.chef_backend.clock import Came, Clock
 from tests.simulation.disk import Disk
 from tests.simulation.engine import Engine, Process
 
@@ -98,6 +98,9 @@ class PlaceClock(Clock):
 
         engine.spawn(self._process, loop)
         return lambda: ended.append(True)
+
+    def within(self, seconds: float, work: Callable[[], Came]) -> Came:
+        return work()
 
 
 class Network:

@@ -1,6 +1,10 @@
-"""What is done again and again goes on, whatever one of the times came to."""
+"""What is done again and again goes on, whatever one of the times came to; what is waited for has a bound."""
 
+import contextvars
 import threading
+import time
+
+import pytest
 
 from saltext.chef_backend.clock import RealClock
 
@@ -19,3 +23,30 @@ def test_a_beat_that_fails_is_not_the_last():
         assert enough.wait(30)
     finally:
         end()
+
+
+HERE = contextvars.ContextVar("here", default="nowhere")
+
+
+def test_work_within_a_bound_is_done_where_salt_called_its_caller():
+    """Salt's loader finds its dunders by a context variable."""
+    HERE.set("in a state")
+    assert RealClock().within(30, HERE.get) == "in a state"
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(1)])
+def test_what_work_within_a_bound_raises_is_raised(error):
+    def work():
+        raise error
+
+    with pytest.raises(type(error)):
+        RealClock().within(30, work)
+
+
+def test_work_beyond_its_bound_is_waited_for_no_longer():
+    over = threading.Event()
+    began = time.monotonic()
+    with pytest.raises(TimeoutError, match=r"^not done within 0\.1 s$"):
+        RealClock().within(0.1, over.wait)
+    assert time.monotonic() - began < 10
+    over.set()

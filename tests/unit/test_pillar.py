@@ -26,8 +26,8 @@ def test_the_least_a_cluster_needs_and_its_defaults():
         window=(),
         gates=pillars.Gates(max_lag_bytes=52428800, settle_seconds=10),
     )
-    bounds = (15, 60, 600, 3600, 1800, 3600, 600, 60, 900, 120, 600, 86400, 120)
-    assert dataclasses.astuple(cluster.timeouts) == bounds  # ask, gate, install, upgrade, ... in seconds
+    bounds = (15, 60, 3600, 600, 3600, 1800, 3600, 600, 60, 900, 120, 600, 86400, 120)
+    assert dataclasses.astuple(cluster.timeouts) == bounds  # ask, gate, fetch, install, upgrade, ... in seconds
 
 
 def test_every_key_is_read():

@@ -1,12 +1,15 @@
 """Time, through one door: a simulation puts its own in its place."""
 
+import concurrent.futures
+import contextvars
 import logging
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+Came = TypeVar("Came")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 log = logging.getLogger(__name__)
 
@@ -28,6 +31,15 @@ class Clock(Protocol):
 
     def every(self, seconds: float, work: Callable[[], None]) -> Callable[[], None]:
         """Do some work again and again in this interval, beside all else; return what ends that."""
+
+    def within(self, seconds: float, work: Callable[[], Came]) -> Came:
+        """Do some work once, and return what it returns, or raise what it raises; but wait for it no longer.
+
+        It cannot be ended: whoever wants it sees to it that it does no harm late. It ends with this process.
+
+        :param seconds: bound.
+        :raises TimeoutError: the bound has passed.
+        """
 
 
 class RealClock:
@@ -62,3 +74,19 @@ class RealClock:
 
         threading.Thread(target=loop, daemon=True).start()
         return end.set
+
+    def within(self, seconds: float, work: Callable[[], Came]) -> Came:
+        """Do some work, from a thread that ends with the process at the latest; see :class:`Clock`."""
+        context, came = contextvars.copy_context(), concurrent.futures.Future[Came]()  # Salt's dunders are found by it
+
+        def do() -> None:
+            try:
+                came.set_result(context.run(work))
+            except BaseException as err:
+                came.set_exception(err)
+
+        threading.Thread(target=do, daemon=True).start()
+        concurrent.futures.wait([came], seconds)
+        if not came.done():
+            raise TimeoutError(f"not done within {seconds:g} s")
+        return came.result()

@@ -72,6 +72,7 @@ class Timeouts:
 
     ask: int = 15
     gate: int = 60
+    fetch: int = 3600  # of a package, by each node
     install: int = 600
     upgrade: int = 3600
     rejoin: int = 1800

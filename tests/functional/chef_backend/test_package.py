@@ -1,6 +1,11 @@
 """States of the package: what is fetched, verified and installed, with recorded dpkg and rpm."""
 
+import contextlib
 import hashlib
+import shutil
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -112,6 +117,56 @@ class TestStaged:
         assert (done["result"], done["changes"]) == (False, {})
         assert done["comment"].startswith(f"{url} cannot be fetched")
         assert not staged.exists()
+
+    def test_a_server_that_sends_it_bit_by_bit_holds_nobody_up(self, minion, packager, staged):
+        ended = threading.Event()
+
+        class Trickles(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Length", "1000000")
+                self.end_headers()
+                with contextlib.suppress(OSError):
+                    while not ended.wait(0.02):
+                        self.wfile.write(b"x")
+
+            def log_message(self, *_):
+                pass
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Trickles) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            try:
+                url, began = f"http://127.0.0.1:{server.server_port}/{packager.file}", time.monotonic()
+                done = self.stage(minion, url, timeout=1)
+                assert time.monotonic() - began < 20
+            finally:
+                ended.set()
+                server.shutdown()
+        assert done["result"] is False
+        assert done["comment"].startswith(f"{url} cannot be fetched: not done within 1 s, which timeouts:fetch in the")
+        assert list(staged.parent.iterdir()) == []
+
+    def test_what_comes_after_the_bound_is_not_staged(self, minion, source, staged, monkeypatch):
+        """A share that hangs: the copy cannot be ended, and goes on as soon as the share does."""
+        goes_on, over, copy = threading.Event(), threading.Event(), shutil.copyfile
+
+        def late(source, path):
+            goes_on.wait(30)
+            with contextlib.suppress(OSError):
+                copy(source, path)
+            over.set()
+
+        monkeypatch.setattr(shutil, "copyfile", late)
+        done = self.stage(minion, source, timeout=0.2)
+        assert (done["result"], "not done within 0.2 s" in done["comment"]) == (False, True)
+        goes_on.set()
+        assert over.wait(30)
+        assert list(staged.parent.iterdir()) == []
+
+    def test_what_a_job_that_was_killed_was_fetching_does_not_stay(self, minion, source, staged):
+        minion.write("/var/cache/salt-chef-backend/fetching-x/part", "half a download")
+        assert self.stage(minion, source)["result"] is True
+        assert list(staged.parent.iterdir()) == [staged]
 
     def test_from_the_masters_files(self, minion, packager, source, staged):
         minion.write(f"/{FILES}/chef/{packager.file}", CONTENT)

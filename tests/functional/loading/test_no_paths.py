@@ -51,6 +51,7 @@ OTHERS = {
         "backend_version",
         "api_timeout",
         "install_timeout",
+        "fetch_timeout",
         "minimum",
         "text",
         "confirm",

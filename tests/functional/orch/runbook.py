@@ -34,6 +34,7 @@ NODE = {
     "timeouts": {
         "ask": 15,
         "gate": 61,
+        "fetch": 3603,
         "install": 601,
         "upgrade": 3601,
         "rejoin": 1801,

@@ -8,6 +8,7 @@ from typing import Any
 
 from salt.exceptions import CommandExecutionError
 
+from saltext.chef_backend.clock import Came
 from saltext.chef_backend.journal import Entry
 from saltext.chef_backend.record import ABANDONED, OPEN, Record, Run
 from saltext.chef_backend.run import lock
@@ -47,6 +48,9 @@ class Clock:
     def every(self, seconds: float, work: Callable[[], None]) -> Callable[[], None]:
         self.work.append(work)
         return lambda: self.work.remove(work)
+
+    def within(self, seconds: float, work: Callable[[], Came]) -> Came:
+        return work()
 
 
 class Bus:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from saltext.chef_backend.product.version import Version, of_package
 
 BACKEND, SERVER = "chef-backend", "chef-server-core"
 UNVERIFIED = "skip-verification"
+FETCHING = "fetching-"  # a folder beside the staged packages, which holds what is on its way
 
 
 def staged_path(host: Host, source: str) -> Path:
@@ -23,11 +25,12 @@ def staged_path(host: Host, source: str) -> Path:
     return host.path(command.staged(source))
 
 
-def staged(host: Host, source: str, sha256: str, version: str, package: str = BACKEND) -> Result:
+def staged(host: Host, source: str, sha256: str, version: str, package: str = BACKEND, timeout: float = 3600) -> Result:
     """The package lies on this node, with the promised checksum, name and version inside; not installed.
 
     :param source: where it comes from: ``salt://``, ``https://`` or a path on the node.
     :param sha256: its checksum; ``skip-verification`` leaves it unchecked.
+    :param timeout: bound in seconds of the fetching.
     """
     path = staged_path(host, source)
     with outcome.on_node(source) as ret:
@@ -38,7 +41,7 @@ def staged(host: Host, source: str, sha256: str, version: str, package: str = BA
         if host.test:
             return outcome.would(ret, f"would fetch {source} to {path}", "package", None, str(path))
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _fetch(host, source, path)
+        _fetch(host, source, path, timeout)
         trouble = _trouble(host, path, sha256, version, package)
         if trouble is not None:
             path.unlink()  # what is not the promised package must not lie where the promised one is looked for
@@ -104,18 +107,37 @@ def archive_members(host: Host, archive: Path, timeout: float) -> int:
     return len(members)
 
 
-def _fetch(host: Host, source: str, path: Path) -> None:
-    """Copy a package to where it is staged. Raises CommandExecutionError if it cannot be had."""
-    why = "is it there, and may this node read it?"
+def _fetch(host: Host, source: str, path: Path, timeout: float) -> None:
+    """Copy a package to where it is staged, from which nothing that goes on after the bound can take it.
+
+    :raises CommandExecutionError: it cannot be had, or not in time.
+    """
+    for left in path.parent.glob(f"{FETCHING}*"):  # by a job that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=FETCHING, dir=path.parent))
+    try:
+        why = host.clock.within(timeout, lambda: _fetched(host, source, folder / path.name))
+        if why is None:
+            os.replace(folder / path.name, path)
+            return
+    except TimeoutError as err:
+        why = f"{err}, which timeouts:fetch in the pillar sets; nothing of it is kept, the same command fetches it anew"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    raise CommandExecutionError(f"{source} cannot be fetched: {why}")
+
+
+def _fetched(host: Host, source: str, path: Path) -> str | None:
+    """Copy a package to a path; return why it cannot be had, if so."""
     try:
         if os.path.isabs(source):
             shutil.copyfile(source, path)  # cp.get_url leaves a file of the node itself where it is
-            return
+            return None
         if host.salt["cp.get_url"](source, str(path)) and path.exists():
-            return
+            return None
     except (SaltException, OSError) as err:  # a download that fails raises MinionError
-        why = str(err)
-    raise CommandExecutionError(f"{source} cannot be fetched: {why}")
+        return str(err)
+    return "is it there, and may this node read it?"
 
 
 def _trouble(host: Host, path: Path, sha256: str, version: str, package: str) -> str | None:

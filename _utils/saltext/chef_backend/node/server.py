@@ -134,6 +134,7 @@ def upgraded(
     timeout: float = 3600,
     api_timeout: float = 120,
     install_timeout: float = 600,
+    fetch_timeout: float = 3600,
 ) -> Result:
     """This frontend runs a version of chef-server-core, by the documented commands, and its API answers.
 
@@ -148,6 +149,7 @@ def upgraded(
     :param timeout: bound in seconds of each command.
     :param api_timeout: bound in seconds for the API to answer.
     :param install_timeout: bound in seconds of the installation.
+    :param fetch_timeout: bound in seconds of the fetching, should the package not be there any more.
     """
     product = package.SERVER
     with outcome.on_node(version) as ret:
@@ -164,7 +166,7 @@ def upgraded(
             )
         missing = before["version"] != version or of_package(installer.held(host, product)) != version
         if missing:
-            staged = package.staged(host, source, sha256, version, product)
+            staged = package.staged(host, source, sha256, version, product, fetch_timeout)
             if staged["result"] is not True:
                 raise CommandExecutionError(f"{host.name}: {staged['comment']}")
         environment = {"CHEF_LICENSE": "accept"} if accept_license is True else None
