@@ -204,7 +204,7 @@ def test_an_undrain_that_fails_leaves_the_others_alone_and_the_same_command_goes
     balancer.fails("undrain")
     run = operator.upgrades()
     assert run.returncode != 0
-    assert "balancer.undrain returned False for fe1" in run.stdout, run.stdout
+    assert "fe1: balancer.undrain returned False: whether fe1 gets clients now" in run.stdout, run.stdout
     assert hosts(operator, "chef-server-ctl stop") == ["fe1"]
     assert balancer.words() == ["drain fe1", "undrain fe1"]
 

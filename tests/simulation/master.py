@@ -10,7 +10,7 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend.journal import Entry
 from saltext.chef_backend.record import Owner
-from saltext.chef_backend.run import lock
+from saltext.chef_backend.run import apart, lock
 from saltext.chef_backend.run.master import Event, Listener, Master
 from saltext.chef_backend.run.signals import Signals
 from tests import fit
@@ -225,6 +225,7 @@ class Hub:
             package_size=lambda source: None,
             signals=run.signals,
             salt={"state.sls": lambda mods, **given: self._nested(run, mods, **given), **self.hooks},
+            apart=lambda work, seconds: apart.trouble(work),
             jid=str(jid or ""),
             clock=PlaceClock(self.place, process),
         )

@@ -26,7 +26,7 @@ def test_the_least_a_cluster_needs_and_its_defaults():
         window=(),
         gates=pillars.Gates(max_lag_bytes=52428800, settle_seconds=10),
     )
-    bounds = (15, 60, 3600, 600, 3600, 1800, 3600, 600, 60, 900, 120, 600, 86400, 120)
+    bounds = (15, 60, 3600, 600, 3600, 1800, 3600, 600, 60, 900, 120, 300, 600, 86400, 120)
     assert dataclasses.astuple(cluster.timeouts) == bounds  # ask, gate, fetch, install, upgrade, ... in seconds
 
 

@@ -81,6 +81,7 @@ class Timeouts:
     failover: int = 60
     reconfigure: int = 900
     api: int = 120
+    hook: int = 300  # of the site's load balancer, for one frontend
     elasticsearch: int = 600
     reindex: int = 86400  # about 2 minutes per 1000 nodes
     lease: int = 120

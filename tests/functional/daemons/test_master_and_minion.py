@@ -4,8 +4,11 @@ The programs of the product are recorded ones, first on the minion's PATH; its f
 """
 
 import concurrent.futures
+import contextlib
 import os
 import shutil
+import socket
+import threading
 import time
 
 import pytest
@@ -18,7 +21,44 @@ from tests.functional.recorded import Recorded
 
 ROOT = 'ROOT = Path("/")\n'
 STAMP = '{"manifest_format": 2, "software": {}, "build_version": "2.3.16"}'
-MODULES = {f"modules.{path.stem}" for path in (REPO / "_modules").glob("*.py")}
+MODULES = {f"modules.{path.stem}" for path in (REPO / "_modules").glob("*.py")} | {"modules.balancer"}
+SITE = {  # a site's own files: the hooks of its load balancer, and a state that calls them as a run does
+    "_modules/balancer.py": """
+import time
+
+def drain(node):
+    return __salt__["saltutil.cmd"](node, "test.ping")[node]["ret"]
+
+def undrain(node):
+    time.sleep(600)
+""",
+    "_states/site.py": """
+import saltext.chef_backend
+
+saltext.chef_backend.attach(__file__)
+
+from saltext.chef_backend import salt
+
+def called(name, bound):
+    master = salt.master(__orchestration_jid__)
+    bus = master.bus.own()
+    end = master.clock.every(0.05, lambda: bus.send(["be1"], "test.ping"))  # as the heartbeat does
+    try:
+        said = master.apart(lambda: master.salt[name]("be1"), bound)
+    finally:
+        end()
+    return {"name": name, "result": True, "changes": {}, "comment": str(said)}
+""",
+    "site.sls": """
+balancer.drain:
+  site.called:
+    - bound: 60
+balancer.undrain:
+  site.called:
+    - bound: 2
+""",
+    "chef/chef-backend_2.3.16-1_amd64.deb": "no package",
+}
 
 
 @pytest.fixture(name="node", scope="module")
@@ -37,6 +77,9 @@ def fixture_tree(tmp_path_factory, node):
     for name in TREE:
         shutil.copytree(REPO / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     host = tree / "_utils/saltext/chef_backend/node/host.py"
+    for name, content in SITE.items():
+        (tree / name).parent.mkdir(exist_ok=True)
+        (tree / name).write_text(content, encoding="utf-8")
     text = host.read_text(encoding="utf-8")
     assert text.count(ROOT) == 1
     host.write_text(text.replace(ROOT, f'ROOT = Path("{node}")\n'), encoding="utf-8")
@@ -158,6 +201,47 @@ def test_an_orchestration_of_an_unknown_cluster_is_refused_and_runs_nothing_else
     assert status == 1
     assert steps["Open the rolling run"]["comment"].startswith(f"cluster {cluster!r} is not in chef_backend:clusters")
     assert len(steps) == 12
+
+
+def test_a_sites_hook_reaches_minions_from_a_process_of_its_own_and_one_that_hangs_is_ended(master):
+    began = time.monotonic()
+    done = master.salt_run_cli().run("state.orchestrate", "site")
+    steps = done.data["data"]["hub_master"].values()
+    said = {step["name"]: step["comment"] for step in steps}
+    assert said == {"balancer.drain": "None", "balancer.undrain": "did not return within 2 s, and was ended"}
+    assert time.monotonic() - began < 60
+
+
+def staged(master, source, **options):
+    given = {"sha256": "skip-verification", "version": "2.3.16", **options}
+    done = master.salt_cli().run("state.single", "chef_backend.staged", name=source, minion_tgt="be1", **given)
+    (step,) = done.data.values()
+    return step["comment"]
+
+
+def test_a_package_is_fetched_from_the_masters_files(master):
+    said = staged(master, "salt://chef/chef-backend_2.3.16-1_amd64.deb")
+    assert "chef-backend_2.3.16-1_amd64.deb is no package for a node" in said
+
+
+def test_a_fetch_that_hangs_ends_in_words_and_with_its_job(master):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ended = threading.Event()
+
+        def serve():
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+                while True:
+                    connection.sendall(b"x")
+                    time.sleep(0.02)
+            ended.set()
+
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/chef-backend_2.3.16-1_amd64.deb"
+        said = staged(master, url, timeout=1)
+        assert said.startswith(f"{url} cannot be fetched: not done within 1 s, which timeouts:fetch in the pillar sets")
+        assert ended.wait(30), "nothing of it goes on when the job has ended"
 
 
 def test_a_changed_file_of_the_package_is_used_by_the_running_minion_after_the_next_sync(master, tree):

@@ -43,6 +43,7 @@ NODE = {
         "failover": 62,
         "reconfigure": 901,
         "api": 121,
+        "hook": 301,
         "elasticsearch": 603,
         "reindex": 86401,
         "lease": 122,

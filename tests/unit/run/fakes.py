@@ -11,7 +11,7 @@ from salt.exceptions import CommandExecutionError
 from saltext.chef_backend.clock import Came
 from saltext.chef_backend.journal import Entry
 from saltext.chef_backend.record import ABANDONED, OPEN, Record, Run
-from saltext.chef_backend.run import lock
+from saltext.chef_backend.run import apart, lock
 from saltext.chef_backend.run.bus import Answer
 from saltext.chef_backend.run.master import Event, Master
 from tests import fit
@@ -241,6 +241,7 @@ def master(
         "start": lambda function, kwargs: "job",
         "environment": lambda: fit.HUB,
         "package_size": lambda source: 300 << 20,
+        "apart": lambda work, seconds: apart.trouble(work),
         "clock": clock,
     }
     if record is not None and more.get("jid") == record.owner.jid:  # this process has taken it

@@ -2,11 +2,12 @@
 
 import dataclasses
 import hashlib
+import time
 
 import pytest
 
 from saltext.chef_backend import record as records
-from saltext.chef_backend.run import server
+from saltext.chef_backend.run import apart, server
 from saltext.chef_backend.run.bus import Answer
 from tests.functional.pillars import example
 from tests.unit.answered import RECORD, run
@@ -35,11 +36,19 @@ class Site:
         }
         hooks = {f"balancer.{name}": lambda node, name=name: self.called(name, node) for name in salt}
         jid = RECORD.owner.jid
-        self.master = fakes.master(record=record, jid=jid, does=does, salt=hooks, server=SERVER | changes)
+        bounds = changes.pop("timeouts", {})
+        self.master = fakes.master(
+            record=record, jid=jid, does=does, salt=hooks, server=SERVER | changes, timeouts=bounds
+        )
 
     def called(self, what, node):
         self.calls.append((what, node))
-        return self.returns.get(what)
+        returns = self.returns.get(what)
+        if isinstance(returns, Exception):
+            raise returns
+        if isinstance(returns, float):
+            time.sleep(returns)
+        return returns
 
     def upgrade(self, node, sls, pillar, queue, test):
         backs_up = sls in ("orch.node.backed_up", "orch.node.config_backed_up")
@@ -93,8 +102,30 @@ def test_a_hook_that_fails_is_told_and_not_forgotten(hook, before):
     site = Site()
     site.returns[hook] = False
     done = site.upgrades()
-    assert (done["result"], done["comment"]) == (False, f"balancer.{hook} returned False for fe1")
+    assert done["result"] is False
+    assert done["comment"] == (
+        f"fe1: balancer.{hook} returned False: whether fe1 gets clients now, only the load balancer tells. The same "
+        "command calls it once more"
+    )
     assert [what for what, _ in site.calls] == (before or ["noted", "drain", "upgraded", "cleaned", "undrain"])
+
+
+def test_a_hook_that_raises_fails_its_step_in_words():
+    site = Site()
+    site.returns["drain"] = ConnectionError("no balancer")
+    assert site.upgrades()["comment"].startswith("fe1: balancer.drain failed: ConnectionError: no balancer: whether")
+
+
+def test_a_hook_that_hangs_is_ended_at_its_bound_and_the_upgrade_is_not_begun():
+    site = Site(timeouts={"hook": 1})
+    site.returns["drain"] = 60.0
+    site.master = dataclasses.replace(site.master, apart=apart.call)
+    began = time.monotonic()
+    done = site.upgrades()
+    assert time.monotonic() - began < 20
+    assert done["result"] is False
+    assert done["comment"].startswith("fe1: balancer.drain did not return within 1 s, and was ended: whether fe1 gets")
+    assert site.calls == [("noted", "fe1")]
 
 
 def test_without_hooks_a_note_of_a_run_before_is_forgotten():

@@ -9,6 +9,7 @@ from saltext.chef_backend.clock import Clock, RealClock
 from saltext.chef_backend.journal import Entry
 from saltext.chef_backend.judge.fitness import Hub
 from saltext.chef_backend.record import Owner
+from saltext.chef_backend.run import apart
 from saltext.chef_backend.run.bus import Bus
 from saltext.chef_backend.run.signals import Signals
 
@@ -88,6 +89,7 @@ class Master:
     package_size: Callable[[str], int | None]  # bytes of a package, by its source; None where this master serves none
     signals: Signals = dataclasses.field(default_factory=Signals)  # to this process
     salt: Mapping[str, Callable[..., Any]] = dataclasses.field(default_factory=dict)  # the master's own functions
+    apart: Callable[[Callable[[], object], float], str | None] = apart.call  # how one of the site's is called
     jid: str = ""  # job id of the orchestration; outside of one there is none
     test: bool = False  # say only what would be
     saltenv: str | None = None

@@ -289,7 +289,7 @@ def _call_hook(master: Master, ret: Result, settings: Cluster, hook: str, nodes:
     Each frontend keeps a note until it gets its clients again: if the run dies or the hook fails, the same command
     calls it once more. So a hook may be called for a frontend that is as it wants it already.
 
-    :raises CommandExecutionError: the hook failed, or returned False.
+    :raises CommandExecutionError: the hook failed, returned False, or did not return in time.
     """
     function = _hook_function(master, settings, hook)
     if master.test:
@@ -300,7 +300,7 @@ def _call_hook(master: Master, ret: Result, settings: Cluster, hook: str, nodes:
         if hook == "drain" and function:
             _note(master, settings, node, hook)  # before it is done: what dies in between is undone all the same
         if function:
-            _call(master, function, node)
+            _call(master, function, node, settings.timeouts.hook)
         if hook == "undrain":
             _note(master, settings, node, hook)
         if function:
@@ -316,14 +316,18 @@ def _hook_function(master: Master, settings: Cluster, hook: str) -> str | None:
     return function
 
 
-def _call(master: Master, function: str, node: str) -> None:
-    """Call a function of the site's for a frontend. Raises CommandExecutionError, whatever it raised itself."""
-    try:
-        said = master.salt[function](node)
-    except Exception as err:
-        raise CommandExecutionError(f"{function} failed for {node}: {type(err).__name__}: {err}") from err
-    if said is False:
-        raise CommandExecutionError(f"{function} returned False for {node}")
+def _call(master: Master, function: str, node: str, bound: float) -> None:
+    """Call a function of the site's for a frontend.
+
+    :param bound: seconds.
+    :raises CommandExecutionError: whatever it raised itself; it returned False, or did not return in time.
+    """
+    trouble = master.apart(lambda: master.salt[function](node), bound)
+    if trouble:
+        raise CommandExecutionError(
+            f"{node}: {function} {trouble}: whether {node} gets clients now, only the load balancer tells. The same "
+            "command calls it once more"
+        )
 
 
 def _note(master: Master, settings: Cluster, node: str, verb: str) -> None:
