@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tests.integration.operator import NEW, Operator, assert_finished
+from tests.lab.salt import MINION_CONFIG
 
 LEASE = 12  # seconds
 BOUNDS = {"ask": 10, "gate": 15, "rejoin": 40, "upgrade": 120, "api": 30, "lease": LEASE}
@@ -29,7 +30,7 @@ def said_on(operator, node):
 
 def awaits_order_to(operator, node):
     """Wait until a node has got the order to upgrade; where its minion keeps what it has at work, it stands then."""
-    at_work = operator.lab.root(node) / "var/cache/salt/minion/proc"
+    at_work = operator.lab.root(node) / MINION_CONFIG["cachedir"].lstrip("/") / "proc"
     until = time.monotonic() + 120
     while time.monotonic() < until:
         for job in at_work.glob("*"):
