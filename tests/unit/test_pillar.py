@@ -82,6 +82,7 @@ def test_nodes_may_be_a_compound_target(key, target):
     "source",
     [
         "salt://chef/chef-backend_2.3.16-1_amd64.deb",
+        "salt://chef/chef-backend_2.3.16-1_amd64.deb?saltenv=prod",
         "https://x.org/a/chef-backend-2.3.16-1.el7.x86_64.rpm",
         "/srv/a.deb",
     ],

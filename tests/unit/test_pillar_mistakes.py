@@ -41,6 +41,8 @@ MISTAKES = [
     ("package:source", "chef-backend.deb", "'chef-backend.deb'", "salt://, http(s):// or a path"),
     ("package:source", "ftp://x.org/a.deb", "'ftp://x.org/a.deb'", "salt://, http(s):// or a path"),
     ("package:source", "salt://a.tar.gz", "'salt://a.tar.gz'", ".deb or .rpm"),
+    ("package:source", "https://x.org/a.deb?saltenv=b", "'https://x.org/a.deb?saltenv=b'", ".deb or .rpm"),
+    ("package:source", "salt://a.deb?saltenv=../b", "'salt://a.deb?saltenv=../b'", ".deb or .rpm"),
     ("package:source", "salt://../../etc/a.deb", "'salt://../../etc/a.deb'", "salt://, http(s):// or a path"),
     ("package:source", "/srv/../a.deb", "'/srv/../a.deb'", "salt://, http(s):// or a path"),
     ("package:source", "/srv/$(reboot).deb", "$(reboot)", "salt://, http(s):// or a path"),

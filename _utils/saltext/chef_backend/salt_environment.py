@@ -12,6 +12,7 @@ import salt.config
 import salt.fileserver
 import salt.loader
 import salt.pillar
+import salt.utils.url
 import salt.version
 from salt.exceptions import SaltException
 from salt.utils.stringutils import to_unicode
@@ -67,12 +68,12 @@ def daemon(opts: Mapping[str, Any]) -> str:
 def package_size(opts: Mapping[str, Any], saltenv: str | None, source: str) -> int | None:
     """Return the bytes of a package that this master itself serves; None for one that comes from elsewhere.
 
-    :param source: ``salt://...``; of any other nothing is known here.
+    :param source: ``salt://...``, which may name its own environment; of any other nothing is known here.
     """
-    path = source.removeprefix(SERVED)
-    if path == source:
+    if not source.startswith(SERVED):
         return None
-    found = salt.fileserver.Fileserver(dict(opts)).find_file(path, saltenv or "base")
+    path, own = salt.utils.url.parse(source)
+    found = salt.fileserver.Fileserver(dict(opts)).find_file(path, own or saltenv or "base")
     try:
         return os.stat(found["path"]).st_size
     except (KeyError, OSError):

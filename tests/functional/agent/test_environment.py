@@ -194,7 +194,9 @@ def test_s7_what_is_told_once_is_mended_by_that(hub, tmp_path):
 
 def test_the_size_of_a_package_is_known_where_the_master_serves_it(hub, tmp_path):
     (tmp_path / "p.deb").write_bytes(b"x" * 123)
-    opts = {**hub.opts, "file_roots": {"base": [str(tmp_path)]}}
-    assert salt_environment.package_size(opts, None, "salt://p.deb") == 123
+    opts = {**hub.opts, "file_roots": {"base": [], "prod": [str(tmp_path)]}}
+    assert salt_environment.package_size(opts, "prod", "salt://p.deb") == 123
+    assert salt_environment.package_size(opts, None, "salt://p.deb") is None
+    assert salt_environment.package_size(opts, None, "salt://p.deb?saltenv=prod") == 123
     assert salt_environment.package_size(opts, None, "salt://other.deb") is None
     assert salt_environment.package_size(opts, None, "https://example.com/p.deb") is None

@@ -219,8 +219,9 @@ def staged(master, source, **options):
     return step["comment"]
 
 
-def test_a_package_is_fetched_from_the_masters_files(master):
-    said = staged(master, "salt://chef/chef-backend_2.3.16-1_amd64.deb")
+@pytest.mark.parametrize("where", ["", "?saltenv=base"])
+def test_s18_a_package_is_fetched_from_the_masters_files_whose_environment_may_be_named(master, where):
+    said = staged(master, f"salt://chef/chef-backend_2.3.16-1_amd64.deb{where}")
     assert "chef-backend_2.3.16-1_amd64.deb is no package for a node" in said
 
 

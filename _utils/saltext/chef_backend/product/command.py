@@ -61,7 +61,7 @@ def backup(timeout: int, force: bool = False) -> Words:
 
 def staged(source: str) -> str:
     """Return where a package waits on a node to be installed, from where it comes: an absolute path."""
-    return f"{STAGING}/{source.rpartition('/')[2]}"
+    return f"{STAGING}/{source.partition('?')[0].rpartition('/')[2]}"
 
 
 def install(path: str) -> Words:
