@@ -11,7 +11,7 @@ from saltext.chef_backend import runbooks, salt_environment
 from saltext.chef_backend.judge import fitness
 from saltext.chef_backend.node import environment, scheduler
 from tests import built
-from tests.functional.minion import FILES, REPO
+from tests.functional.minion import REPO
 
 ENVIRONMENT = "chef_backend_environment.environment"
 
@@ -49,24 +49,26 @@ def test_what_cannot_be_had_is_an_error_of_its_part(minion, monkeypatch):
 # what a highstate would do to it
 
 
-def synced(minion, monkeypatch, top, **config):
-    """Return what a minion says that has synced this extension, and has such a top file."""
+def synced(minion, monkeypatch, top, kept=None, **config):
+    """Return what a minion says that has synced this extension, and to which Salt shows such a top file."""
     monkeypatch.setattr(saltext.chef_backend, "__file__", f"{minion.opts['extension_modules']}/utils/here.py")
-    minion.write(f"/{FILES}/top.sls", top)
-    own = {"config.get": lambda key, default="": config.get(key, minion.opts.get(key, default))}
-    told = environment.environment(minion.host(salt=collections.ChainMap(own, minion.modules)))
+    own = {
+        "config.get": lambda key, default="": config.get(key, minion.opts.get(key, default)),
+        "state.show_top": lambda concurrent: top if concurrent else "it would wait for states at work",
+    }
+    told = environment.environment(minion.host(salt=collections.ChainMap(own, minion.modules), kept=kept or {}))
     return told["cleaned"], told["errors"].get("cleaned")
 
 
 @pytest.mark.parametrize(
     ("top", "config", "cleaned"),
     [
-        ("prod:\n  '*':\n    - site\n", {}, ["prod"]),
-        ("prod:\n  '*':\n    - site\n", {"clean_dynamic_modules": False}, []),
-        ("prod:\n  '*':\n    - site\n", {"autoload_dynamic_modules": False}, []),
-        ("prod:\n  '*':\n    - site\n", {"extension_modules": "/another"}, []),
-        ("prod:\n  '*':\n    - site\nbase:\n  '*':\n    - all\n", {}, []),
-        ("prod:\n  'db*':\n    - site\n", {}, []),  # nothing is for this minion: a highstate brings nothing at all
+        ({"prod": ["site"]}, {}, ["prod"]),
+        ({"prod": ["site"]}, {"clean_dynamic_modules": False}, []),
+        ({"prod": ["site"]}, {"autoload_dynamic_modules": False}, []),
+        ({"prod": ["site"]}, {"extension_modules": "/another"}, []),
+        ({"prod": ["site"], "base": ["all"]}, {}, []),
+        ({}, {}, []),  # nothing is for this minion: a highstate brings nothing at all
     ],
 )
 def test_i3_a_highstate_that_takes_the_extension_away_is_told(minion, monkeypatch, top, config, cleaned):
@@ -74,10 +76,11 @@ def test_i3_a_highstate_that_takes_the_extension_away_is_told(minion, monkeypatc
 
 
 def test_a_top_file_in_error_is_told_and_is_no_failure_of_the_answer(minion, monkeypatch):
-    cleaned, why = synced(minion, monkeypatch, "base:\n  '*': site\n")
+    kept = {"retcode": 1}
+    cleaned, why = synced(minion, monkeypatch, ["Improperly formatted top file matches in saltenv base"], kept)
     assert cleaned is None
     assert why.startswith("its top file: ")
-    assert "retcode" not in minion.host().kept
+    assert kept == {}
 
 
 def with_scheduler(minion, add, enabled=True):
