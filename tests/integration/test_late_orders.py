@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tests.integration.operator import NEW, Operator, assert_finished
+from tests.lab.common import wait_until
 from tests.lab.salt import MINION_CONFIG
 
 LEASE = 12  # seconds
@@ -31,14 +32,12 @@ def said_on(operator, node):
 def awaits_order_to(operator, node):
     """Wait until a node has got the order to upgrade; where its minion keeps what it has at work, it stands then."""
     at_work = operator.lab.root(node) / MINION_CONFIG["cachedir"].lstrip("/") / "proc"
-    until = time.monotonic() + 120
-    while time.monotonic() < until:
-        for job in at_work.glob("*"):
-            with contextlib.suppress(FileNotFoundError):  # it has ended meanwhile
-                if ORDER in job.read_bytes():
-                    return
-        time.sleep(0.01)
-    raise AssertionError(f"{node} never got its order")
+
+    def has_it(job):
+        with contextlib.suppress(FileNotFoundError):  # it has ended meanwhile
+            return ORDER in job.read_bytes()
+
+    wait_until(lambda: None if any(map(has_it, at_work.glob("*"))) else f"the order to {node}", 120, step=0.01)
 
 
 @pytest.mark.campaign

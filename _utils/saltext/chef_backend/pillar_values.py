@@ -14,9 +14,8 @@ MINION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
 # a compound target: no quotes, no shell words, no line breaks
 TARGET = re.compile(r"[A-Za-z0-9(*\[][A-Za-z0-9_.:@*?|&^+=/,!~%()\[\]{}\\ -]{0,1023}")
 SOURCE = re.compile(
-    r"(?!.*\.\./)(?:"
-    r"salt://[A-Za-z0-9_./:@%~+=,-]+\.(?:deb|rpm)(?:\?saltenv=[A-Za-z0-9_.-]+)?|"
-    r"(?:https?://|/)[A-Za-z0-9_./:@%~+=,-]+\.(?:deb|rpm))"
+    r"(?=salt://|[^?]*$)"  # what the master serves alone may name its environment
+    r"(?:salt://|https?://|/)(?!.*\.\./)[A-Za-z0-9_./:@%~+=,-]+\.(?:deb|rpm)(?:\?saltenv=[A-Za-z0-9_.-]+)?"
 )
 SHA256 = re.compile(r"[0-9a-f]{64}")
 TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")

@@ -77,7 +77,12 @@ def sync(node: str, saltenv: str | None) -> str:
 
     :param saltenv: where it is served; Salt itself looks where its top file says.
     """
-    return f"'salt {node} saltutil.sync_all{f' saltenv={saltenv}' if saltenv not in (None, 'base') else ''}'"
+    return f"'salt {node} saltutil.sync_all{named_env(saltenv)}'"
+
+
+def named_env(saltenv: str | None) -> str:
+    """Return what stands behind a command to name the environment it is of; empty for Salt's own."""
+    return "" if saltenv in (None, "base") else f" saltenv={saltenv}"
 
 
 def _not_in_step(node: str, found: str, saltenv: str | None) -> Reason:

@@ -108,7 +108,7 @@ def of_hub(hub: Hub) -> list[Reason]:
     if hub.served not in (None, hub.digest):
         said = (
             f"{hub.id}: the modules of version {hub.extension} that this master runs are not those that its file "
-            f"server serves in {hub.saltenv}: run 'salt-run saltutil.sync_all{_env(hub.saltenv)}'"
+            f"server serves in {hub.saltenv}: run 'salt-run saltutil.sync_all{complaint.named_env(hub.saltenv)}'"
         )
         reasons.append(Reason("modules", hub.id, said=said))
     if hub.stale_pillar:
@@ -260,10 +260,6 @@ def _missing(served: Sequence[str], wanted: Sequence[str]) -> str:
     lacking = [path for path in wanted if path not in served]
     more = f" and {len(lacking) - 2} more" if len(lacking) > 2 else ""
     return f"{', '.join(lacking[:2])}{more}" if lacking else ""
-
-
-def _env(saltenv: str) -> str:
-    return "" if saltenv == "base" else f" saltenv={saltenv}"
 
 
 def _mebibytes(count: int) -> str:
