@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from tests.campaign.seen import Write
-from tests.lab.clients.crowd import Crowd
+from tests.lab.clients.crowd import CALM, Crowd
 from tests.lab.clients.tally import ACKNOWLEDGED
 from tests.lab.clients.writers import WriterError
 from tests.lab.hosts import Lab
 
-PACE = 0.2  # of a writer's usual rate: several nights share a machine, and hundreds of writes fall around each fault
 WITHIN = 60  # seconds that a writer gets, when all is mended, until it writes again
 
 
@@ -34,7 +33,7 @@ class Clients:
     """
 
     def __init__(self, lab: Lab) -> None:
-        self.crowd = Crowd(lab, f"night{time.time_ns()}", PACE)
+        self.crowd = Crowd(lab, f"night{time.time_ns()}", CALM)
 
     def __enter__(self) -> "Clients":
         self.crowd.__enter__()

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.integration.operator import NEW, Operator
-from tests.lab.clients.crowd import Crowd
+from tests.lab.clients.crowd import CALM, Crowd
 from tests.lab.clients.tally import Tally
+from tests.lab.common import PATIENCE
 from tests.lab.hosts import Lab
 
 PROBE = {
@@ -43,7 +44,7 @@ def happy_run(lab: Lab) -> HappyRun:
     for node in lab.backends:
         of_the_site(lab, node).write_bytes(b"of the site")
     plan = operator.plans()
-    with Crowd(lab) as crowd:
+    with Crowd(lab, pace=CALM) as crowd:
         upgrading = operator.starts_upgrading()
         operator.waits_for(lambda: operator.commands("chef-backend-ctl set-cluster-failover off"))
         watching = operator.starts_watching("prod")
@@ -56,5 +57,5 @@ def happy_run(lab: Lab) -> HappyRun:
 
 
 def _end_of(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
-    stdout, stderr = process.communicate(timeout=240)
+    stdout, stderr = process.communicate(timeout=PATIENCE)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)

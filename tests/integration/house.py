@@ -74,7 +74,7 @@ def _mend(lab: Lab) -> None:
     for host in lab.backends:
         lab.exec(host, "chef-backend-ctl", "start")
     wait_until(lambda: _allow_failover(lab), 30)
-    lab.wait_healthy(60)
+    lab.wait_healthy(60)  # else it is put back from its snapshot
 
 
 def _allow_failover(lab: Lab) -> str | None:

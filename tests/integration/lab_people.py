@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.rows import TupleRow
 
+from tests.lab.common import PATIENCE
 from tests.lab.evidence import Event
 from tests.lab.hosts import Lab
 
@@ -42,11 +43,11 @@ def sql(lab: Lab, host: str, statement: str, database: str = "postgres") -> list
         return cursor.fetchall() if cursor.description else []
 
 
-def until(holds: Callable[[], Found], seconds: float, what: str) -> Found:
-    """Poll until ``holds()`` is true and return what it returned; fail naming ``what`` after ``seconds``."""
-    end = time.monotonic() + seconds
+def until(holds: Callable[[], Found], what: str) -> Found:
+    """Poll until ``holds()`` is true and return what it returned; fail naming ``what`` when patience is over."""
+    end = time.monotonic() + PATIENCE
     while not (found := holds()):
-        assert time.monotonic() < end, f"after {seconds} s still not: {what}"
+        assert time.monotonic() < end, f"after {PATIENCE} s still not: {what}"
         time.sleep(0.05)
     return found
 
@@ -70,7 +71,7 @@ def leaders(lab: Lab, among: Iterable[str] | None = None) -> list[str]:
 
 def the_leader(lab: Lab) -> str:
     """The host that serves, after the time that a change may take."""
-    return until(lambda: leaders(lab), 20, "somebody leads")[0]
+    return until(lambda: leaders(lab), "somebody leads")[0]
 
 
 def ctl(lab: Lab, host: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -98,7 +99,7 @@ def throws_wal_away(lab: Lab, leader: str, follower: str) -> None:
     """While a follower is stopped, its leader goes on without it for so long that it keeps nothing for it any more."""
     for service in ("leaderl", "postgresql"):  # the one starts the other again
         assert ctl(lab, follower, "stop", service).returncode == 0
-    until(lambda: follower not in replicas(lab, leader), 20, "it follows no more")
+    until(lambda: follower not in replicas(lab, leader), "it follows no more")
     sql(lab, leader, "alter system set wal_keep_size = 0")
     sql(lab, leader, "select pg_reload_conf()")
     for number in range(4):
@@ -148,7 +149,7 @@ class Writer(threading.Thread):
         sql(self.lab, self.frontend, "create table if not exists written (number int primary key)")
         self.first = sql(self.lab, self.frontend, "select coalesce(max(number), 0) from written")[0][0]
         self.start()
-        until(lambda: len(self.acknowledged) > 50, 10, "50 rows are written")
+        until(lambda: len(self.acknowledged) > 50, "50 rows are written")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -179,10 +180,10 @@ class Writer(threading.Thread):
             options="-c statement_timeout=2000",
         )  # fmt: skip
 
-    def writes_again(self, seconds: float = 30) -> None:
+    def writes_again(self) -> None:
         """Wait until ten more rows are acknowledged."""
         enough = len(self.acknowledged) + 10
-        until(lambda: len(self.acknowledged) >= enough, seconds, "rows are written again")
+        until(lambda: len(self.acknowledged) >= enough, "rows are written again")
 
     def longest_gap(self) -> float:
         """The longest time in seconds between two acknowledged rows."""

@@ -15,7 +15,7 @@ from tests import built
 from tests.integration.house import House
 from tests.integration.operator import NEW, Operator, sha256
 from tests.lab import network, power, salt, users
-from tests.lab.common import CHECKOUT, RUN, command, wait_until
+from tests.lab.common import CHECKOUT, PATIENCE, RUN, command, wait_until
 from tests.lab.hosts import Lab
 
 USER = "salt"  # as whom the packages' salt-master runs
@@ -69,7 +69,7 @@ def by_salt_api(_lab: Lab, words: Sequence[str]) -> subprocess.CompletedProcess[
             [*salt.program("salt-api"), "-c", str(salt.CONFIG)], env=salt.environment(), stdout=log, stderr=log
         )
     try:
-        wait_until(_api_is_silent, 60)
+        wait_until(_api_is_silent, PATIENCE)
         request = urllib.request.Request(
             f"http://127.0.0.1:{API}/run", json.dumps([asked]).encode(), {"Content-Type": "application/json"}
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab import evidence
+from tests.lab.common import PATIENCE
 from tests.lab.hosts import Lab
 
 OLD, NEW = "2.2.0", "2.3.16"
@@ -25,6 +26,7 @@ class Operator:
         self.lab = lab
         self.command = ("state.orchestrate", orchestration or f"orch.chef_backend_{way}")
         self.since = time.time()
+        self.terminals: list[subprocess.Popen[str]] = []
 
     def wants(self, version: str, **settings: Any) -> None:
         """Write the pillar of cluster prod; ``settings`` replace keys, None removes one."""
@@ -35,7 +37,7 @@ class Operator:
             "version": version,
             "package": {"source": f"salt://packages/{package.name}", "sha256": sha256(package)},
             "gates": {"settle_seconds": 1},
-            "timeouts": {"ask": 10, "gate": 15, "rejoin": 40, "upgrade": 120, "api": 30},
+            "timeouts": {"ask": 20, "gate": 30, "rejoin": 90, "upgrade": 180, "api": 60},
         } | settings
         self.cluster = {key: value for key, value in cluster.items() if value is not None}
         self.lab.write_pillar({"chef_backend": {"clusters": {"prod": self.cluster}}})
@@ -65,7 +67,9 @@ class Operator:
         return self._starts("chef_backend.watch", *words)
 
     def _starts(self, *words: str) -> subprocess.Popen[str]:
-        return self.lab.salt_run_popen(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        terminal = self.lab.salt_run_popen(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.terminals.append(terminal)
+        return terminal
 
     def forgets_the_past(self) -> None:
         """Look only at what the journal sees from now on."""
@@ -150,7 +154,7 @@ class Operator:
     def starts_the_master_again(self) -> None:
         """A new master for the old keys: what it kept of the run before counts for nothing."""
         self.lab.start_master()
-        self.lab.await_minions(timeout=90)
+        self.lab.await_minions()
 
     def versions(self) -> dict[str, str]:
         """Return what each backend's manifest says."""
@@ -161,12 +165,27 @@ class Operator:
             for node in self.lab.backends
         }
 
-    def waits_for(self, condition: Callable[[], object], timeout: float = 60) -> None:
-        """Poll until a condition holds; fail if it does not within the bound (seconds)."""
-        end = time.monotonic() + timeout
+    def waits_for(self, condition: Callable[[], object]) -> None:
+        """Poll until a condition holds; fail if it does not within a bound that no machine is too slow for."""
+        end = time.monotonic() + PATIENCE
         while not condition():
-            assert time.monotonic() < end, "the condition did not hold in time"
+            assert time.monotonic() < end, f"the condition did not hold in {PATIENCE} s\n{self._last_words()}"
             time.sleep(0.05)
+
+    def _last_words(self) -> str:
+        """Tell what was typed and left running: how each command ended and what it printed, or that it runs yet."""
+        return "\n".join(
+            f"{typed.args!r}: still running"
+            if typed.poll() is None
+            else f"{typed.args!r}: status {typed.returncode}\n{_printed(typed)}"
+            for typed in self.terminals
+        )
+
+
+def _printed(ended: subprocess.Popen[str]) -> str:
+    """Return what an ended command printed and nobody has read yet."""
+    streams = [stream for stream in (ended.stdout, ended.stderr) if stream and not stream.closed]
+    return "\n".join(stream.read() for stream in streams)
 
 
 def assert_finished(operator: Operator, run: subprocess.CompletedProcess[str]) -> None:

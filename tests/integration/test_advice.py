@@ -57,8 +57,8 @@ def follows(operator, advice, node=""):
 
 
 def assert_whole(operator):
-    operator.lab.wait_healthy(90)
-    operator.waits_for(lambda: status(operator).returncode == 0, 60)
+    operator.lab.wait_healthy()
+    operator.waits_for(lambda: status(operator).returncode == 0)
 
 
 def has_a_copy_of_the_secrets(operator, node, of):
@@ -176,7 +176,7 @@ def test_the_leader_is_lost_while_failover_is_off(operator):
     advice = says(operator, "nobody leads. Failover is off, so that nobody is elected")
     elected, _, _ = next(line for line in advice if line.startswith("nobody leads")).partition("If none comes")
     follows(operator, elected, "be2")
-    operator.waits_for(lambda: leaders(operator.lab, ("be2", "be3")), 60)
+    operator.waits_for(lambda: leaders(operator.lab, ("be2", "be3")))
     operator.lab.power_on("be1")
     assert_whole(operator)
 
@@ -232,7 +232,7 @@ def test_p5_the_old_leader_is_left_with_elasticsearchs_old_settings_on_the_way_t
     operator.lab.put("be1", "/etc/lab/faults.json", "{}")
     advice = says(operator, "Elasticsearch does not start on be1, and its log says 'unknown setting [path.scripts]'")
     follows(operator, next(line for line in advice if "path.scripts" in line))
-    operator.waits_for(lambda: operator.upgrades().returncode == 0, 60)
+    operator.waits_for(lambda: operator.upgrades().returncode == 0)
     assert_whole(operator)
 
 

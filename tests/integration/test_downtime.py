@@ -10,6 +10,7 @@ from tests.integration.operator import NEW, Operator, assert_finished, assert_no
 from tests.lab import salt
 from tests.lab.clients.crowd import Crowd
 from tests.lab.clients.tally import ACKNOWLEDGED
+from tests.lab.common import PATIENCE
 
 OLD = "1.4.6"
 DOWN, UP = "chef-backend-ctl down-for-upgrade", "chef-backend-ctl upgrade"
@@ -146,7 +147,7 @@ def test_master_and_all_it_stored_are_lost_while_nodes_are_down(operator, comman
     operator.waits_for(lambda: "be3" in operator.lab.salt("be1", "chef_backend.leader").stdout)
     operator.forgets_the_past()
     run = operator.starts_upgrading()
-    operator.waits_for(lambda: len([c for c in operator.commands(command) if c.status == 0]) == count, 240)
+    operator.waits_for(lambda: len([c for c in operator.commands(command) if c.status == 0]) == count)
     loses_the_master(operator, run)
     assert {operator.record(node)["leader"] for node in operator.lab.backends} == {"be3"}
 
@@ -180,12 +181,12 @@ def test_the_leader_was_killed_while_it_went_down_and_is_switched_on_again(opera
     """It runs again, with the new files on the old data: it goes down once more before anything comes up."""
     operator.orders_fault("be2", {"down-for-upgrade": {"hang": 20, "times": 1}})
     run = operator.starts_upgrading()
-    operator.waits_for(lambda: any(c.host == "be1" and c.status == 0 for c in operator.commands(DOWN)), 120)
+    operator.waits_for(lambda: any(c.host == "be1" and c.status == 0 for c in operator.commands(DOWN)))
     operator.lab.power_off("be1")
-    stdout, _ = run.communicate(timeout=240)
+    stdout, _ = run.communicate(timeout=PATIENCE)
     assert run.returncode != 0, stdout
     operator.lab.power_on("be1")
-    operator.lab.await_minions(timeout=90)
+    operator.lab.await_minions()
     assert_finished(operator, operator.upgrades())
     assert hosts(operator, UP)[-1] == "be1"
 

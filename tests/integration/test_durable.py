@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.operator import NEW, Operator, assert_finished, assert_nothing_left_to_do
-from tests.lab.common import CHECKOUT, wait_until
+from tests.lab.common import CHECKOUT, PATIENCE, wait_until
 
 UPGRADE = "chef-backend-ctl upgrade"
 BOUNDS = {"ask": 10, "gate": 15, "rejoin": 40, "upgrade": 120, "api": 30}
@@ -62,11 +62,11 @@ def test_i5_a_minion_that_is_killed_and_started_again_inside_an_upgrade(slow):
     running = slow.starts_upgrading()
     slow.waits_for(lambda: slow.commands(UPGRADE))
     slow.lab.exec(FOLLOWER, "sh", "-c", "kill -9 $(pgrep -f 'bin/[s]alt-minion')")
-    slow.lab.await_minions([FOLLOWER], timeout=60)
+    slow.lab.await_minions([FOLLOWER])
     (at_work,) = slow.commands(UPGRADE)
     assert at_work.end is None, "the minion is back before the command has ended"
     assert UPGRADE in slow.lab.salt(FOLLOWER, "chef_backend_agent.view", "[busy]").stdout
-    running.communicate(timeout=240)
+    running.communicate(timeout=PATIENCE)
     if running.returncode != 0:  # the job is gone with the minion, and nobody tells how it ended
         assert_finished(slow, slow.upgrades())
     assert_once_each(slow)
@@ -144,7 +144,7 @@ def test_i1_the_minions_unit_ends_with_all_that_is_in_it_and_the_command_goes_on
 
 
 def _wait_for(path: Path) -> None:
-    wait_until(lambda: None if path.exists() else f"{path} is not there", 60)
+    wait_until(lambda: None if path.exists() else f"{path} is not there", PATIENCE)
 
 
 def _first_of(pid: int) -> str:

@@ -29,7 +29,7 @@ def gets(lab, host, asks_from=None, address=None, path=OTHER):
 
 def server(lab, host, *words):
     """Run chef-server-ctl, and see that it ends well."""
-    return lab.exec(host, "chef-server-ctl", *words, timeout=180)
+    return lab.exec(host, "chef-server-ctl", *words)
 
 
 def runs(lab, host):
@@ -39,7 +39,7 @@ def runs(lab, host):
 
 
 def serves_again(lab, host):
-    until(lambda: gets(lab, host) == LET_IN, 60, f"{host} lets clients in")
+    until(lambda: gets(lab, host) == LET_IN, f"{host} lets clients in")
 
 
 def crash(lab, host):
@@ -128,10 +128,10 @@ def test_nginx_that_is_only_starting_follows_too(lab, fe1):
     for _ in range(5):
         server(lab, fe1, "restart", "nginx")
         server(lab, fe1, "maintenance", "on")
-        until(lambda: gets(lab, fe1) == KEPT_OUT, 10, "nginx refuses")
+        until(lambda: gets(lab, fe1) == KEPT_OUT, "nginx refuses")
         server(lab, fe1, "restart", "nginx")
         server(lab, fe1, "maintenance", "off")
-        until(lambda: gets(lab, fe1) == LET_IN, 10, "nginx lets in")
+        until(lambda: gets(lab, fe1) == LET_IN, "nginx lets in")
 
 
 def test_maintenance_mode_is_kept_in_redis_and_cannot_be_switched_without(lab, out):
@@ -140,7 +140,7 @@ def test_maintenance_mode_is_kept_in_redis_and_cannot_be_switched_without(lab, o
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("Error connecting to Redis on 127.0.0.1:16379")
     server(lab, out, "start")
-    until(lambda: gets(lab, out, path="/_status") == 200, 60, "the frontend is up again")
+    until(lambda: gets(lab, out, path="/_status") == 200, "the frontend is up again")
     assert gets(lab, out) == KEPT_OUT, "a clean stop keeps it"
 
 
@@ -152,11 +152,11 @@ def test_a_crash_of_the_host_forgets_the_mode(lab, out):
 def test_after_a_crash_redis_knows_what_the_last_clean_stop_has_dumped(lab, out):
     server(lab, out, "stop")
     crash(lab, out)
-    until(lambda: gets(lab, out, path="/_status") == 200, 60, "the frontend is up again")
+    until(lambda: gets(lab, out, path="/_status") == 200, "the frontend is up again")
     assert gets(lab, out) == KEPT_OUT
     server(lab, out, "maintenance", "off")
     crash(lab, out)
-    until(lambda: gets(lab, out) == KEPT_OUT, 60, "that it was switched off since is forgotten")
+    until(lambda: gets(lab, out) == KEPT_OUT, "that it was switched off since is forgotten")
 
 
 @pytest.mark.spoils
@@ -203,11 +203,11 @@ def test_p12_status_shows_an_external_postgresql_beside_the_services_of_this_hos
 
 def test_p11_a_service_that_is_slow_to_stop_ends_stop_with_1_and_is_down_a_little_later(lab, fe1):
     lab.put(fe1, FAULTS, json.dumps({"slow_stop": {"service": "status_api", "seconds": 12, "times": 1}}))
-    stopped = lab.exec(fe1, "chef-server-ctl", "stop", check=False, timeout=60)
+    stopped = lab.exec(fe1, "chef-server-ctl", "stop", check=False)
     assert stopped.returncode == 1
     assert re.search(r"^timeout: run: status_api: \(pid \d+\) \d+s, (normally up, )?want down", stopped.stdout, re.M)
     assert runs(lab, fe1) == ["status_api"]
-    until(lambda: runs(lab, fe1) == [], 40, "all are down")
+    until(lambda: runs(lab, fe1) == [], "all are down")
     server(lab, fe1, "start")
     serves_again(lab, fe1)
 
@@ -224,7 +224,7 @@ def test_reconfigure_starts_a_stopped_frontend_whatever_runit_would_start_at_boo
 def test_a_reboot_starts_every_service_again_also_those_that_were_stopped_by_hand(lab, fe1):
     server(lab, fe1, "stop")
     crash(lab, fe1)
-    until(lambda: runs(lab, fe1) == list(SERVICES), 30, "all run")
+    until(lambda: runs(lab, fe1) == list(SERVICES), "all run")
     serves_again(lab, fe1)
 
 
@@ -232,7 +232,7 @@ def test_a_reboot_does_not_start_a_service_with_a_file_down(lab, fe1):
     server(lab, fe1, "stop")
     lab.put(fe1, "/opt/opscode/sv/nginx/down", "")
     crash(lab, fe1)
-    until(lambda: gets(lab, fe1, address="127.0.0.1:4546", path="/_status") == 200, 60, "the others run")
+    until(lambda: gets(lab, fe1, address="127.0.0.1:4546", path="/_status") == 200, "the others run")
     assert runs(lab, fe1) == [name for name in SERVICES if name != "nginx"]
     assert gets(lab, fe1) == gets(lab, fe1, "fe2") == "refused"
     server(lab, fe1, "start")

@@ -41,7 +41,7 @@ def stop(lab, host):
     """
     assert ctl(lab, host, "stop", "elasticsearch").returncode == 0
     line = ("status", "elasticsearch", "--simple")
-    until(lambda: "want up" not in ctl(lab, host, *line).stdout, 10, f"Elasticsearch on {host} is stopped")
+    until(lambda: "want up" not in ctl(lab, host, *line).stdout, f"Elasticsearch on {host} is stopped")
 
 
 def empty(lab, host):
@@ -56,12 +56,12 @@ def begin_anew(lab):
     for host in lab.backends:
         empty(lab, host)
     for_all(lab, "start", "elasticsearch")
-    lab.wait_healthy(60)
+    lab.wait_healthy()
 
 
 def server(lab, host, *words):
     """Run chef-server-ctl to its end, whatever its status."""
-    return lab.exec(host, "chef-server-ctl", *words, check=False, timeout=120)
+    return lab.exec(host, "chef-server-ctl", *words, check=False)
 
 
 def create_nodes(lab):
@@ -77,7 +77,7 @@ def test_elasticsearch_6_does_not_start_on_an_index_of_5_4_1_and_an_emptied_node
     leader = the_leader(lab)
     new, old = sorted(set(lab.backends) - {leader})
     index.make_old(lab)
-    lab.wait_healthy(30)
+    lab.wait_healthy()
 
     ctl(lab, leader, "set-cluster-failover", "off")
     install(lab, new, NEW)
@@ -85,24 +85,24 @@ def test_elasticsearch_6_does_not_start_on_an_index_of_5_4_1_and_an_emptied_node
     done = ctl(lab, new, "upgrade")
     assert done.returncode == 0, done.stderr
     refused = "created with version [5.4.1], which Elasticsearch 6.8.23 cannot read"
-    until(lambda: refused in (lab.root(new) / LOG).read_text(), 10, "the log says why")
+    until(lambda: refused in (lab.root(new) / LOG).read_text(), "the log says why")
     assert index.creator(lab, new) is None
     assert elasticsearch(lab, new).endswith("error: could not reach elasticsearch")
-    until(lambda: es_column(lab, leader, new) == "down", 10, "cluster-status shows it down")
-    until(lambda: "state: yellow; nodes online: 2/3" in elasticsearch(lab, old), 10, "the others miss it")
+    until(lambda: es_column(lab, leader, new) == "down", "cluster-status shows it down")
+    until(lambda: "state: yellow; nodes online: 2/3" in elasticsearch(lab, old), "the others miss it")
 
     # Emptied while others still run on the old index, a node copies that: the 3.x node cannot start on it, ...
     refusals = (lab.root(new) / LOG).read_text().count(refused)
     stop(lab, new)
     empty(lab, new)
     ctl(lab, new, "start", "elasticsearch")
-    until(lambda: (lab.root(new) / LOG).read_text().count(refused) > refusals, 10, "it refuses the index it was sent")
+    until(lambda: (lab.root(new) / LOG).read_text().count(refused) > refusals, "it refuses the index it was sent")
     assert index.creator(lab, new) is None
     # ... and the 2.x node goes on with it.
     stop(lab, old)
     empty(lab, old)
     assert ctl(lab, old, "start", "elasticsearch").returncode == 0
-    until(lambda: index.creator(lab, old), 10, "the 2.x node starts")
+    until(lambda: index.creator(lab, old), "the 2.x node starts")
     assert index.creator(lab, old) == "5.4.1"
 
 
@@ -113,7 +113,7 @@ def test_stopped_and_emptied_everywhere_it_starts_anew_and_reindex_makes_every_n
     assert index.search(lab, "fe2") == NAMES
     index.make_old(lab)
     assert index.search(lab, "fe2") == NAMES, "the old one holds what it held"
-    lab.wait_healthy(30)
+    lab.wait_healthy()
 
     leader = the_leader(lab)
     for host in (*sorted(set(lab.backends) - {leader}), leader):
@@ -127,7 +127,7 @@ def test_stopped_and_emptied_everywhere_it_starts_anew_and_reindex_makes_every_n
     assert [index.creator(lab, host) for host in lab.backends] == [None, None, None], "green, and no index"
     assert "Failed to reindex data for default!" in server(lab, "fe1", "reindex", "default").stderr
     assert server(lab, "fe1", "reconfigure").returncode == 0
-    until(lambda: all(index.creator(lab, host) for host in lab.backends), 10, "each has the new index")
+    until(lambda: all(index.creator(lab, host) for host in lab.backends), "each has the new index")
     assert {index.creator(lab, host) for host in lab.backends} == {"6.8.23"}
     assert index.is_mapped(lab, leader)
     assert index.search(lab, "fe1") == set(), "an emptied index finds nothing"
@@ -189,5 +189,5 @@ def test_p2_reindex_that_fails_for_one_of_several_organisations_builds_the_other
 def test_reindex_fails_while_haproxy_knows_no_leader(lab):
     for_all(lab, "stop", "leaderl")
     said = lambda: server(lab, "fe1", "reindex", "-a").stderr  # noqa: E731
-    until(lambda: "HAProxy has no single backend to send to" in said(), 20, "HAProxy sees that nobody leads")
+    until(lambda: "HAProxy has no single backend to send to" in said(), "HAProxy sees that nobody leads")
     assert said().startswith("Failed to reindex data for default!\n")

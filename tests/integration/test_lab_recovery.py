@@ -17,7 +17,7 @@ def test_quorum_loss_recovery_makes_a_cluster_of_the_survivor_and_the_others_joi
     sql(lab, leader, "create table if not exists before_the_loss (number int)")
     lab.power_off(leader)
     lab.power_off(other)
-    until(lambda: serves(lab, follower) == 503, 10, "nobody leads")
+    until(lambda: serves(lab, follower) == 503, "nobody leads")
     recovered = ctl(lab, follower, "create-cluster", "--quorum-loss-recovery", "-y", "--accept-license")
     assert recovered.returncode == 0, recovered.stderr
     assert leaders(lab, (follower,)) == [follower]
@@ -110,19 +110,19 @@ def test_stop_and_start_on_all_three_brings_a_leader_back(lab, roles):
     assert leaders(lab) == []
     for host in (follower, other, leader):
         assert ctl(lab, host, "start").returncode == 0
-    found = until(lambda: leaders(lab), 40, "somebody leads")[0]
-    until(lambda: len(replicas(lab, found)) == 2, 40, "the others follow")
+    found = until(lambda: leaders(lab), "somebody leads")[0]
+    until(lambda: len(replicas(lab, found)) == 2, "the others follow")
 
 
 def test_a_sentinel_keeps_a_follower_from_starting_until_it_is_removed(lab, roles):
     leader, follower, _ = roles
     lab.put(follower, NO_START, "")
     assert ctl(lab, follower, "stop", "postgresql").returncode == 0
-    until(lambda: nodes(lab, leader)[follower]["role"] == "waiting_for_leader", 15, "it waits")
+    until(lambda: nodes(lab, leader)[follower]["role"] == "waiting_for_leader", "it waits")
     assert follower not in replicas(lab, leader)
     assert not nodes(lab, leader)[follower]["eligible"]
     lab.exec(follower, "rm", NO_START)
-    until(lambda: follower in replicas(lab, leader), 20, "it follows again")
+    until(lambda: follower in replicas(lab, leader), "it follows again")
 
 
 @pytest.mark.spoils
@@ -132,12 +132,12 @@ def test_the_sentinel_of_a_failed_sync_stays_until_a_person_removes_it(lab, role
     for service in ("leaderl", "postgresql"):
         assert ctl(lab, follower, "stop", service).returncode == 0
     lab.put(follower, UNSYNCED, "")
-    lab.exec(follower, "sh", "-c", f"{FOLLOW}{how} --verbose {lab.address(leader)}", timeout=120)
+    lab.exec(follower, "sh", "-c", f"{FOLLOW}{how} --verbose {lab.address(leader)}")
     assert ctl(lab, follower, "start", "leaderl").returncode == 0
-    until(lambda: nodes(lab, leader)[follower]["role"] == "waiting_for_leader", 20, "it waits")
+    until(lambda: nodes(lab, leader)[follower]["role"] == "waiting_for_leader", "it waits")
     assert follower not in replicas(lab, leader)
     lab.exec(follower, "rm", UNSYNCED)
-    until(lambda: follower in replicas(lab, leader), 30, "it follows again")
+    until(lambda: follower in replicas(lab, leader), "it follows again")
 
 
 @pytest.mark.spoils
@@ -146,8 +146,8 @@ def test_a_previous_leader_is_not_promoted_while_its_sentinel_is_there(lab, role
     for host in roles:
         lab.put(host, FAULTS, json.dumps({"never_leads": True}))
     lab.exec(leader, "sh", "-c", "kill -STOP $(head -1 /var/opt/chef-backend/postgresql/data/postmaster.pid)")
-    until(lambda: (lab.root(leader) / NO_START.lstrip("/")).exists(), 60, "it is deposed")
-    until(lambda: not leaders(lab), 20, "nobody leads")
+    until(lambda: (lab.root(leader) / NO_START.lstrip("/")).exists(), "it is deposed")
+    until(lambda: not leaders(lab), "nobody leads")
     assert ctl(lab, leader, "promote", leader).returncode != 0
     lab.exec(leader, "rm", NO_START)
     assert ctl(lab, leader, "restart", "postgresql").returncode == 0
@@ -164,9 +164,9 @@ def test_a_follower_whose_wal_is_gone_comes_back_by_a_full_copy_only(lab, roles)
     def its_log_says_so():
         return any("has already been removed" in one.read_text() for one in log.glob("*/current"))
 
-    until(its_log_says_so, 60, "its log says so")
+    until(its_log_says_so, "its log says so")
     assert follower not in replicas(lab, leader)
     assert ctl(lab, follower, "stop", "leaderl").returncode == 0
-    lab.exec(follower, "sh", "-c", f"{FOLLOW} --force-basebackup --verbose {lab.address(leader)}", timeout=120)
+    lab.exec(follower, "sh", "-c", f"{FOLLOW} --force-basebackup --verbose {lab.address(leader)}")
     assert ctl(lab, follower, "start").returncode == 0
-    until(lambda: follower in replicas(lab, leader), 30, "it follows again")
+    until(lambda: follower in replicas(lab, leader), "it follows again")

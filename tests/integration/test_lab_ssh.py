@@ -22,7 +22,7 @@ def test_nothing_of_it_runs_any_more_at_the_end_an_open_connection_neither(lab):
         master = ("-o", "ControlMaster=auto", "-o", "ControlPersist=60s", "-o", f"ControlPath={ssh.SOCKETS}/%C")
         assert typed("be1", "true", *master).returncode == 0
         assert len(list(ssh.SOCKETS.iterdir())) == 1
-    until(lambda: not running("sshd|ssh"), 5, "neither ssh nor sshd runs")
+    until(lambda: not running("sshd|ssh"), "neither ssh nor sshd runs")
     assert not list(ssh.SOCKETS.iterdir())
 
 

@@ -18,6 +18,7 @@ from tests.integration.lab_people import (
     sql,
     until,
 )
+from tests.lab.common import PATIENCE
 
 UNSYNCED = "var/opt/chef-backend/leaderl/data/unsynced"
 NEW = "2.3.16"
@@ -41,7 +42,7 @@ def recover(lab, leader, *hosts):
         assert ctl(lab, host, "stop", "leaderl").returncode == 0
         lab.exec(host, *follow, lab.address(leader))
         assert ctl(lab, host, "start", "leaderl").returncode == 0
-        until(lambda host=host: host in replicas(lab, leader), 20, f"{host} follows again")
+        until(lambda host=host: host in replicas(lab, leader), f"{host} follows again")
         assert not (lab.root(host) / UNSYNCED).exists()
 
 
@@ -137,7 +138,7 @@ def test_two_upgrades_at_once_leave_no_synced_follower(lab, roles):
         return [(shown[host]["role"], shown[host]["partially_synced"], shown[host]["eligible"]) for host in shown]
 
     broken = ("waiting_for_leader", True, False)
-    until(lambda: states().count(broken) == 2, 20, "both are shown partially synced")
+    until(lambda: states().count(broken) == 2, "both are shown partially synced")
     assert replicas(lab, leader) == set()
     assert "synced: 0" in ctl(lab, leader, "status", "postgresql").stdout
     ctl(lab, leader, "set-cluster-failover", "on")
@@ -195,8 +196,8 @@ def test_the_way_with_downtime_brings_the_leader_back(lab, roles):
     for host in (follower, other, leader):
         done = ctl(lab, host, "upgrade")
         assert done.returncode == 0, (host, done.stderr)
-    until(lambda: leaders(lab) == [leader], 20, "the leader of before leads again")
-    until(lambda: replicas(lab, leader) == {follower, other}, 30, "the others follow it")
+    until(lambda: leaders(lab) == [leader], "the leader of before leads again")
+    until(lambda: replicas(lab, leader) == {follower, other}, "the others follow it")
     assert sql(lab, leader, "select count(*) from before_the_downtime") == [(0,)]
 
 
@@ -209,7 +210,7 @@ def test_a_killed_upgrade_leaves_a_begin_without_an_end(lab):
     def begun():
         return [e for e in events(lab, "begin", since) if e["argv"] == ["chef-backend-ctl", "upgrade"]]
 
-    until(begun, 10, "the journal has seen it")
+    until(begun, "the journal has seen it")
     lab.exec("be2", "kill", "-9", str(begun()[0]["pid"]))
     running.wait(10)
     assert begun()[0]["id"] not in {event["id"] for event in events(lab, "end", since)}
@@ -220,11 +221,11 @@ def test_an_upgrade_begun_before_the_other_has_rejoined_damages_both(lab, roles)
     ctl(lab, leader, "set-cluster-failover", "off")
     lab.put(follower, "/etc/lab/faults.json", json.dumps({"no_rejoin": True}))
     first = lab.popen(follower, "chef-backend-ctl", "upgrade", stderr=subprocess.PIPE)
-    until(lambda: replicas(lab, leader) == {other}, 20, "the first one is down")
+    until(lambda: replicas(lab, leader) == {other}, "the first one is down")
     time.sleep(3)
     second = ctl(lab, other, "upgrade")
     lab.put(follower, "/etc/lab/faults.json", "{}")
-    first.communicate(timeout=60)
+    first.communicate(timeout=PATIENCE)
     assert second.returncode != 0 and first.returncode != 0
     assert (lab.root(other) / UNSYNCED).exists()
     assert replicas(lab, leader) == set() or (lab.root(follower) / UNSYNCED).exists()
@@ -237,11 +238,11 @@ def test_a_quorum_that_is_lost_in_an_upgrade_and_comes_back_damages_nothing(lab,
     ctl(lab, leader, "set-cluster-failover", "off")
     lab.put(follower, "/etc/lab/faults.json", json.dumps({"upgrade_seconds": 5}))
     running = lab.popen(follower, "chef-backend-ctl", "upgrade", stderr=subprocess.PIPE)
-    until(lambda: replicas(lab, leader) == {other}, 20, "it is down")
+    until(lambda: replicas(lab, leader) == {other}, "it is down")
     lab.power_off(other)
-    until(lambda: "etcd" in pids(lab, follower), 30, "its services start again")
+    until(lambda: "etcd" in pids(lab, follower), "its services start again")
     lab.power_on(other)
-    said = running.communicate(timeout=90)[1]
+    said = running.communicate(timeout=PATIENCE)[1]
     assert running.returncode == 0, said.decode()
     assert not (lab.root(follower) / UNSYNCED).exists()
-    until(lambda: replicas(lab, leader) == {follower, other}, 40, "both follow")
+    until(lambda: replicas(lab, leader) == {follower, other}, "both follow")

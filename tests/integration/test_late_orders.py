@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.integration.operator import NEW, Operator, assert_finished
-from tests.lab.common import wait_until
+from tests.lab.common import PATIENCE, wait_until
 from tests.lab.salt import MINION_CONFIG
 
 LEASE = 12  # seconds
@@ -37,7 +37,7 @@ def awaits_order_to(operator, node):
         with contextlib.suppress(FileNotFoundError):  # it has ended meanwhile
             return ORDER in job.read_bytes()
 
-    wait_until(lambda: None if any(map(has_it, at_work.glob("*"))) else f"the order to {node}", 120, step=0.01)
+    wait_until(lambda: None if any(map(has_it, at_work.glob("*"))) else f"the order to {node}", PATIENCE, step=0.01)
 
 
 @pytest.mark.campaign
@@ -46,15 +46,15 @@ def test_i7_an_order_that_is_queued_behind_a_highstate_is_void_when_its_run_was_
     lock = operator.lab.root("be2") / "var/lib/salt-chef-backend/run.json"
     staged = [operator.lab.root(node) / "var/cache/salt-chef-backend" for node in operator.lab.backends]
     run = operator.starts_upgrading()
-    operator.waits_for(lock.exists, 60)
+    operator.waits_for(lock.exists)
     operator.lab.salt("--async", "be2", "state.single", "cmd.run", "name=sleep 45")
-    operator.waits_for(lambda: all(any(folder.glob("*.deb")) for folder in (staged[0], staged[2])), 60)
+    operator.waits_for(lambda: all(any(folder.glob("*.deb")) for folder in (staged[0], staged[2])))
     run.send_signal(signal.SIGINT)
-    stdout, _ = run.communicate(timeout=120)
+    stdout, _ = run.communicate(timeout=PATIENCE)
     assert run.returncode != 0, stdout
-    aborted = operator.lab.salt_run("chef_backend.abort", "prod", timeout=180)
+    aborted = operator.lab.salt_run("chef_backend.abort", "prod")
     at_rest = lambda: operator.lab.salt("be2", "saltutil.is_running", "state.*", "--out=json", "--static").stdout  # noqa: E731
-    operator.waits_for(lambda: json.loads(at_rest()) == {"be2": []}, 120)
+    operator.waits_for(lambda: json.loads(at_rest()) == {"be2": []})
     time.sleep(5)  # what was queued has been taken from the queue by then
     assert json.loads(at_rest()) == {"be2": []}
     assert not any(staged[1].glob("*")), "the order to fetch the package was void"
@@ -87,7 +87,7 @@ def stops_be2_at_its_order(operator, then):
     run = operator.starts_upgrading()
     awaits_order_to(operator, "be2")
     with operator.lab.stunned("be2"):
-        stdout, _ = run.communicate(timeout=400)  # it looks several times at a node that is silent
+        stdout, _ = run.communicate(timeout=PATIENCE)  # it looks several times at a node that is silent
         assert run.returncode != 0, stdout
         assert "FAILOVER OF prod STAYS OFF" in stdout, stdout
         if then == "abort":
@@ -95,7 +95,7 @@ def stops_be2_at_its_order(operator, then):
             ended = operator.lab.salt_run("chef_backend.abort", "prod")
             assert ended.returncode != 0, "failover stays off beside a node of which nobody knows"
             assert "is aborted" in ended.stdout, ended.stdout
-    operator.lab.await_minions(timeout=90)
-    operator.lab.wait_healthy(60)
-    operator.waits_for(lambda: operator.shown_failover() == "on", 90)
+    operator.lab.await_minions()
+    operator.lab.wait_healthy()
+    operator.waits_for(lambda: operator.shown_failover() == "on")
     return "be2" in operator.hosts_upgrading()

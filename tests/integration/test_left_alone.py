@@ -7,6 +7,7 @@ import pytest
 
 from saltext.chef_backend.product.cluster_status import ClusterStatus
 from tests.integration.operator import NEW, assert_finished
+from tests.lab.common import PATIENCE
 
 LEASE = 12  # seconds; the backends look every quarter of it
 BOUNDS = {"ask": 10, "gate": 15, "rejoin": 40, "upgrade": 120, "api": 30, "lease": LEASE}
@@ -22,7 +23,7 @@ def operator(operator):
 def begins_and_loses_the_master(operator, moment):
     """Start the upgrade; at that moment salt-run and the master are killed, never to come back."""
     run = operator.starts_upgrading()
-    operator.waits_for(moment, 240)
+    operator.waits_for(moment)
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
     operator.lab.stop_master(kill=True)
@@ -38,7 +39,7 @@ def test_i3_between_two_followers_failover_comes_on_by_itself(operator):
         operator, lambda: any(c.status == 0 for c in operator.commands("chef-backend-ctl upgrade"))
     )
     assert shown_failover(operator) == "off"
-    operator.waits_for(lambda: shown_failover(operator) == "on", 90)
+    operator.waits_for(lambda: shown_failover(operator) == "on")
     operator.waits_for(lambda: operator.gave_up("be2"))
 
     operator.starts_the_master_again()
@@ -95,8 +96,8 @@ def test_i3_whenever_the_master_is_lost_failover_is_on_in_the_end(operator, mome
     begins_and_loses_the_master(operator, lambda: comes(operator))
     last = operator.changing_commands()[-1:]
     assert [c.end for c in last] == [None] or not moment.startswith("inside"), last
-    operator.waits_for(lambda: any(map(operator.gave_up, operator.lab.backends)), 120)
-    operator.waits_for(lambda: shown_failover(operator) == "on", 30)
+    operator.waits_for(lambda: any(map(operator.gave_up, operator.lab.backends)))
+    operator.waits_for(lambda: shown_failover(operator) == "on")
     assert operator.lab.unhealthy() is None
     if goes_on:
         operator.starts_the_master_again()
@@ -108,15 +109,15 @@ def test_i3_whenever_the_master_is_lost_failover_is_on_in_the_end(operator, mome
 def test_i3_the_masters_host_is_cut_off_and_its_run_touches_nothing_when_it_is_back(operator):
     operator.orders_fault("be2", SLOW)
     run = operator.starts_upgrading()
-    operator.waits_for(lambda: operator.hosts_upgrading() == ["be2"], 120)
+    operator.waits_for(lambda: operator.hosts_upgrading() == ["be2"])
     with operator.lab.hub_cut_off():
-        operator.waits_for(lambda: operator.gave_up("be2"), 120)
-        operator.waits_for(lambda: shown_failover(operator) == "on", 30)
-    stdout, stderr = run.communicate(timeout=180)
+        operator.waits_for(lambda: operator.gave_up("be2"))
+        operator.waits_for(lambda: shown_failover(operator) == "on")
+    stdout, stderr = run.communicate(timeout=PATIENCE)
     assert run.returncode != 0, stdout + stderr
     assert operator.hosts_upgrading() == ["be2"]
     assert shown_failover(operator) == "on"
-    operator.lab.await_minions(timeout=90)
+    operator.lab.await_minions()
     assert_finished(operator, operator.upgrades())
     assert operator.hosts_upgrading() == ["be2", "be3", "be1"]
 
@@ -142,9 +143,9 @@ def test_i3_a_follower_lost_inside_its_upgrade_keeps_failover_off_and_says_so(op
     def said(node):
         return told in (operator.lab.root(node) / "var/log/salt-minion.log").read_text()
 
-    operator.waits_for(lambda: said("be1") and said("be3"), 90)
+    operator.waits_for(lambda: said("be1") and said("be3"))
     operator.lab.power_on("be2")
-    operator.lab.wait_healthy(60)
+    operator.lab.wait_healthy()
     assert shown_failover(operator) == "off", "be2 has the new files and never finished its upgrade"
 
     operator.starts_the_master_again()

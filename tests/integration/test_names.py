@@ -33,9 +33,9 @@ def test_p8_followers_that_do_not_say_their_names_are_told_by_their_addresses(op
     for node in operator.lab.backends:
         operator.orders_fault(node, {"nameless": True})
     called = "select distinct application_name from pg_stat_replication"
-    operator.waits_for(lambda: sql(operator.lab, "be1", called) == [("walreceiver",)], 60)
+    operator.waits_for(lambda: sql(operator.lab, "be1", called) == [("walreceiver",)])
     operator.wants(NEW, backup=False)
-    operator.waits_for(lambda: operator.lab.salt_run("chef_backend.status", "prod").returncode == 0, 60)
+    operator.waits_for(lambda: operator.lab.salt_run("chef_backend.status", "prod").returncode == 0)
     shown = operator.lab.salt_run("chef_backend.status", "prod")
     assert "what the documents advise" not in shown.stdout and "no node's" not in shown.stdout, shown.stdout
     assert_finished(operator, operator.upgrades())
@@ -62,7 +62,7 @@ def test_p8_replication_that_comes_from_other_addresses_is_well_and_its_lag_is_t
     lab.exec("be1", "chef-backend-ctl", "restart", "postgresql")
     peers = "select distinct application_name, host(client_addr) from pg_stat_replication order by 2"
     seconds = [("walreceiver", second_address(lab, node)) for node in ("be2", "be3")]
-    operator.waits_for(lambda: not lab.unhealthy() and sql(lab, "be1", peers) == seconds, 60)
+    operator.waits_for(lambda: not lab.unhealthy() and sql(lab, "be1", peers) == seconds)
     operator.wants(NEW, backup=False)
     shown = lab.salt_run("chef_backend.status", "prod").stdout
     assert "cluster prod: healthy" in shown and "what the documents advise" not in shown, shown
@@ -72,7 +72,7 @@ def test_p8_replication_that_comes_from_other_addresses_is_well_and_its_lag_is_t
     refused = operator.upgrades()
     assert_untouched(operator, refused, f"{seconds[0][1]}, {seconds[1][1]} is connected to PostgreSQL")
     lab.salt("*", "saltutil.refresh_grains")
-    operator.waits_for(lambda: "no node's" not in lab.salt_run("chef_backend.status", "prod").stdout, 30)
+    operator.waits_for(lambda: "no node's" not in lab.salt_run("chef_backend.status", "prod").stdout)
     assert_finished(operator, operator.upgrades())
 
 

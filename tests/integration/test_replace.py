@@ -140,13 +140,13 @@ def test_kill_9_inside_the_cleansing_then_the_same_command(operator):
     loses(operator, "be3")
     operator.orders_fault("be3", {"cleanse": {"hang": 5, "times": 1}})
     run = operator.lab.salt_run_popen(*words())
-    operator.waits_for(lambda: operator.commands("chef-backend-ctl cleanse"), 120)
+    operator.waits_for(lambda: operator.commands("chef-backend-ctl cleanse"))
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
     resumed = operator.lab.salt_run("chef_backend.resume", "prod")
     assert resumed.returncode == 1
     assert "orch.chef_backend_replace_node goes on with it, confirmed once more" in resumed.stdout
-    operator.waits_for(lambda: all(c.end for c in operator.changing_commands()), 30)
+    operator.waits_for(lambda: all(c.end for c in operator.changing_commands()))
     assert_replaced(operator, replaces(operator))
     assert did(operator) == STEPS, "nothing is done twice"
 

@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from tests.integration.operator import NEW, assert_finished, assert_untouched, sha256
+from tests.lab.common import PATIENCE
 
 
 def test_a_followers_upgrade_fails_and_the_same_command_goes_on(operator):
@@ -43,7 +44,7 @@ def test_the_leader_moves_by_itself_before_its_turn(operator):
     run = operator.starts_upgrading()
     operator.waits_for(lambda: operator.commands("chef-backend-ctl backup"))
     operator.lab.exec("be1", "chef-backend-ctl", "promote", "be3")
-    stdout, stderr = run.communicate(timeout=240)
+    stdout, stderr = run.communicate(timeout=PATIENCE)
     assert run.returncode == 0, stdout + stderr
     order = operator.hosts_upgrading()
     assert order == ["be1", "be2", "be3"]
@@ -73,7 +74,7 @@ def test_a_second_run_is_refused_while_the_first_goes_on(operator):
     second = operator.upgrades()
     assert second.returncode != 0
     assert "holds prod" in second.stdout, second.stdout
-    stdout, stderr = first.communicate(timeout=240)
+    stdout, stderr = first.communicate(timeout=PATIENCE)
     assert first.returncode == 0, stdout + stderr
     assert operator.hosts_upgrading() == ["be2", "be3", "be1"]
     assert_finished(operator, operator.upgrades())
@@ -81,7 +82,7 @@ def test_a_second_run_is_refused_while_the_first_goes_on(operator):
 
 def test_kill_9_between_two_followers_then_resume(operator):
     run = operator.starts_upgrading()
-    operator.waits_for(lambda: any(c.status == 0 for c in operator.commands("chef-backend-ctl upgrade")), 120)
+    operator.waits_for(lambda: any(c.status == 0 for c in operator.commands("chef-backend-ctl upgrade")))
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
     before = operator.hosts_upgrading()

@@ -205,7 +205,7 @@ def test_a_follower_fails_and_kill_9_while_rpm_installs_then_the_same_command(rp
     assert operator.hosts_installing() == ["be2"], "later nodes are left alone"
 
     run = operator.starts_upgrading()
-    operator.waits_for(lambda: operator.hosts_installing() == ["be2", "be3"], 120)
+    operator.waits_for(lambda: operator.hosts_installing() == ["be2", "be3"])
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
     assert_finished(operator, operator.upgrades())

@@ -5,6 +5,7 @@ import signal
 import pytest
 
 from tests.integration.operator import assert_finished
+from tests.lab.common import PATIENCE
 
 UPGRADE, SWITCH = "chef-backend-ctl upgrade", "chef-backend-ctl set-cluster-failover"
 STAYS_OFF = "FAILOVER OF prod STAYS OFF"
@@ -15,9 +16,9 @@ def interrupted(operator, moment, number, faults=None):
     for host, fault in (faults or {}).items():
         operator.orders_fault(host, fault)
     run = operator.starts_upgrading()
-    operator.waits_for(moment, 120)
+    operator.waits_for(moment)
     run.send_signal(number)
-    stdout, stderr = run.communicate(timeout=180)
+    stdout, stderr = run.communicate(timeout=PATIENCE)
     assert run.returncode != 0, stdout + stderr
     assert "Traceback" not in stdout + stderr, stdout + stderr
     assert f"interrupted by {number.name}" in stdout, stdout + stderr
@@ -44,6 +45,6 @@ def test_i3_a_signal_inside_a_followers_upgrade_leaves_it_to_the_backends_and_sa
     )
     assert STAYS_OFF in said
     assert operator.record("be3")["failover"] == "off"
-    operator.waits_for(lambda: operator.shown_failover() == "on", 120)
+    operator.waits_for(lambda: operator.shown_failover() == "on")
     assert_finished(operator, operator.upgrades())
     assert operator.hosts_upgrading() == ["be2", "be3", "be1"], "nothing is done twice"

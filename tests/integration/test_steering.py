@@ -3,6 +3,7 @@
 import pytest
 
 from tests.integration.operator import NEW
+from tests.lab.common import PATIENCE
 
 
 def types(operator, verb, status=0):
@@ -22,7 +23,7 @@ def test_pause_at_the_next_safe_point_then_resume(operator):
     operator.waits_for(lambda: operator.commands("chef-backend-ctl upgrade"))
     assert "be2 is inside its upgrade" in types(operator, "abort", status=1)
     assert "pauses before it touches another node" in types(operator, "pause")
-    stdout, stderr = run.communicate(timeout=120)
+    stdout, stderr = run.communicate(timeout=PATIENCE)
     assert run.returncode != 0, "a paused run has not reached its end"
     assert "pause was asked for: nothing more is begun" in stdout, stdout + stderr
     assert operator.hosts_upgrading() == ["be2"]
@@ -47,7 +48,7 @@ def test_abort_leaves_nothing_open(operator):
     run = operator.starts_upgrading()
     operator.waits_for(lambda: operator.hosts_upgrading() == ["be2", "be2", "be3"])
     types(operator, "pause")
-    run.communicate(timeout=120)
+    run.communicate(timeout=PATIENCE)
     assert "is aborted" in types(operator, "abort")
     assert "is aborted already" in types(operator, "abort")
     assert "run: none" in types(operator, "status")

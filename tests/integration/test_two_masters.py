@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.operator import NEW, assert_finished, pillar
 from tests.integration.test_left_alone import shown_failover
+from tests.lab.common import PATIENCE
 from tests.lab.second_master import SecondMaster
 
 LEASE = 12  # seconds
@@ -31,13 +32,13 @@ def starts_and_is_inside_the_first_upgrade(operator):
     # long enough for all that a second master is asked meanwhile: else the next node's order is cut off with its master
     operator.orders_fault("be2", {"upgrade": {"hang": 40, "times": 1}})
     run = operator.starts_upgrading()
-    operator.waits_for(lambda: operator.commands("chef-backend-ctl upgrade"), 90)
+    operator.waits_for(lambda: operator.commands("chef-backend-ctl upgrade"))
     return run
 
 
 def waits_for_the_lease(operator):
     """Wait until no backend has heard of the run's owner for its lease."""
-    operator.waits_for(lambda: time.clock_gettime(time.CLOCK_BOOTTIME) - operator.heard() > LEASE + 1, 60)
+    operator.waits_for(lambda: time.clock_gettime(time.CLOCK_BOOTTIME) - operator.heard() > LEASE + 1)
 
 
 def upgrades(operator, second):
@@ -69,7 +70,7 @@ def test_the_second_steers_the_firsts_run_and_goes_on_with_it(operator, second):
     run = starts_and_is_inside_the_first_upgrade(operator)
     paused = second.salt_run("chef_backend.pause", "prod")
     assert paused.returncode == 0 and "pauses before it touches another node" in paused.stdout, paused.stdout
-    run.communicate(timeout=120)
+    run.communicate(timeout=PATIENCE)
     assert run.returncode != 0
     assert operator.hosts_upgrading() == ["be2"] and operator.shown_failover() == "on"
     assert_finished(operator, second.salt_run("chef_backend.resume", "prod"))
@@ -86,7 +87,7 @@ def test_the_first_was_only_cut_off_and_touches_nothing_when_it_comes_back(opera
         operator.forgets_the_past()
     finally:
         os.kill(run.pid, signal.SIGCONT)
-    stdout, _ = run.communicate(timeout=120)
+    stdout, _ = run.communicate(timeout=PATIENCE)
     assert run.returncode != 0
     assert "does not hold prod any more" in stdout, stdout
     assert operator.changing_commands() == []
@@ -96,7 +97,7 @@ def test_the_first_was_only_cut_off_and_touches_nothing_when_it_comes_back(opera
 @pytest.mark.campaign
 def test_of_two_that_start_at_the_same_moment_one_wins(operator, second):
     first, other = operator.starts_upgrading(), second.salt_run_popen(*operator.command, pillar())
-    said = [run.communicate(timeout=240)[0] for run in (first, other)]
+    said = [run.communicate(timeout=PATIENCE)[0] for run in (first, other)]
     assert sorted(run.returncode == 0 for run in (first, other)) == [False, True], said
     (refused,) = [text for run, text in zip((first, other), said, strict=True) if run.returncode]
     assert "holds prod: started by master" in refused, refused

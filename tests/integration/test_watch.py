@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from tests.integration.test_steering import types
+from tests.lab.common import PATIENCE
 
 
 def ran(operator, nodes):
@@ -60,7 +61,7 @@ def test_a_run_that_dies_while_it_is_watched(operator):
     operator.waits_for(lambda: operator.commands("chef-backend-ctl upgrade"))
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
-    stdout, stderr = watched.communicate(timeout=90)
+    stdout, stderr = watched.communicate(timeout=PATIENCE)
     assert watched.returncode == 1, stdout + stderr
     assert "nobody drives run" in stdout and "is no more" in stdout, stdout + stderr
 
@@ -74,9 +75,9 @@ def test_all_clusters_of_a_site_are_watched_on_one_terminal(operator):
     run = operator.starts_upgrading()
     operator.waits_for(lambda: operator.commands("chef-backend-ctl set-cluster-failover off"))
     watched = operator.starts_watching()
-    run.communicate(timeout=180)
+    run.communicate(timeout=PATIENCE)
     assert run.returncode == 0
-    stdout, shown = watched.communicate(timeout=150)  # a fleet would begin its next run within a minute
+    stdout, shown = watched.communicate(timeout=PATIENCE)  # a fleet would begin its next run within a minute
     assert watched.returncode == 0, stdout + shown
     assert [line.split()[:2] for line in stdout.splitlines()[1:3]] == [["prod", "done"], ["twin", "-"]], stdout
     lines = [line.split() for line in shown.splitlines() if line.startswith("prod ")]

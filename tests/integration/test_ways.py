@@ -10,6 +10,7 @@ from tests.integration.operator import NEW, Operator, assert_nothing_left_to_do,
 from tests.lab import index
 from tests.lab.clients.chef_api import ChefApi
 from tests.lab.clients.crowd import API_KEY, API_USER, Crowd
+from tests.lab.common import PATIENCE
 
 LAST = "3.1.1"
 NAMES = {f"web{number}" for number in range(1, 13)}
@@ -72,7 +73,7 @@ def test_kill_9_inside_the_second_hop_then_the_same_command(house):
     creates_nodes(operator)
     operator.wants(LAST, hops=[hop(operator, NEW)], reindex_organisation="default", backup=False)
     run = operator.starts_upgrading()
-    operator.waits_for(lambda: len(operator.hosts_upgrading()) == 4, 300)
+    operator.waits_for(lambda: len(operator.hosts_upgrading()) == 4)
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
     run = operator.upgrades()
@@ -128,7 +129,7 @@ def old_index(house):
     """An operator at a 2.3.16 cluster whose index Elasticsearch 5.4.1 created, who wants 3.1.1."""
     lab = house.fresh(backends=NEW)
     index.make_old(lab)
-    lab.wait_healthy(60)
+    lab.wait_healthy()
     operator = Operator(lab, way="reindex")
     operator.wants(LAST, reindex_organisation="default", backup=False)
     creates_nodes(operator)
@@ -182,12 +183,12 @@ def test_failover_goes_off_before_the_leader_of_before_is_waited_for(old_index):
     """While it is on and no Elasticsearch works, leaderl moves the lead; a node may take long to be back."""
     operator = old_index
     run = operator.starts_upgrading()
-    operator.waits_for(operator.takeovers, 240)
+    operator.waits_for(operator.takeovers)
     (other,) = {"be2", "be3"} - {operator.takeovers()[0]["host"]}
     operator.lab.exec(other, "chef-backend-ctl", "stop", "leaderl")  # so nobody sees be1 in a wholly healthy cluster
-    operator.waits_for(lambda: len(operator.commands("chef-backend-ctl set-cluster-failover off")) == 2, 120)
+    operator.waits_for(lambda: len(operator.commands("chef-backend-ctl set-cluster-failover off")) == 2)
     operator.lab.exec(other, "chef-backend-ctl", "start", "leaderl")
-    said, _ = run.communicate(timeout=300)
+    said, _ = run.communicate(timeout=PATIENCE)
     assert run.returncode == 0, said
     assert operator.lab.unhealthy() is None
     assert_all_found(operator)
@@ -198,7 +199,7 @@ def test_i9_frontends_without_maintenance_mode_refuse_all_clients_meanwhile(hous
     """Before 14.6.32 they are stopped; what reconfigure starts again the firewall keeps clients from."""
     lab = house.fresh(backends=NEW, server="14.4.4")
     index.make_old(lab)
-    lab.wait_healthy(60)
+    lab.wait_healthy()
     operator = Operator(lab, way="reindex")
     operator.wants(LAST, reindex_organisation="default", backup=False)
     creates_nodes(operator)
@@ -243,7 +244,7 @@ def test_an_old_index_that_is_under_3_x_already_is_built_again(house):
     for node in lab.backends:
         operator.orders_fault(node, {"reads_old_index": True})
     index.make_old(lab)
-    lab.wait_healthy(60)
+    lab.wait_healthy()
     operator.wants(LAST, reindex_organisation="default", backup=False)
     creates_nodes(operator)
     plan = lab.salt_run("chef_backend.plan", "prod")
@@ -263,7 +264,7 @@ def test_p10_an_index_of_before_2_0_leads_2_0_30_to_2_3_16_with_downtime(house):
     """The matrix names downtime for it, the release notes rolling: the stricter reading."""
     lab = house.fresh(backends="2.0.30")
     index.make_old(lab, "2.3.1")
-    lab.wait_healthy(60)
+    lab.wait_healthy()
     operator = Operator(lab)
     operator.wants(NEW, backup=False)
     plan = lab.salt_run("chef_backend.plan", "prod")
@@ -277,7 +278,7 @@ def test_kill_9_with_the_index_deleted_and_not_filled_then_the_same_command(old_
     operator = old_index
     operator.orders_fault("fe1", {"reindex": {"hang": 30, "times": 1}})
     run = operator.starts_upgrading()
-    operator.waits_for(lambda: operator.commands("chef-server-ctl reindex"), 240)
+    operator.waits_for(lambda: operator.commands("chef-server-ctl reindex"))
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
     run = operator.upgrades()

@@ -36,9 +36,9 @@ def test_the_masters_schedule_starts_a_run_in_the_window_and_no_second_one(opera
     operator.orders_fault("be2", {"upgrade": {"hang": 15, "times": 1}})
     operator.wants(NEW, backup=False, window={"days": list(DAYS), "start": "00:00", "end": "24:00"})
     last = operator.lab.root("be1") / "var/lib/salt-chef-backend/last-run.json"
-    operator.waits_for(lambda: operator.hosts_upgrading() == ["be2"], 60)
+    operator.waits_for(lambda: operator.hosts_upgrading() == ["be2"])
     assert "is under way already" in types(operator, "scheduled")
-    operator.waits_for(last.exists, 180)
+    operator.waits_for(last.exists)
     assert operator.record("be1", last.name)["state"] == "done"
     assert operator.hosts_upgrading() == ["be2", "be3", "be1"]
     assert operator.shown_failover() == "on"
@@ -70,7 +70,7 @@ def test_the_window_closes_before_the_second_follower_and_the_schedule_goes_on_i
     assert "the next opens" in types(operator, "scheduled"), "what is left of the first window is not enough"
     assert operator.hosts_upgrading() == ["be2"]
 
-    operator.waits_for(lambda: time.time() > second, 200)
+    operator.waits_for(lambda: time.time() > second)
     done = operator.lab.salt_run("chef_backend.scheduled", "prod")
     assert_finished(operator, done)
     assert operator.hosts_upgrading() == ["be2", "be3", "be1"], "nothing is done twice"

@@ -18,7 +18,7 @@ HOST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 #: Seconds until a cluster that does not become healthy, or minions that do not answer, are an error: on a busy machine
 #: a start takes long.
-PATIENCE = 240
+PATIENCE = 400
 
 
 class LabError(Exception):

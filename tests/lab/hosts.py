@@ -121,7 +121,9 @@ class Lab:
 
     # Commands and files in a host
 
-    def exec(self, host: str, *argv: str, check: bool = True, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    def exec(
+        self, host: str, *argv: str, check: bool = True, timeout: float = PATIENCE
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command in a host to its end.
 
         check: raise CommandFailed on a status other than 0. timeout: seconds, after which the command is killed and
@@ -198,12 +200,12 @@ class Lab:
 
     # Salt
 
-    def salt(self, *args: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def salt(self, *args: str, timeout: float = PATIENCE) -> subprocess.CompletedProcess[str]:
         """Run the real `salt` command in the hub; args: its words; timeout: seconds. A failure does not raise."""
         return self._salt("salt", args, timeout, None)
 
     def salt_run(
-        self, *args: str, timeout: float = 300, env: Mapping[str, str] | None = None
+        self, *args: str, timeout: float = PATIENCE, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run the real `salt-run` command in the hub; env: more variables. A failure does not raise."""
         return self._salt("salt-run", args, timeout, env)
@@ -242,7 +244,7 @@ class Lab:
         """Have every host run a minion, now and after each power-on, with the extension installed; wait for them."""
         if self.minions:
             together(lambda host: self.exec(host, "lab-service", "/etc/sv/salt-minion"), self.hosts)
-            self.await_minions(timeout=PATIENCE)
+            self.await_minions()
             salt.sync_extension(self.hosts)
 
     def start_master(self, config: Mapping[str, object] | None = None) -> None:
@@ -253,7 +255,7 @@ class Lab:
         """End the salt-master, with SIGKILL if kill."""
         salt.stop_master(kill)
 
-    def await_minions(self, hosts: Iterable[str] | None = None, timeout: float = 60) -> None:
+    def await_minions(self, hosts: Iterable[str] | None = None, timeout: float = PATIENCE) -> None:
         """Wait until minions answer, by their ids (default: all); nothing in a lab without.
 
         Raises LabError naming the silent.
@@ -284,7 +286,7 @@ class Lab:
         """What keeps the cluster from being healthy, by the lab's own truth; None if nothing does."""
         return health.unhealthy(self)
 
-    def wait_healthy(self, timeout: float = 60) -> float:
+    def wait_healthy(self, timeout: float = PATIENCE) -> float:
         """Wait until all of the cluster is healthy; returns the seconds it took. Raises LabError with what is not."""
         return health.wait(self, timeout)
 

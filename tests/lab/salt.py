@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from tests.lab import network
-from tests.lab.common import CHECKOUT, HOST_PATH, RUN, LabError, start_time
+from tests.lab.common import CHECKOUT, HOST_PATH, PATIENCE, RUN, LabError, start_time
 
 MASTER = RUN / "master"
 CONFIG = MASTER / "etc"
@@ -268,7 +268,7 @@ def _type_in_turn(commands: Sequence[Sequence[str]]) -> None:
             raise LabError(f"{' '.join(command)}: exit status {done.returncode}\n{done.stdout}{done.stderr}")
 
 
-def await_minions(hosts: Iterable[str], timeout: float = 60) -> None:
+def await_minions(hosts: Iterable[str], timeout: float = PATIENCE) -> None:
     """Wait until the minions of some hosts answer. Raises LabError naming those that do not within timeout seconds."""
     ask = [sys.executable, "-m", "tests.lab.ping", str(CONFIG), f"{timeout:g}", *hosts]
     done = subprocess.run(ask, env=environment(), cwd=CHECKOUT, capture_output=True, text=True, check=False)

@@ -81,7 +81,7 @@ class SecondMaster:
             # a busy minion takes longer to stop than sv waits; killed or not, it is the new one that has to answer
             restart = ("sv", "-w", "40", "force-restart", "/etc/service-links/salt-minion")
             self.lab.exec(host, *restart, check=False, timeout=90)
-        self.lab.await_minions(timeout=90)
+        self.lab.await_minions()
         wait_until(self._unheard, 90)
 
     def _unheard(self) -> str | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.lab import network, power, salt
-from tests.lab.common import PATIENCE, RUN, LabError, command
+from tests.lab.common import RUN, LabError, command
 
 if TYPE_CHECKING:
     from tests.lab.hosts import Lab
@@ -110,6 +110,6 @@ def _start(lab: Lab, minions: Iterable[str]) -> None:
         salt.start_master()
     _each(lab, power.switch_on)
     with ThreadPoolExecutor(1) as pool:
-        answers = pool.submit(lab.await_minions, minions, timeout=PATIENCE)
-        lab.wait_healthy(PATIENCE)
+        answers = pool.submit(lab.await_minions, minions)
+        lab.wait_healthy()
         answers.result()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.lab import families, packages, packing, salt
-from tests.lab.common import PATIENCE, LabError
+from tests.lab.common import LabError
 
 if TYPE_CHECKING:
     from tests.lab.hosts import Lab
@@ -41,7 +41,7 @@ def set_up(lab: Lab) -> None:
         # Not before: five starting minions keep two processors busy for seconds, which elections do not like.
         minions = pool.submit(lab.start_minions)
         _join_frontends(lab)
-        lab.wait_healthy(PATIENCE)
+        lab.wait_healthy()
         minions.result()
 
 

@@ -10,6 +10,7 @@ SECRETS = "etc/chef-backend/chef-backend-secrets.json"
 API_KEY = "etc/goiardi/admin.pem"  # made by the first frontend, on its first start
 API_USER = "admin"
 SQL_USER = "chef_pgsql"
+CALM = 0.2  # a pace for machines that are shared: hundreds of writes fall around each fault all the same
 
 
 class Crowd:

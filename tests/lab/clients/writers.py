@@ -54,7 +54,7 @@ class Writer(threading.Thread):
             self._stop_asked.wait(max(due - ended, 0 if end.outcome == ACKNOWLEDGED else PAUSE))
         self.ended = time.time()
 
-    def await_writes(self, count: int, timeout: float = 30) -> None:
+    def await_writes(self, count: int, timeout: float = 120) -> None:
         """Wait for `count` more acknowledgements. Raises WriterError after `timeout` seconds."""
         begin, until = len(self.answers), time.monotonic() + timeout
         while sum(answer.outcome == ACKNOWLEDGED for answer in self.answers[begin:]) < count:
