@@ -2,7 +2,6 @@
 
 import contextvars
 import threading
-import time
 
 import pytest
 
@@ -45,8 +44,6 @@ def test_what_work_within_a_bound_raises_is_raised(error):
 
 def test_work_beyond_its_bound_is_waited_for_no_longer():
     over = threading.Event()
-    began = time.monotonic()
     with pytest.raises(TimeoutError, match=r"^not done within 0\.1 s$"):
         RealClock().within(0.1, over.wait)
-    assert time.monotonic() - began < 10
     over.set()

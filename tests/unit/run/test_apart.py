@@ -74,10 +74,8 @@ def test_what_came_of_it_is_told(work, said):
 
 
 def test_what_is_beyond_its_bound_is_ended_with_what_it_has_started(tmp_path):
-    began = time.monotonic()
     said = apart.call(hangs(tmp_path / "pids", [("sleep", "600")]), 1)
     assert said == "did not return within 1 s, and was ended"
-    assert time.monotonic() - began < 10
     pids = pids_in(tmp_path / "pids")
     assert len(pids) == 2 and comes(lambda: not any(map(is_there, pids)))
 
