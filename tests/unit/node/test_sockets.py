@@ -79,7 +79,7 @@ def test_an_edge_that_is_slow_and_in_time_is_heard():
 
 def test_a_haproxy_that_trickles_has_not_answered(tmp_path, monkeypatch):
     monkeypatch.setattr(frontend, "HAPROXY_SOCKET", "/s")
-    with trickling(socket.AF_UNIX, str(tmp_path / "s"), b"# pxname,svname"):
-        with pytest.raises(CommandExecutionError) as caught:
-            frontend.show_stat(Host("fe1", {}, root=tmp_path))
+    trickles = trickling(socket.AF_UNIX, str(tmp_path / "s"), b"# pxname,svname")
+    with trickles, pytest.raises(CommandExecutionError) as caught:
+        frontend.show_stat(Host("fe1", {}, root=tmp_path))
     assert str(caught.value) == f"fe1: {tmp_path / 's'}: no whole answer within {BOUND} s"
