@@ -1,6 +1,9 @@
 """What is done again and again goes on, whatever one of the times came to; what is waited for has a bound."""
 
 import contextvars
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -22,6 +25,31 @@ def test_a_beat_that_fails_is_not_the_last():
         assert enough.wait(30)
     finally:
         end()
+
+
+BEATS_AS_IT_ENDS = """
+import atexit, threading, time
+from saltext.chef_backend.clock import RealClock
+begun = threading.Event()
+def beat():
+    print("begins")
+    begun.set()
+    time.sleep(1)
+    print("is done")
+RealClock().every(0.01, beat)
+atexit.register(print, "Salt ends its clients")
+begun.wait()
+{last}
+"""
+
+
+@pytest.mark.parametrize(("last", "status"), [("", 0), ("raise SystemExit(3)", 3), ("raise ValueError", 1)])
+def test_i5_a_process_ends_after_the_beat_at_hand_whatever_it_ends_of_and_beats_no_more(last, status):
+    """Salt takes its clients down then; one in the middle of a request would hang the process for ever."""
+    words, env = [sys.executable, "-c", BEATS_AS_IT_ENDS.format(last=last)], {**os.environ, "PYTHONPATH": "_utils"}
+    done = subprocess.run(words, check=False, capture_output=True, text=True, env=env)
+    assert done.stdout.splitlines() == ["begins", "is done", "Salt ends its clients"], done.stderr
+    assert done.returncode == status
 
 
 HERE = contextvars.ContextVar("here", default="nowhere")

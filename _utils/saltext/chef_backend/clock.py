@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 Came = TypeVar("Came")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+STEP = 0.5  # seconds after which the end of a process is noticed
 log = logging.getLogger(__name__)
 
 
@@ -62,17 +63,24 @@ class RealClock:
         time.sleep(seconds)
 
     def every(self, seconds: float, work: Callable[[], None]) -> Callable[[], None]:
-        """Do some work in this interval, from a thread that ends with the process at the latest."""
-        end = threading.Event()
+        """Do some work in this interval, from a thread that ends when the process' main thread does.
+
+        Python waits for it: it is in the middle of no request when Salt takes its clients down, which would hang.
+        """
+        end, main = threading.Event(), threading.main_thread()
 
         def loop() -> None:
-            while not end.wait(seconds):
+            due = time.monotonic() + seconds
+            while not end.wait(min(max(due - time.monotonic(), 0), STEP)) and main.is_alive():
+                if time.monotonic() < due:
+                    continue
                 try:
                     work()
                 except Exception:  # whatever it is, the next time is due all the same
                     log.exception("what is done every %s s failed", seconds)
+                due = time.monotonic() + seconds
 
-        threading.Thread(target=loop, daemon=True).start()
+        threading.Thread(target=loop).start()
         return end.set
 
     def within(self, seconds: float, work: Callable[[], Came]) -> Came:

@@ -15,6 +15,7 @@ from saltext.chef_backend.judge import complaint
 from saltext.chef_backend.run.bus import Answer
 
 CLIENT = "chef_backend.client"
+TAKEN = 5  # seconds that a master gets to take what nobody waits for; Salt asks it three times
 COMPOUND = re.compile(r"\s|^[A-Za-z]+@")  # more than one pattern of minion ids
 # Salt 3006 empties sys.modules of its loaded modules when a client is destroyed, under whoever loads modules then:
 # a client lives as long as its process. It ends before Python itself does, and with it what Salt has hung on it: later
@@ -76,7 +77,7 @@ class Bus:
 
     def send(self, nodes: Sequence[str], function: str, *args: Any) -> None:
         """Have minions do something that nobody waits for."""
-        self._client().run_job(list(nodes), function, list(args), tgt_type="list", listen=False)
+        self._client().run_job(list(nodes), function, list(args), tgt_type="list", listen=False, timeout=TAKEN)
 
     def matching(self, target: str) -> list[str]:
         """Return the minions that a compound target matches, by the master's own keys and caches.
