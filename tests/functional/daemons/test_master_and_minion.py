@@ -18,6 +18,7 @@ from tests.functional.daemons.ending import end
 from tests.functional.minion import QUICK, REPO, TREE
 from tests.functional.pillars import example, write_for_masters
 from tests.functional.recorded import Recorded
+from tests.lab.common import PATIENCE
 
 ROOT = 'ROOT = Path("/")\n'
 STAMP = '{"manifest_format": 2, "software": {}, "build_version": "2.3.16"}'
@@ -116,8 +117,8 @@ def fixture_master(salt_factories, tmp_path_factory, programs, tree):
     minion.environ["PATH"] = f"{programs.bin}:{os.environ['PATH']}"
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda daemon: daemon.start(), (master, minion)))
-        runner = pool.submit(master.salt_run_cli().run, "saltutil.sync_all")
-        synced = master.salt_cli().run("saltutil.sync_all", minion_tgt="be1")
+        runner = pool.submit(master.salt_run_cli(timeout=PATIENCE).run, "saltutil.sync_all")
+        synced = master.salt_cli(timeout=PATIENCE).run("saltutil.sync_all", minion_tgt="be1")
     assert (set(synced.data["modules"]), runner.result().data["runners"]) == (MODULES, ["runners.chef_backend"])
     yield master
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
@@ -126,13 +127,15 @@ def fixture_master(salt_factories, tmp_path_factory, programs, tree):
 
 def orchestrate(master, cluster):
     """Run the rolling way; return its status and the results of its steps."""
-    done = master.salt_run_cli().run("state.orchestrate", "orch.chef_backend_rolling", pillar={"cluster": cluster})
+    done = master.salt_run_cli(timeout=PATIENCE).run(
+        "state.orchestrate", "orch.chef_backend_rolling", pillar={"cluster": cluster}
+    )
     return done.returncode, {step["__id__"]: step for step in done.data["data"]["hub_master"].values()}
 
 
 def test_a_minion_answers_with_its_view(master, programs):
     before = len(programs.changing)
-    view = master.salt_cli().run("chef_backend_agent.view", minion_tgt="be1").data
+    view = master.salt_cli(timeout=PATIENCE).run("chef_backend_agent.view", minion_tgt="be1").data
     assert view["node"] == "be1"
     assert view["version"] == "2.3.16"
     assert view["cluster_status"].startswith("Name")
@@ -143,30 +146,30 @@ def test_a_minion_answers_with_its_view(master, programs):
 
 def test_s1_over_the_bus_a_silent_minion_and_one_in_error_are_told_apart_and_each_answer_has_its_job(master):
     bus = door.Bus(master.config, {})
-    said = bus.ask(["be1", "be2"], "chef_backend_agent.last", timeout=5)
+    said = bus.ask(["be1", "be2"], "chef_backend_agent.last", timeout=20)
     assert (said["be1"].ok, said["be1"].value) == (True, None)
     assert (said["be2"].silent, said["be2"].code) == (True, "silent")
     (jid,) = {answer.jid for answer in said.values()}
-    assert master.salt_run_cli().run("jobs.lookup_jid", jid).returncode == 0
-    gone = bus.ask(["be1"], "chef_backend_agent.nosuch", timeout=5)["be1"]
+    assert master.salt_run_cli(timeout=PATIENCE).run("jobs.lookup_jid", jid).returncode == 0
+    gone = bus.ask(["be1"], "chef_backend_agent.nosuch", timeout=20)["be1"]
     assert (gone.silent, gone.code) == (False, "modules")
     assert gone.error.endswith("run 'salt be1 saltutil.sync_all'")
-    other = bus.ask(["be1"], "chef_backend_agent.view", *range(9), timeout=5)["be1"]
+    other = bus.ask(["be1"], "chef_backend_agent.view", *range(9), timeout=20)["be1"]
     assert (other.code, "which takes others there" in other.error) == ("modules", True)
-    frontend = bus.ask(["be1"], "chef_server_agent.state", timeout=5)["be1"]
+    frontend = bus.ask(["be1"], "chef_server_agent.state", timeout=20)["be1"]
     assert frontend.code == "no-product"
     assert frontend.error.startswith("be1: its minion answers, no Chef Infra Server here: neither /opt/opscode")
 
 
 def test_a_failed_command_reaches_the_operator_with_its_node_and_a_status_that_is_not_0(master, programs):
     programs.say("chef-backend-ctl demote", status=1, stderr="Failover is disabled for the cluster\n")
-    done = master.salt_cli().run("chef_backend.demote", minion_tgt="be1")
+    done = master.salt_cli(timeout=PATIENCE).run("chef_backend.demote", minion_tgt="be1")
     assert done.returncode != 0
     assert "be1: chef-backend-ctl demote ended with status 1:\n  Failover is disabled for the cluster" in done.data
 
 
 def test_what_is_for_frontends_says_on_a_backend_why_it_is_of_no_use(master):
-    done = master.salt_cli().run("chef_server_agent.state", minion_tgt="be1")
+    done = master.salt_cli(timeout=PATIENCE).run("chef_server_agent.state", minion_tgt="be1")
     assert done.returncode != 0
     assert "no Chef Infra Server here: neither /opt/opscode nor its data is there" in str(done.data)
 
@@ -176,7 +179,8 @@ def test_a_nodes_part_is_applied_with_the_pillar_that_its_master_gives_it(master
     (node / "var/opt/chef-backend/etcd").mkdir(parents=True)
     (node / "var/opt/chef-backend/etcd/data").touch()
     pillar = {"timeouts": {"install": 60}}
-    done = master.salt_cli().run("state.sls", "orch.node.emptied", pillar=pillar, test=True, minion_tgt="be1")
+    cli = master.salt_cli(timeout=PATIENCE)
+    done = cli.run("state.sls", "orch.node.emptied", pillar=pillar, test=True, minion_tgt="be1")
     (step,) = done.data.values()
     assert (step["__id__"], step["result"]) == ("This backend holds no data of a cluster", None)
     assert step["comment"] == "would delete all data of be1"
@@ -204,7 +208,7 @@ def test_an_orchestration_of_an_unknown_cluster_is_refused_and_runs_nothing_else
 
 
 def test_a_sites_hook_reaches_minions_from_a_process_of_its_own_and_one_that_hangs_is_ended(master):
-    done = master.salt_run_cli().run("state.orchestrate", "site")
+    done = master.salt_run_cli(timeout=PATIENCE).run("state.orchestrate", "site")
     steps = done.data["data"]["hub_master"].values()
     said = {step["name"]: step["comment"] for step in steps}
     assert said == {"balancer.drain": "None", "balancer.undrain": "did not return within 2 s, and was ended"}
@@ -212,7 +216,8 @@ def test_a_sites_hook_reaches_minions_from_a_process_of_its_own_and_one_that_han
 
 def staged(master, source, **options):
     given = {"sha256": "skip-verification", "version": "2.3.16", **options}
-    done = master.salt_cli().run("state.single", "chef_backend.staged", name=source, minion_tgt="be1", **given)
+    cli = master.salt_cli(timeout=PATIENCE)
+    done = cli.run("state.single", "chef_backend.staged", name=source, minion_tgt="be1", **given)
     (step,) = done.data.values()
     return step["comment"]
 
@@ -240,17 +245,17 @@ def test_a_fetch_that_hangs_ends_in_words_and_with_its_job(master):
         url = f"http://127.0.0.1:{server.getsockname()[1]}/chef-backend_2.3.16-1_amd64.deb"
         said = staged(master, url, timeout=1)
         assert said.startswith(f"{url} cannot be fetched: not done within 1 s, which timeouts:fetch in the pillar sets")
-        assert ended.wait(30), "nothing of it goes on when the job has ended"
+        assert ended.wait(PATIENCE), "nothing of it goes on when the job has ended"
 
 
 def test_a_changed_file_of_the_package_is_used_by_the_running_minion_after_the_next_sync(master, tree):
-    ask = master.salt_cli()
+    ask = master.salt_cli(timeout=PATIENCE)
     assert ask.run("chef_backend.version", minion_tgt="be1").data == "2.3.16"
     with open(tree / "_utils/saltext/chef_backend/product/manifest.py", "a", encoding="utf-8") as file:
         file.write("\n\ndef parse_manifest(text):\n    return Manifest('of a new manifest.py')\n")
     synced = ask.run("saltutil.sync_all", minion_tgt="be1").data
     assert (synced["utils"], synced["modules"]) == (["utils.saltext.chef_backend.product.manifest"], [])
-    end = time.monotonic() + 30  # the minion is told by an event of its own
+    end = time.monotonic() + PATIENCE  # the minion is told by an event of its own
     while (said := ask.run("chef_backend.version", minion_tgt="be1").data) == "2.3.16":
         assert time.monotonic() < end
     assert said == "of a new manifest.py"

@@ -22,6 +22,7 @@ from saltext.chef_backend.judge import request as requests
 from tests.functional.daemons.ending import end
 from tests.functional.minion import QUICK, REPO
 from tests.functional.pillars import CLOSED, example, write_for_masters
+from tests.lab.common import PATIENCE
 
 TOKEN, SECRET = "correct horse battery staple", "of salt-api"
 EVERY_NIGHT = {"function": "chef_backend.scheduled", "args": ["prod"], "maxrunning": 1, "run_on_start": False}
@@ -88,7 +89,7 @@ class Hub:
         headers |= {"X-Auth-Token": token} if token else {}
         request = urllib.request.Request(self.url + path, json.dumps(content).encode(), headers)
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as err:
             return err.code, None
@@ -101,7 +102,7 @@ class Hub:
 
     def fires(self, tag, data):
         """Fire an event on the master, as an administrator does."""
-        done = self.master.salt_run_cli().run("event.send", tag, data)
+        done = self.master.salt_run_cli(timeout=PATIENCE).run("event.send", tag, data)
         assert done.returncode == 0
 
     def log(self):
@@ -199,7 +200,7 @@ def test_what_is_not_to_the_letter_is_a_logged_refusal(hub, watch, changes, word
 
 
 def test_a_minion_that_fires_the_same_event_starts_nothing(hub, watch):
-    done = hub.master.salt_cli().run("event.send", requests.HOOK, {"post": asked()}, minion_tgt="be1")
+    done = hub.master.salt_cli(timeout=PATIENCE).run("event.send", requests.HOOK, {"post": asked()}, minion_tgt="be1")
     assert done.data is True
     watch.assert_refused("from the minion 'be1'")
 
@@ -217,7 +218,7 @@ load = {{"id": "be1", "cmd": "_minion_event", "tok": channel.auth.gen_token(b"sa
 channel.send(load, timeout=20)
 channel.close()
 """
-    done = hub.master.salt_cli().run("cmd.exec_code", sys.executable, code, minion_tgt="be1")
+    done = hub.master.salt_cli(timeout=PATIENCE).run("cmd.exec_code", sys.executable, code, minion_tgt="be1")
     assert done.returncode == 0, done
     watch.assert_refused("its token is wrong")
 
@@ -239,7 +240,7 @@ def test_of_a_storm_of_100_one_is_accepted(hub, watch):
 def test_the_schedule_fires_and_leaves_the_nodes_in_peace_while_no_window_is_open(hub, event_listener):
     since = time.time()
     pattern = [(hub.master.id, "*schedule_return*")]
-    found = event_listener.wait_for_events(pattern, after_time=since, timeout=30)
+    found = event_listener.wait_for_events(pattern, after_time=since, timeout=PATIENCE)
     assert found.found_all_events, found.missed
     told = next(iter(found.matches)).data
     assert (told["fun"], told["fun_args"]) == ("chef_backend.scheduled", ["prod"])
