@@ -1,6 +1,7 @@
 """The invariants, each a pure function over what was seen of a night; their numbers are those of the protocol."""
 
 import math
+import re
 from collections.abc import Callable, Iterator
 
 from tests.campaign import schedules
@@ -16,6 +17,8 @@ BY_HAND = tuple(  # no run orders these: faults and their ends, and what an oper
 )
 
 MAINTENANCE, FILLED = "chef-server-ctl maintenance", "chef-server-ctl reindex"  # of the one organisation there is
+
+TELLS_ITS_MASTER = 'namespaced_event.fire_event(data, "ret")'  # in a traceback: salt-run's own last word
 
 #: What a check is called in tables, by the word that its findings begin with.
 NAMES = ("I1", "I2", "I3", "I4", "I5", "I7", "I8", "I9", "words")
@@ -208,10 +211,26 @@ def _misled(seen: Seen) -> Iterator[str]:
 def in_words(seen: Seen) -> Iterator[str]:
     """What fails is told in words, never as a traceback; what Salt's own command says is its own."""
     for said in seen.said:
-        if said.words[0] != "salt" and "Traceback (most recent call last)" in said.text:
-            last = said.text.partition("Traceback (most recent call last)")[2].strip().splitlines()
-            told = next((line for line in last[1:] if not line.startswith(" ")), last[-1] if last else "")
+        for raised in _raised(said.text) if said.words[0] != "salt" else ():
+            lines = raised.strip().splitlines()
+            told = next((line for line in lines[1:] if not line.startswith(" ")), lines[-1])
             yield f"words: a traceback of {' '.join(said.words[:3])}, typed {_when(seen, said.began)}: {told[:160]}"
+            break
+
+
+def _raised(text: str) -> Iterator[str]:
+    """The tracebacks in what a command printed, each with those that it was raised from.
+
+    That salt-run cannot tell a master that is dead what came of its runner it says so itself, after all is done.
+    """
+    chain = ""
+    for part in re.split(r"(?m)^(?=Traceback \(most recent call last\))", text)[1:]:
+        chain += part
+        if re.search(r"(another exception occurred|of the following exception):\s*$", part):
+            continue
+        if TELLS_ITS_MASTER not in chain:
+            yield chain
+        chain = ""
 
 
 def _upgrades(seen: Seen) -> list[Command]:

@@ -91,6 +91,28 @@ SPOILED = {
 }
 
 
+SALTS = """Traceback (most recent call last):
+  File "asynchronous.py", line 271, in wrap
+RuntimeError: no running event loop
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "mixins.py", line 442, in low
+    namespaced_event.fire_event(data, "ret")
+StreamClosedError: Stream is closed
+"""
+OURS = 'Traceback (most recent call last):\n  File "x"\nKeyError: 1\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "last"), [(SALTS, []), (OURS + SALTS, ["KeyError: 1"]), (SALTS + OURS, ["KeyError: 1"])]
+)
+def test_that_salt_run_cannot_tell_a_dead_master_of_its_end_is_salts_own_and_hides_nothing(text, last):
+    found = broken(night(said=[said(text=text)]))
+    assert [line.rpartition("s: ")[2] for line in found] == last
+
+
 def test_a_good_night_breaks_nothing():
     assert broken(night()) == []
     assert broken(reindexed()) == []
