@@ -3,11 +3,12 @@
 import math
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 from tests.campaign import schedules
 from tests.campaign.schedules import REINDEX, SWITCH, UPGRADE
 from tests.campaign.seen import ABORTED, GOAL, SLACK, STUCK, Seen
-from tests.lab.evidence import FAILOVER, Command, leader_at
+from tests.lab.evidence import FAILOVER, Command, Lead, leader_at
 
 JUST = 5.0  # seconds for which a lead may have moved by a fault before an order that was given to a follower is refused
 LOSSY = ("power off", "host cut off", "host stopped")  # of the leader: replication is not synchronous
@@ -53,22 +54,22 @@ def i2(seen: Seen) -> Iterator[str]:
         late = sorted(set(schedules.BACKENDS) - done - {one.host})
         if late and not moved:
             yield f"I2: {one.host} leads, and is upgraded {_when(seen, one.begin)} before {', '.join(late)}"
-    moves = [lead for lead in seen.leads[1:] if not _without_search(seen, lead.time)]
+    moves = [lead for before, lead in pairwise(seen.leads) if not _without_search(seen, before, lead)]
     if not _moved(seen) and (len(moves) > 1 or any(lead.how != "hand-over" for lead in moves)):
         yield "I2: no fault has moved the lead, and it moved: " + ", ".join(f"{m.how} to {m.host}" for m in moves)
 
 
-def _without_search(seen: Seen, at: float) -> bool:
+def _without_search(seen: Seen, before: Lead, lead: Lead) -> bool:
     """Whether the lead may move by itself: a re-index leaves no node that can read the index until failover is off.
 
-    Nor while somebody has typed it on again.
+    Nor while somebody has typed it on again. One that gave it up right before failover was off has it again later.
     """
-    if seen.schedule.way == schedules.ROLLING or len(seen.leads) < 2:
+    if seen.schedule.way == schedules.ROLLING or before is seen.leads[0]:
         return False
-    handed = seen.leads[1].time
+    handed, at = seen.leads[1].time, lead.time
     offs = [one.ended for one in seen.commands if _is(one, f"{SWITCH} off") and one.begin > handed]
     typed_on = seen.hit("failover typed on") and handed < at and _failover_at(seen, at) == "on"
-    return bool(typed_on) or handed < at <= min(offs, default=handed)
+    return bool(typed_on) or lead.host == before.host or handed < at <= min(offs, default=handed)
 
 
 def i3(seen: Seen) -> Iterator[str]:
