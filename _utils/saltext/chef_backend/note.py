@@ -6,6 +6,8 @@ from typing import Any
 
 from saltext.chef_backend.record import ABORT, PAUSE, RUN, RecordError
 
+FLAGS = ("inside", "upgraded", "finished", "down", "emptied", "nowhere")
+
 
 @dataclasses.dataclass(frozen=True)
 class Note:
@@ -13,6 +15,7 @@ class Note:
 
     run: str
     inside: bool = False  # its upgrade has begun and not ended
+    upgraded: bool = False  # of one inside its upgrade: the command itself has ended well, and it has only to rejoin
     finished: bool = False  # this run has upgraded it
     down: bool = False  # this run has taken it down
     emptied: bool = False  # its copy of the search index was deleted for this run
@@ -35,9 +38,7 @@ class Note:
             and set(data) <= names
             and isinstance(data.get("run"), str)
             and RUN.fullmatch(data["run"]) is not None
-            and all(
-                isinstance(data.get(name, False), bool) for name in ("inside", "finished", "down", "emptied", "nowhere")
-            )
+            and all(isinstance(data.get(name, False), bool) for name in FLAGS)
             and isinstance(data.get("backup"), (str, type(None)))
             and isinstance(data.get("shown"), (str, type(None)))
             and isinstance(data.get("switched"), (bool, type(None)))

@@ -109,6 +109,26 @@ class TestUpgraded:
         assert done["result"] is True, done["comment"]
         assert recorded.changing == [[CTL, "upgrade"]]
 
+    def test_i5_an_upgrade_that_ended_well_before_its_run_died_is_not_run_again(self, due, recorded, record, started):
+        inside(due, record)
+        recorded.say(f"{CTL} upgrade", then=started)
+        assert due.state("chef_backend.upgraded", **UPGRADE)["result"] is True
+        assert due.note() == {"run": record["run"], "inside": True, "upgraded": True}
+        done = due.state("chef_backend.upgraded", **UPGRADE)  # as the next run orders it
+        assert (done["result"], done["changes"]) == (True, {})
+        assert done["comment"] == "this node runs chef-backend 2.3.16, and has only to rejoin"
+        assert recorded.changing == [[CTL, "upgrade"]]
+
+    @pytest.mark.parametrize("status", ["old", "broken"])
+    def test_i5_it_is_run_again_where_services_tell_otherwise(self, due, recorded, record, recording, started, status):
+        inside(due, record)
+        record_file.upgraded_here(due.host())
+        if status == "broken":
+            recorded.say(f"{CTL} status", "", status=1, stderr="leaderl is not there\n")
+        recorded.say(f"{CTL} upgrade", then=started)
+        assert due.state("chef_backend.upgraded", **UPGRADE)["result"] is True
+        assert recorded.changing == [[CTL, "upgrade"]]
+
     def test_a_leader_without_hand_over_is_refused(self, due, recorded, recording):
         recorded.say(f"{CTL} cluster-status", recording("synthetic-be1-leads.txt"))
         done = due.state("chef_backend.upgraded", **UPGRADE)
@@ -250,6 +270,7 @@ class TestStable:
     def test_not_healthy_within_the_bound(self, backend, recorded, recording, record, line, text, said):
         recorded.say(f"{CTL} {line}", recording(text))
         inside(backend, record)
+        record_file.upgraded_here(backend.host())  # the same command upgrades it once more
         done = backend.state("chef_backend.stable", **self.STABLE)
         assert done["result"] is False
         assert done["comment"].startswith("be1 has not rejoined: ")

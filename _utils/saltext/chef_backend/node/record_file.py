@@ -221,7 +221,7 @@ def begun_here(host: Host) -> None:
 
     :raises CommandExecutionError: this node has given the run up: the order comes late.
     """
-    _noted_here(host, begins=True, inside=True, finished=False)
+    _noted_here(host, begins=True, inside=True, upgraded=False, finished=False)
 
 
 def down_here(host: Host) -> None:
@@ -229,9 +229,23 @@ def down_here(host: Host) -> None:
     _noted_here(host, begins=True, inside=False, down=True)
 
 
+def upgraded_here(host: Host, upgraded: bool = True) -> None:
+    """Note that this node's upgrade has ended well, and it has only to rejoin; or that it has not rejoined after all.
+
+    Of a note that says neither, the upgrade is run again.
+    """
+    _noted_here(host, begins=False, upgraded=upgraded)
+
+
+def has_only_to_rejoin(host: Host) -> bool:
+    """Tell whether the open run's upgrade of this node has ended well already."""
+    noted = own_note(host)
+    return noted is not None and noted.inside and noted.upgraded
+
+
 def finished_here(host: Host) -> None:
     """Note that this node's upgrade is done. If the master dies now, the next run knows that it need not run again."""
-    _noted_here(host, begins=False, inside=False, finished=True)
+    _noted_here(host, begins=False, inside=False, upgraded=False, finished=True)
 
 
 def emptied_here(host: Host, emptied: bool = True) -> None:

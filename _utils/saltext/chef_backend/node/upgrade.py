@@ -70,6 +70,8 @@ def upgraded(
     with outcome.on_node(version) as ret:
         fence.obey(host)
         here = backend.version(host)
+        if here == version and _has_only_to_rejoin(host):
+            return outcome.done(ret, f"this node runs chef-backend {version}, and has only to rejoin")
         both = command.upgrade(), command.upgrade(handover=True)
         begun = durable.pending(host, version, *both)  # for a job that is gone: its end is read, whoever leads by now
         # a run that died here is gone on with, even where its services cannot be asked any more
@@ -103,10 +105,12 @@ def upgraded(
                 raise CommandExecutionError(f"{host.name}: upgrade ended with status 0, but {late}")
             if down and not backend.services(host).running:
                 raise CommandExecutionError(f"{host.name}: upgrade ended with status 0, but no service runs")
-            if down:
-                record_file.finished_here(host)
             if leads:
                 ret["changes"]["leader"] = {"old": host.name, "new": _new_leader(host, leader_timeout)}
+            if down:
+                record_file.finished_here(host)
+            else:
+                record_file.upgraded_here(host)
         return outcome.done(ret, f"this node runs chef-backend {version}{' and handed the lead over' * leads}")
     return ret
 
@@ -136,6 +140,7 @@ def stable(host: Host, name: str, search: bool = True, timeout: float = 1800, fe
                 lately = itertools.chain([JUST_NOW], itertools.repeat(0.0))  # only for the first look
                 waiting.until(host.clock, lambda: _look(host, search, next(lately)), timeout, most=5)
             except CommandExecutionError as err:
+                record_file.upgraded_here(host, False)  # the same command upgrades it once more
                 raise CommandExecutionError(f"{host.name} has not rejoined: {_known(host)}{err}") from err
             record_file.finished_here(host)
         return outcome.done(ret, f"rejoined: healthy after {host.clock.monotonic() - began:.1f} s")
@@ -186,6 +191,13 @@ def _goes_in_its_turn(host: Host) -> None:
         raise CommandExecutionError(
             f"{host.name} leads, and {run.leader} went down as the leader. Nothing was done; run the same command again"
         )
+
+
+def _has_only_to_rejoin(host: Host) -> bool:
+    """Whether the run that died here has seen this node's upgrade end well; not if its services tell otherwise."""
+    with contextlib.suppress(CommandExecutionError):
+        return record_file.has_only_to_rejoin(host) and outdated_services(host) is None
+    return False
 
 
 def _leads(host: Host) -> bool:
