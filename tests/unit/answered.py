@@ -68,6 +68,7 @@ def answer(node: str, **changes: Any) -> dict[str, Any]:
         "note": None,
         "own": {"names": [node], "addresses": [f"10.0.0.{short[-1]}"]},
         "unheard": 0.0,
+        "unlooked": 0.0,
         "ended": None,
         "cluster_status": printed.cluster_status(),
         "status": printed.status(),

@@ -78,7 +78,7 @@ class TestView:
         assert 0 <= view.pop("unheard") < 60
         assert view.pop("at")[0] == backend.host().clock.boot()[0]
         assert view.pop("own")["names"] == ("be1",)
-        own = {"note": None, "ended": None, "epoch": 1}
+        own = {"note": None, "unlooked": None, "ended": None, "epoch": 1}
         assert view == {"node": "be1", "errors": {}, "record": word, "version": "2.3.16", **own}
         assert recorded.calls == []
 
@@ -98,6 +98,15 @@ class TestView:
         backend.write("/var/lib/salt-chef-backend/heard.json", json.dumps(long_ago))
         assert backend.call("chef_backend_agent.view", ["record"])["unheard"] >= 500
         assert backend.call("chef_backend_agent.view", ["record"], record)["unheard"] < 500
+
+    def test_i3_how_long_its_dead_mans_switch_has_not_looked_comes_with_its_record(self, backend, record):
+        backend.call("chef_backend_agent.accept", record)
+        assert backend.call("chef_backend_agent.view", ["record"])["unlooked"] is None
+        backend.call("chef_backend_agent.look_after_failover")
+        assert 0 <= backend.call("chef_backend_agent.view", ["record"])["unlooked"] < 60
+        boot, since = backend.host().clock.boot()
+        backend.write("/var/lib/salt-chef-backend/looked", json.dumps({"boot": boot, "at": since - 500}))
+        assert backend.call("chef_backend_agent.view", ["record"])["unlooked"] >= 500
 
     def test_what_each_node_took_in_the_run_before_and_a_sync_that_failed(self, backend, record):
         backend.call("chef_backend_agent.accept", record)

@@ -26,6 +26,7 @@ def test_a_healthy_cluster_passes():
     gates.turn_of(views(be2=DONE, be3=DONE), "2.3.16", "be1", "leader")
     gates.settled(seen, 10)
     gates.upgraded(views(**everywhere(DONE)), "2.3.16")
+    gates.looked_after(seen, 60)
     gates.may_come_on(seen, RUN, 1024)
     assert gates.failover_found(seen, None) == "on"
 
@@ -48,6 +49,12 @@ def test_what_does_not_hold_is_refused_in_words():
     with pytest.raises(NotYet) as caught:
         gates.settled(young, 10)
     assert caught.value.left == 6
+
+
+@pytest.mark.parametrize(("seconds", "ago"), [(61.0, "for 61 s"), (None, "ever")])
+def test_i3_a_dead_mans_switch_that_does_not_look_any_more_is_named(seconds, ago):
+    said = f"the dead man's switch of be3 has not looked {ago} (lease 60 s)"
+    refused(gates.looked_after, views(be2={"unlooked": 59.0}, be3={"unlooked": seconds}), 60, said=said)
 
 
 def test_an_elasticsearch_that_refuses_its_index_need_not_settle_before_it_has_a_new_one():

@@ -11,7 +11,7 @@ from tests.unit.run import fakes
 
 OLD, NEW = "2.2.0", "2.3.16"
 DAY = 86400
-ALWAYS = {"node", "errors", "record", "note", "unheard", "ended"}
+ALWAYS = {"node", "errors", "record", "note", "unheard", "unlooked", "ended"}
 
 
 class Cluster:
@@ -186,6 +186,18 @@ def test_a_turn_whose_gate_does_not_hold_touches_nothing(cluster):
     done = turns.upgraded(cluster.master, "first", "prod", turns.FIRST)
     assert done["result"] is False
     assert "be3: chef-backend-ctl backup: wait until that has ended (looked for 60 s)" in done["comment"]
+    assert cluster.upgraded == []
+
+
+def test_i3_no_node_is_touched_where_a_dead_mans_switch_was_taken_away(cluster):
+    shown = cluster.view
+    cluster.master.bus.does["chef_backend_agent.view"] = lambda node, *args, **said: {
+        **shown(node, *args, **said),
+        "unlooked": 1000.0 if node == "be3" else 1.0,
+    }
+    done = cluster.goes()
+    assert [step["result"] for step in done[:2]] == [True, False]
+    assert "the dead man's switch of be3 has not looked for 1000 s" in done[1]["comment"]
     assert cluster.upgraded == []
 
 

@@ -81,6 +81,25 @@ def nobody_at_work(views: Views) -> None:
         raise Refused(f"the cluster is being changed: {'; '.join(busy)}: wait until that has ended", "at-work")
 
 
+def looked_after(views: Views, lease: int) -> None:
+    """Every backend's dead man's switch goes on looking: what has armed it may have been taken away since.
+
+    :param lease: seconds; it looks four times in them.
+    """
+    late = {
+        node: view.unlooked for node, view in sorted(views.items()) if view.unlooked is None or view.unlooked > lease
+    }
+    if late:
+        when = {node: "ever" if seconds is None else f"for {seconds:.0f} s" for node, seconds in late.items()}
+        told = ", ".join(f"the dead man's switch of {node} has not looked {ago}" for node, ago in when.items())
+        raise Refused(
+            f"if this run died, not every backend would restore failover: {told} (lease {lease} s): its minion's "
+            "scheduler is off, or has lost the job: the same command arms it again",
+            "unlooked",
+            ", ".join(late),
+        )
+
+
 def in_window(settings: Cluster, now: float, resumed: Run | None, half_upgraded: list[str]) -> None:
     """A window is open; or the run that is resumed left the cluster as it must not stay until the next one.
 

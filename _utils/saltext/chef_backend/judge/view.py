@@ -29,6 +29,7 @@ class View:
     before: Member | None = None  # the node as the record of the run knows it
     note: Note | None = None  # what it knows of itself in a run
     unheard: float | None = None  # seconds since it heard of the run's owner, by its own clock
+    unlooked: float | None = None  # seconds since its dead man's switch looked
     ended: str | None = None  # id of the run that ended here last
     epoch: int = 0  # the highest of all runs that it has heard of
     busy: tuple[str, ...] = ()  # commands that change the node now
@@ -68,6 +69,7 @@ class View:
             own=_own(answer["own"]) if answer.get("own") else NOBODY,
             note=read("note", Note.from_dict),
             unheard=answer.get("unheard"),
+            unlooked=answer.get("unlooked"),
             ended=answer.get("ended"),
             epoch=answer.get("epoch") or 0,
             busy=tuple(answer.get("busy") or ()),

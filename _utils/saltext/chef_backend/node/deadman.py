@@ -11,7 +11,7 @@ from saltext.chef_backend import journal
 from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import answers, deadman
 from saltext.chef_backend.judge.view import View
-from saltext.chef_backend.node import backend, files, record_file, scheduler
+from saltext.chef_backend.node import backend, record_file, scheduler
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.node.journal import tell
 from saltext.chef_backend.node.view import view
@@ -19,7 +19,7 @@ from saltext.chef_backend.record import Record
 
 JOB = "chef_backend_deadman"
 LOOKS_AT = ("note", "version", "busy", "cluster_status", "status", "half_upgraded")
-LOOKED = f"{OWN}/looked"  # written at each look
+LOOKED = f"{OWN}/{record_file.LOOKED_FILE}"
 FUNCTION = "chef_backend_agent.look_after_failover"
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def look(host: Host) -> deadman.Decision:
     :returns: what was done, and why.
     """
     record = record_file.read(host)
-    files.write(host.path(LOOKED), "")
+    record_file.looks(host)
     decision = deadman.first_look(record, record_file.unheard(host))
     if decision is None and record is not None:
         seen = View.of_answer({**view(host, LOOKS_AT), "record": record.to_dict()})

@@ -20,6 +20,7 @@ from saltext.chef_backend.record import Record
 RUN_FILE = "run.json"
 NOTE_FILE = "note.json"
 HEARD_FILE = "heard.json"
+LOOKED_FILE = "looked"  # at each look of the dead man's switch
 LAST_FILE = "last-run.json"
 EPOCH_FILE = "epoch"
 ENDED = "ended"  # folder of the runs that ended, the newest
@@ -137,15 +138,17 @@ def unheard(host: Host) -> float | None:
 
     After a reboot it is at least the time since that.
     """
-    boot, since = host.clock.boot()
-    try:
-        text = files.read(host.path(f"{OWN}/{HEARD_FILE}"))
-        if text is None:
-            return None
-        heard = json.loads(text)
-        return max(0.0, since - float(heard["at"])) if heard["boot"] == boot else since
-    except (ValueError, TypeError, KeyError):
-        return since
+    return _ago(host, HEARD_FILE)
+
+
+def unlooked(host: Host) -> float | None:
+    """Return the seconds since this node's dead man's switch looked, told as :func:`unheard`; None if it never has."""
+    return _ago(host, LOOKED_FILE)
+
+
+def looks(host: Host) -> None:
+    """Note that the dead man's switch looks now."""
+    _now(host, LOOKED_FILE)
 
 
 def beat(host: Host, jid: str, epoch: int) -> bool:
@@ -355,8 +358,25 @@ def _note(host: Host, found: Record, **changes: Any) -> None:
 
 
 def _hear(host: Host) -> None:
+    _now(host, HEARD_FILE)
+
+
+def _now(host: Host, name: str) -> None:
     boot, since = host.clock.boot()
-    files.write(host.path(f"{OWN}/{HEARD_FILE}"), json.dumps({"boot": boot, "at": since}))
+    files.write(host.path(f"{OWN}/{name}"), json.dumps({"boot": boot, "at": since}))
+
+
+def _ago(host: Host, name: str) -> float | None:
+    """Seconds since a moment that was noted in a file; None if none was."""
+    boot, since = host.clock.boot()
+    try:
+        text = files.read(host.path(f"{OWN}/{name}"))
+        if text is None:
+            return None
+        noted = json.loads(text)
+        return max(0.0, since - float(noted["at"])) if noted["boot"] == boot else since
+    except (ValueError, TypeError, KeyError):
+        return since
 
 
 def _write(host: Host, name: str, record: Record) -> None:

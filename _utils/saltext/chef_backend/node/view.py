@@ -20,7 +20,7 @@ from saltext.chef_backend.product.reading import ParseError
 from saltext.chef_backend.product.status import Service, Status
 from saltext.chef_backend.record import Record
 
-OF_THE_RUN = ("note", "unheard", "ended", "epoch")  # they come with the record
+OF_THE_RUN = ("note", "unheard", "unlooked", "ended", "epoch")  # they come with the record
 SLOW = ("cluster_status", "status")  # each starts a Ruby program: side by side
 LATER = ("half_upgraded", "up", "signs", "replication")  # they look at what the others found
 LOG_LINES = 400  # of a service that is not well
@@ -38,7 +38,7 @@ def view(
     :param word: the record as its owner has it now, kept before anything is asked; a heartbeat as well.
     :param table: minion id of the one node that is to ask for cluster-status, the table of the whole cluster; every
         one of them if not given.
-    :returns: ``{"node", "at", "record", "note", "unheard", "ended", "epoch", "own", "version", "busy",
+    :returns: ``{"node", "at", "record", "note", "unheard", "unlooked", "ended", "epoch", "own", "version", "busy",
         "cluster_status", "status", "half_upgraded", "up", "signs", "leads", "earlier", "unsynced", "no_start",
         "pg_log", "replication", "errors"}``; what failed stands under ``errors``. ``own``: the host's names and
         addresses, and what the product says: the member's name, GUID and publish address. ``at``: this node's boot, and
@@ -54,6 +54,7 @@ def view(
         "record": lambda: _record(host, word),
         "note": lambda: _note(host),
         "unheard": lambda: record_file.unheard(host),
+        "unlooked": lambda: record_file.unlooked(host),
         "ended": lambda: _ended(host),
         "epoch": lambda: record_file.epoch(host),
         "version": lambda: backend.version(host),

@@ -216,6 +216,8 @@ def _gates(
     gates.turn_of(views, str(settings.version), node, role, last=not master.test)
     if not master.test:
         gates.failover_is(views, "off" if role == "follower" else "on")
+        if record:
+            gates.looked_after(views, record.lease)
     gates.settled(views, settings.gates.settle_seconds, search)
     if search and not resumed:
         look.fits(master, settings.name, views, record)
