@@ -5,10 +5,9 @@ import shutil
 import subprocess
 import threading
 import time
-from unittest.mock import Mock
 
 import pytest
-from salt.exceptions import CommandExecutionError, SaltClientError
+from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import salt, salt_bus
 from saltext.chef_backend.node import supervisor
@@ -109,18 +108,13 @@ class Client:
 
     def __init__(self, **says):
         self.says = {name.replace("__", "."): said for name, said in says.items()}
-        self.asked, self.bounds, self.event = [], [], Mock()
+        self.asked = []
 
-    def run_job(self, nodes, function, args, **options):
-        assert options["tgt_type"] == "list" and options["listen"]
+    def cmd_iter(self, nodes, function, args, **options):
+        assert options["yield_pub_data"] and options["tgt_type"] == "list"
         self.asked.append((tuple(nodes), function, *args))
-        self.bounds.append(options["timeout"])
-        return {"jid": "20261128010203000000", "minions": list(nodes)}
-
-    def get_iter_returns(self, jid, nodes, timeout, **options):
-        assert (jid, tuple(nodes)) == ("20261128010203000000", self.asked[-1][0])
-        self.bounds.append(timeout)
-        yield from ({node: said} for node, said in self.says[self.asked[-1][1]].items())
+        yield {"jid": "20261128010203000000", "minions": list(nodes)}
+        yield from ({node: said} for node, said in self.says[function].items())
 
 
 def asks(client, *nodes):
@@ -138,28 +132,6 @@ def test_each_answer_has_the_job_and_a_silent_minion_has_no_value():
     assert (said["be2"].ok, said["be2"].silent, said["be2"].code) == (False, True, "silent")
     assert said["be2"].error == "be2 does not answer within 15 s: is its minion running and reachable?"
     assert {answer.jid for answer in said.values()} == {"20261128010203000000"}
-
-
-@pytest.mark.parametrize(("bound", "published"), [(15, 15), (3600, 60)])
-def test_a_master_that_does_not_take_an_order_is_not_waited_for_as_long_as_its_answer(bound, published):
-    client = Client(chef_backend_agent__view={"be1": returned({"node": "be1"})})
-    bus = salt_bus.Bus({}, {salt_bus.CLIENT: client})
-    assert bus.ask(["be1"], "chef_backend_agent.view", timeout=bound)["be1"].ok
-    assert client.bounds == [published, bound]
-    client.event.close_pub.assert_called_once_with()
-
-
-def test_a_master_that_takes_nothing_is_told_from_minions_that_are_silent():
-    client = Client()
-    client.run_job = Mock(side_effect=SaltClientError("Salt request timed out"))
-    with pytest.raises(CommandExecutionError, match=r"^the salt-master cannot be asked: Salt request timed out$"):
-        asks(client, "be1")
-
-
-def test_minions_that_the_master_does_not_know_are_silent():
-    client = Client()
-    client.run_job = Mock(return_value={})
-    assert asks(client, "be1")["be1"].silent
 
 
 def test_s1_a_minion_that_answers_with_an_error_is_not_silent_and_says_what_mends_it():

@@ -15,9 +15,7 @@ from saltext.chef_backend.judge import complaint
 from saltext.chef_backend.run.bus import Answer
 
 CLIENT = "chef_backend.client"
-# seconds that a master gets to take a job, three times: one that has just died is not waited for as long as the answer;
-# and to take one that nobody waits for
-PUBLISHED, TAKEN = 60, 5
+TAKEN = 5  # seconds that a master gets to take what nobody waits for; Salt asks it three times
 COMPOUND = re.compile(r"\s|^[A-Za-z]+@")  # more than one pattern of minion ids
 # Salt 3006 empties sys.modules of its loaded modules when a client is destroyed, under whoever loads modules then:
 # a client lives as long as its process. It ends before Python itself does, and with it what Salt has hung on it: later
@@ -63,18 +61,18 @@ class Bus:
         self, nodes: Sequence[str], function: str, args: Sequence[Any], timeout: float, kwargs: Mapping[str, Any]
     ) -> tuple[dict[str, Any], str]:
         """Return what Salt hands over of each minion that said something, and the id of the job."""
-        client, wanted, said = self._client(), list(nodes), dict[str, Any]()
-        job = {"tgt_type": "list", "kwarg": dict(kwargs), "listen": True, "timeout": min(timeout, PUBLISHED)}
+        wanted, said, jid = list(nodes), dict[str, Any](), ""
+        options = {"timeout": timeout, "tgt_type": "list", "kwarg": dict(kwargs), "yield_pub_data": True}
         try:
-            published = client.run_job(wanted, function, list(args), **job)
-            jid, heard = published.get("jid", ""), published.get("minions", [])
-            for part in client.get_iter_returns(jid, heard, timeout, tgt=wanted, tgt_type="list") if heard else ():
+            for part in self._client().cmd_iter(wanted, function, list(args), **options):
+                if part and isinstance(part.get("jid"), str):  # what was published; comes first
+                    jid = part["jid"]
+                    continue
                 said.update(part or {})
                 if len(said) == len(wanted):
                     break
         except SaltException as err:
             raise CommandExecutionError(f"the salt-master cannot be asked: {err}") from err
-        client.event.close_pub()  # until the next is asked nothing has to be heard
         return said, jid
 
     def send(self, nodes: Sequence[str], function: str, *args: Any) -> None:

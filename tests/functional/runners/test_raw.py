@@ -1,7 +1,5 @@
 """The real runner, and nodes that send escapes: none reaches a terminal, by status, history, watch or report."""
 
-from unittest.mock import Mock
-
 import pytest
 import salt.config
 import salt.loader
@@ -22,18 +20,13 @@ ENTRY = Entry(2010.0, "prod", "r1", "be2", "upgrade", "failed", 3.0, FEIGNED)
 class Client:
     """Salt's client to minions that are root's no more; be3 answers with an error, and escapes in it."""
 
-    event = Mock()
-
-    def run_job(self, nodes, function, args, **options):
-        self.function = function
-        return {"jid": "20261128010203000000", "minions": list(nodes)}
-
-    def get_iter_returns(self, jid, nodes, timeout, **options):
+    def cmd_iter(self, nodes, function, args, **options):
+        yield {"jid": "20261128010203000000", "minions": list(nodes)}
         for node in nodes:
             if node == "be3":
                 yield {node: {"ret": f"'chef_backend_agent.view' is not available. {RAW}", "retcode": 1}}
             else:
-                yield {node: {"ret": self.says(node, self.function), "retcode": 0}}
+                yield {node: {"ret": self.says(node, function), "retcode": 0}}
 
     def says(self, node, function):
         told = {
