@@ -69,7 +69,8 @@ def _without_search(seen: Seen, before: Lead, lead: Lead) -> bool:
     handed, at = seen.leads[1].time, lead.time
     offs = [one.ended for one in seen.commands if _is(one, f"{SWITCH} off") and one.begin > handed]
     typed_on = seen.hit("failover typed on") and handed < at and _failover_at(seen, at) == "on"
-    return bool(typed_on) or lead.host == before.host or handed < at <= min(offs, default=handed)
+    again = lead.host == before.host and _failover_at(seen, at) == "off"
+    return bool(typed_on) or again or handed < at <= min(offs, default=handed)
 
 
 def i3(seen: Seen) -> Iterator[str]:

@@ -83,7 +83,7 @@ class PlaceClock(Clock):
         self._engine.point("wait", f"{seconds:.1f} s")
         self._engine.sleep(seconds)
 
-    def every(self, seconds: float, work: Callable[[], None]) -> Callable[[], None]:
+    def every(self, seconds: float, work: Callable[[], None], at_hand: float = 0) -> Callable[[], None]:
         engine, ended = self._engine, list[bool]()
 
         def loop() -> None:

@@ -34,9 +34,9 @@ begun = threading.Event()
 def beat():
     print("begins")
     begun.set()
-    time.sleep(1)
+    time.sleep({seconds})
     print("is done")
-RealClock().every(0.01, beat)
+RealClock().every(0.01, beat, {at_hand})
 atexit.register(print, "Salt ends its clients")
 begun.wait()
 {last}
@@ -46,10 +46,22 @@ begun.wait()
 @pytest.mark.parametrize(("last", "status"), [("", 0), ("raise SystemExit(3)", 3), ("raise ValueError", 1)])
 def test_i5_a_process_ends_after_the_beat_at_hand_whatever_it_ends_of_and_beats_no_more(last, status):
     """Salt takes its clients down then; one in the middle of a request would hang the process for ever."""
-    words, env = [sys.executable, "-c", BEATS_AS_IT_ENDS.format(last=last)], {**os.environ, "PYTHONPATH": "_utils"}
-    done = subprocess.run(words, check=False, capture_output=True, text=True, env=env)
+    done = ends(last=last, seconds=1, at_hand=600)
     assert done.stdout.splitlines() == ["begins", "is done", "Salt ends its clients"], done.stderr
     assert done.returncode == status
+
+
+@pytest.mark.parametrize("at_hand", [0, 1])
+def test_i5_a_process_does_not_wait_for_ever_for_what_never_ends(at_hand):
+    """As Salt 3006 does, whose reader of events looks for a master that is gone without a bound."""
+    done = ends(last="", seconds=3600, at_hand=at_hand)
+    assert (done.returncode, done.stdout.splitlines()) == (0, ["begins", "Salt ends its clients"]), done.stderr
+
+
+def ends(**how):
+    """A process that beats as it ends."""
+    words, env = [sys.executable, "-c", BEATS_AS_IT_ENDS.format(**how)], {**os.environ, "PYTHONPATH": "_utils"}
+    return subprocess.run(words, check=False, capture_output=True, text=True, env=env, timeout=600)
 
 
 HERE = contextvars.ContextVar("here", default="nowhere")

@@ -30,8 +30,13 @@ class Clock(Protocol):
     def sleep(self, seconds: float) -> None:
         """Wait."""
 
-    def every(self, seconds: float, work: Callable[[], None]) -> Callable[[], None]:
-        """Do some work again and again in this interval, beside all else; return what ends that."""
+    def every(self, seconds: float, work: Callable[[], None], at_hand: float = 0) -> Callable[[], None]:
+        """Do some work again and again in this interval, beside all else; return what ends that.
+
+        It ends with this process.
+
+        :param at_hand: seconds for which the end of this process waits for the work at hand.
+        """
 
     def within(self, seconds: float, work: Callable[[], Came]) -> Came:
         """Do some work once, and return what it returns, or raise what it raises; but wait for it no longer.
@@ -62,25 +67,28 @@ class RealClock:
         """Wait."""
         time.sleep(seconds)
 
-    def every(self, seconds: float, work: Callable[[], None]) -> Callable[[], None]:
-        """Do some work in this interval, from a thread that ends when the process' main thread does.
-
-        Python waits for it: it is in the middle of no request when Salt takes its clients down, which would hang.
-        """
-        end, main = threading.Event(), threading.main_thread()
+    def every(self, seconds: float, work: Callable[[], None], at_hand: float = 0) -> Callable[[], None]:
+        """Do some work in this interval, from a thread that ends with the process at the latest; see :class:`Clock`."""
+        end, main, working = threading.Event(), threading.main_thread(), threading.Lock()
 
         def loop() -> None:
-            due = time.monotonic() + seconds
-            while not end.wait(min(max(due - time.monotonic(), 0), STEP)) and main.is_alive():
-                if time.monotonic() < due:
-                    continue
-                try:
-                    work()
-                except Exception:  # whatever it is, the next time is due all the same
-                    log.exception("what is done every %s s failed", seconds)
-                due = time.monotonic() + seconds
+            while not end.wait(seconds):
+                with working:
+                    if not main.is_alive():
+                        return
+                    try:
+                        work()
+                    except Exception:  # whatever it is, the next time is due all the same
+                        log.exception("what is done every %s s failed", seconds)
 
-        threading.Thread(target=loop).start()
+        def see_it_end() -> None:
+            while main.is_alive() and not end.wait(STEP):
+                pass
+            working.acquire(timeout=at_hand)
+
+        threading.Thread(target=loop, daemon=True).start()
+        if at_hand:  # Python waits for this one, and so ends its clients of Salt in the middle of no request
+            threading.Thread(target=see_it_end, daemon=False).start()
         return end.set
 
     def within(self, seconds: float, work: Callable[[], Came]) -> Came:

@@ -119,14 +119,19 @@ class TestUpgraded:
         assert done["comment"] == "this node runs chef-backend 2.3.16, and has only to rejoin"
         assert recorded.changing == [[CTL, "upgrade"]]
 
-    @pytest.mark.parametrize("status", ["old", "broken"])
+    @pytest.mark.parametrize("status", ["old", "broken", "no status", "down"])
     def test_i5_it_is_run_again_where_services_tell_otherwise(self, due, recorded, record, recording, started, status):
         inside(due, record)
         record_file.upgraded_here(due.host())
         if status == "broken":
             recorded.say(f"{CTL} status", "", status=1, stderr="leaderl is not there\n")
+        elif status == "no status":
+            recorded.say(f"{CTL} status", "what is this\n")
+        elif status == "down":
+            recorded.say(f"{CTL} status", recording("synthetic-status-down.txt"))
         recorded.say(f"{CTL} upgrade", then=started)
-        assert due.state("chef_backend.upgraded", **UPGRADE)["result"] is True
+        done = due.state("chef_backend.upgraded", **UPGRADE)
+        assert done["result"] is True, done["comment"]
         assert recorded.changing == [[CTL, "upgrade"]]
 
     def test_a_leader_without_hand_over_is_refused(self, due, recorded, recording):

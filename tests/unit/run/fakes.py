@@ -45,7 +45,7 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         self.time += seconds
 
-    def every(self, seconds: float, work: Callable[[], None]) -> Callable[[], None]:
+    def every(self, seconds: float, work: Callable[[], None], at_hand: float = 0) -> Callable[[], None]:
         self.work.append(work)
         return lambda: self.work.remove(work)
 

@@ -94,7 +94,8 @@ def looked_after(views: Views, lease: int) -> None:
         told = ", ".join(f"the dead man's switch of {node} has not looked {ago}" for node, ago in when.items())
         raise Refused(
             f"if this run died, not every backend would restore failover: {told} (lease {lease} s): its minion's "
-            "scheduler is off, or has lost the job: the same command arms it again",
+            "scheduler is off or has lost the job, or its clock was set back: look at 'salt NODE schedule.list'; the "
+            "same command arms it again",
             "unlooked",
             ", ".join(late),
         )

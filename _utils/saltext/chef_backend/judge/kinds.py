@@ -102,7 +102,7 @@ _ALL = (
     Kind("no-index", ERROR, "Elasticsearch is well, and no frontend has made its index", waivable=True),
     Kind("index-unknown", ERROR, "whether there is a search index cannot be told", waivable=True),
     Kind("settling", PASSES, "a service has just been started"),
-    Kind("unlooked", PASSES, "the dead man's switch of a backend does not look any more"),
+    Kind("unlooked", ERROR, "the dead man's switch of a backend does not look any more"),
     Kind("failover-off", CRITICAL, "failover is off, and no run explains it"),
     Kind("failover-switched", ERROR, "somebody else has switched failover"),
     Kind("failover-unsafe", CRITICAL, "failover must not come on yet"),

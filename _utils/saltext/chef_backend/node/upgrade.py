@@ -15,6 +15,7 @@ from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.product import command
 from saltext.chef_backend.product.cluster_status import UNKNOWN
 from saltext.chef_backend.product.signatures import BY_NAME
+from saltext.chef_backend.product.status import Status
 
 JUST_NOW = 1.0  # seconds
 
@@ -103,7 +104,7 @@ def upgraded(
             late = outdated_services(host)
             if late:
                 raise CommandExecutionError(f"{host.name}: upgrade ended with status 0, but {late}")
-            if down and not backend.services(host).running:
+            if not backend.services(host, within=JUST_NOW).running:
                 raise CommandExecutionError(f"{host.name}: upgrade ended with status 0, but no service runs")
             if leads:
                 ret["changes"]["leader"] = {"old": host.name, "new": _new_leader(host, leader_timeout)}
@@ -195,8 +196,10 @@ def _goes_in_its_turn(host: Host) -> None:
 
 def _has_only_to_rejoin(host: Host) -> bool:
     """Whether the run that died here has seen this node's upgrade end well; not if its services tell otherwise."""
-    with contextlib.suppress(CommandExecutionError):
-        return record_file.has_only_to_rejoin(host) and outdated_services(host) is None
+    with contextlib.suppress(CommandExecutionError, OSError, ValueError):
+        if record_file.has_only_to_rejoin(host):
+            status = backend.status(host)
+            return outdated_services(host, status) is None and bool(Status.from_text(status).running)
     return False
 
 

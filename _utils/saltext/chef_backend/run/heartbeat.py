@@ -7,6 +7,9 @@ from salt.exceptions import SaltException
 from saltext.chef_backend.record import Record
 from saltext.chef_backend.run.master import Master
 
+AT_HAND = (
+    20  # seconds: a request that Salt ends in its middle hangs, and a master that is gone is asked thrice, for 5 s
+)
 log = logging.getLogger(__name__)
 
 
@@ -22,7 +25,7 @@ def start(master: Master, record: Record, seconds: float) -> None:
         except (SaltException, OSError) as err:  # the master may come back; until then the backends wait for its lease
             log.warning("run %s: no heartbeat could be sent: %s", record.run, err)
 
-    master.kept[_key(jid)] = master.clock.every(seconds, beat)
+    master.kept[_key(jid)] = master.clock.every(seconds, beat, AT_HAND)
 
 
 def stop(master: Master, jid: str) -> None:

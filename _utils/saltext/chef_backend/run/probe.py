@@ -9,6 +9,7 @@ from salt.exceptions import SaltException
 
 from saltext.chef_backend.record import Record
 from saltext.chef_backend.run import cluster as clusters
+from saltext.chef_backend.run import heartbeat
 from saltext.chef_backend.run.master import Master
 
 BEAT = 10  # seconds between two signs of life; the frontend ends by itself some time after the last
@@ -32,7 +33,7 @@ def start(master: Master, record: Record) -> None:
                 log.warning("run %s: the probe's heartbeat could not be sent: %s", record.run, err)
 
         look()
-        master.kept[key] = (master.clock.every(BEAT, look), probe.frontend)
+        master.kept[key] = (master.clock.every(BEAT, look, heartbeat.AT_HAND), probe.frontend)
     except (SaltException, OSError, RuntimeError) as err:  # CommandExecutionError is a SaltException
         log.warning("run %s: the probe cannot be started: %s", record.run, err)
 

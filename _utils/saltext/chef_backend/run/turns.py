@@ -67,6 +67,8 @@ def failover_off(master: Master, name: str, cluster: str) -> Result:
             return outcome.done(ret, "no follower is due")
         if not answers.half_upgraded(views):
             look.fits(master, cluster, views, record)
+        if record and not master.test:
+            gates.looked_after(views, record.lease)
         return failover.switched(master, name, cluster, "off")
     return ret
 
