@@ -5,9 +5,10 @@ import shutil
 import subprocess
 import threading
 import time
+from unittest.mock import Mock
 
 import pytest
-from salt.exceptions import CommandExecutionError
+from salt.exceptions import CommandExecutionError, SaltClientError
 
 from saltext.chef_backend import salt, salt_bus
 from saltext.chef_backend.node import supervisor
@@ -132,6 +133,29 @@ def test_each_answer_has_the_job_and_a_silent_minion_has_no_value():
     assert (said["be2"].ok, said["be2"].silent, said["be2"].code) == (False, True, "silent")
     assert said["be2"].error == "be2 does not answer within 15 s: is its minion running and reachable?"
     assert {answer.jid for answer in said.values()} == {"20261128010203000000"}
+
+
+def test_over_tcp_salt_waits_for_a_master_that_has_gone_without_a_bound_and_a_run_does_not(monkeypatch):
+    for name in ("GATHERED", "TAKEN"):
+        monkeypatch.setattr(salt_bus, name, 0.1)
+    over, client = threading.Event(), Mock()
+    client.cmd_iter.side_effect = client.run_job.side_effect = lambda *args, **options: over.wait() or []
+    kept = {salt_bus.CLIENT: client}
+    bus = salt_bus.Bus({"transport": "tcp"}, kept)
+    with pytest.raises(CommandExecutionError, match=r"^the salt-master cannot be asked: the master has"):
+        bus.ask(["be1"], "chef_backend_agent.view", timeout=0.1)
+    assert kept == {}, "the next is asked by another client"
+    kept[salt_bus.CLIENT] = client
+    with pytest.raises(SaltClientError):
+        bus.send(["be1"], "chef_backend_agent.beat")
+    over.set()
+
+
+def test_over_tcp_what_is_answered_is_handed_over_the_same():
+    client = Client(chef_backend_agent__view={"be1": returned({"node": "be1"})})
+    bus = salt_bus.Bus({"transport": "tcp"}, {salt_bus.CLIENT: client})
+    said = bus.ask(["be1"], "chef_backend_agent.view", timeout=15)["be1"]
+    assert (said.value, said.jid) == ({"node": "be1"}, "20261128010203000000")
 
 
 def test_s1_a_minion_that_answers_with_an_error_is_not_silent_and_says_what_mends_it():

@@ -3,19 +3,22 @@
 import atexit
 import gc
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import salt.client
 import salt.utils.minions
-from salt.exceptions import CommandExecutionError, SaltException
+from salt.exceptions import CommandExecutionError, SaltClientError, SaltException
 
 from saltext.chef_backend import printable
+from saltext.chef_backend.clock import RealClock
 from saltext.chef_backend.judge import complaint
 from saltext.chef_backend.run.bus import Answer
 
 CLIENT = "chef_backend.client"
 TAKEN = 5  # seconds that a master gets to take what nobody waits for; Salt asks it three times
+TRIES = 3  # Salt's own, each as long as it is told
+GATHERED = 60  # seconds beyond an answer's bound in which Salt asks minions whether they are still at it
 COMPOUND = re.compile(r"\s|^[A-Za-z]+@")  # more than one pattern of minion ids
 # Salt 3006 empties sys.modules of its loaded modules when a client is destroyed, under whoever loads modules then:
 # a client lives as long as its process. It ends before Python itself does, and with it what Salt has hung on it: later
@@ -61,23 +64,45 @@ class Bus:
         self, nodes: Sequence[str], function: str, args: Sequence[Any], timeout: float, kwargs: Mapping[str, Any]
     ) -> tuple[dict[str, Any], str]:
         """Return what Salt hands over of each minion that said something, and the id of the job."""
-        wanted, said, jid = list(nodes), dict[str, Any](), ""
+        wanted, said, jids = list(nodes), dict[str, Any](), list[str]()
         options = {"timeout": timeout, "tgt_type": "list", "kwarg": dict(kwargs), "yield_pub_data": True}
-        try:
+
+        def collect() -> None:
             for part in self._client().cmd_iter(wanted, function, list(args), **options):
                 if part and isinstance(part.get("jid"), str):  # what was published; comes first
-                    jid = part["jid"]
+                    jids.append(part["jid"])
                     continue
                 said.update(part or {})
                 if len(said) == len(wanted):
                     break
+
+        try:
+            self._within(TRIES * timeout + timeout + GATHERED, collect)
         except SaltException as err:
             raise CommandExecutionError(f"the salt-master cannot be asked: {err}") from err
-        return said, jid
+        return said, "".join(jids)
 
     def send(self, nodes: Sequence[str], function: str, *args: Any) -> None:
         """Have minions do something that nobody waits for."""
-        self._client().run_job(list(nodes), function, list(args), tgt_type="list", listen=False, timeout=TAKEN)
+        options = {"tgt_type": "list", "listen": False, "timeout": TAKEN}
+        self._within(TRIES * TAKEN, lambda: self._client().run_job(list(nodes), function, list(args), **options))
+
+    def _within(self, seconds: float, ask: Callable[[], object]) -> None:
+        """Ask the master, and wait no longer: over TCP Salt itself waits for one that has gone without a bound.
+
+        :raises SaltClientError: it has not answered. What hangs ends with the process, and the next is asked by a
+            client of its own.
+        """
+        if self._opts.get("transport") != "tcp":
+            ask()
+            return
+        try:
+            RealClock().within(seconds, ask)
+        except TimeoutError as err:
+            hangs = self._kept.pop(CLIENT, None)
+            if hangs in _clients:
+                _clients.remove(hangs)
+            raise SaltClientError(f"the master has not answered: {err}") from err
 
     def matching(self, target: str) -> list[str]:
         """Return the minions that a compound target matches, by the master's own keys and caches.
