@@ -24,5 +24,5 @@ def test_a_mutant_is_at_large_only_while_it_is_let():
 
 def test_the_simulation_finds_a_mechanism_that_is_taken_out():
     mutant = next(one for one in MUTANTS if one.name == "orders are not fenced")
-    caught = catch(mutant, 200)
+    caught = catch(mutant, 1500)
     assert caught.violation is not None

@@ -189,15 +189,28 @@ def test_a_turn_whose_gate_does_not_hold_touches_nothing(cluster):
     assert cluster.upgraded == []
 
 
-def test_i3_no_node_is_touched_where_a_dead_mans_switch_was_taken_away(cluster):
+def test_i3_failover_is_not_switched_off_where_a_dead_mans_switch_was_taken_away(cluster):
     shown = cluster.view
     cluster.master.bus.does["chef_backend_agent.view"] = lambda node, *args, **said: {
         **shown(node, *args, **said),
         "unlooked": 1000.0 if node == "be3" else 1.0,
     }
-    done = cluster.goes()
-    assert [step["result"] for step in done[:2]] == [True, False]
-    assert "the dead man's switch of be3 has not looked for 1000 s" in done[1]["comment"]
+    done = turns.failover_off(cluster.master, "step 0", "prod")
+    assert done["result"] is False
+    assert "the dead man's switch of be3 has not looked for 1000 s" in done["comment"]
+    assert cluster.switched == []
+
+
+def test_i3_no_node_is_touched_where_it_was_taken_away_after_failover_went_off(cluster):
+    assert turns.failover_off(cluster.master, "step 0", "prod")["result"] is True
+    shown = cluster.view
+    cluster.master.bus.does["chef_backend_agent.view"] = lambda node, *args, **said: {
+        **shown(node, *args, **said),
+        "unlooked": 1000.0,
+    }
+    done = turns.upgraded(cluster.master, "step 1", "prod", turns.FIRST)
+    assert done["result"] is False
+    assert "the dead man's switch of be1 has not looked for 1000 s" in done["comment"]
     assert cluster.upgraded == []
 
 
