@@ -19,7 +19,9 @@ BY_HAND = tuple(  # no run orders these: faults and their ends, and what an oper
 
 MAINTENANCE, FILLED = "chef-server-ctl maintenance", "chef-server-ctl reindex"  # of the one organisation there is
 
-TELLS_ITS_MASTER = 'namespaced_event.fire_event(data, "ret")'  # in a traceback: salt-run's own last word
+# In tracebacks of salt-run's own: it tells its master what came of its runner; what it has not closed then it wants to
+# load modules for, when Python has ended already.
+TELLS_ITS_MASTER, LOADS_AT_ITS_END = 'namespaced_event.fire_event(data, "ret")', "if fpath_dirname not in sys.path"
 
 #: What a check is called in tables, by the word that its findings begin with.
 NAMES = ("I1", "I2", "I3", "I4", "I5", "I7", "I8", "I9", "words")
@@ -225,12 +227,12 @@ def _raised(text: str) -> Iterator[str]:
 
     That salt-run cannot tell a master that is dead what came of its runner it says so itself, after all is done.
     """
-    chain = ""
+    chain, salts = "", (TELLS_ITS_MASTER, LOADS_AT_ITS_END) if TELLS_ITS_MASTER in text else ()
     for part in re.split(r"(?m)^(?=Traceback \(most recent call last\))", text)[1:]:
         chain += part
         if re.search(r"(another exception occurred|of the following exception):\s*$", part):
             continue
-        if TELLS_ITS_MASTER not in chain:
+        if not any(mark in chain for mark in salts):
             yield chain
         chain = ""
 

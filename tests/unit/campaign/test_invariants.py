@@ -102,11 +102,23 @@ Traceback (most recent call last):
     namespaced_event.fire_event(data, "ret")
 StreamClosedError: Stream is closed
 """
+ENDS = """Traceback (most recent call last):
+  File "lazy.py", line 897, in _load_module
+    if fpath_dirname not in sys.path:
+TypeError: argument of type 'NoneType' is not iterable
+"""
 OURS = 'Traceback (most recent call last):\n  File "x"\nKeyError: 1\n'
 
 
 @pytest.mark.parametrize(
-    ("text", "last"), [(SALTS, []), (OURS + SALTS, ["KeyError: 1"]), (SALTS + OURS, ["KeyError: 1"])]
+    ("text", "last"),
+    [
+        (SALTS, []),
+        (SALTS + ENDS, []),
+        (ENDS, ["TypeError: argument of type 'NoneType' is not iterable"]),
+        (OURS + SALTS, ["KeyError: 1"]),
+        (SALTS + OURS, ["KeyError: 1"]),
+    ],
 )
 def test_that_salt_run_cannot_tell_a_dead_master_of_its_end_is_salts_own_and_hides_nothing(text, last):
     found = broken(night(said=[said(text=text)]))
