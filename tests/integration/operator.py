@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.integration.lab_people import until
 from tests.lab import evidence
-from tests.lab.common import PATIENCE
 from tests.lab.hosts import Lab
 
 OLD, NEW = "2.2.0", "2.3.16"
@@ -167,10 +167,10 @@ class Operator:
 
     def waits_for(self, condition: Callable[[], object]) -> None:
         """Poll until a condition holds; fail if it does not within a bound that no machine is too slow for."""
-        end = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < end, f"the condition did not hold in {PATIENCE} s\n{self._last_words()}"
-            time.sleep(0.05)
+        try:
+            until(condition, "what this test waits for")
+        except AssertionError as err:
+            raise AssertionError(f"{err}\n{self._last_words()}") from err
 
     def _last_words(self) -> str:
         """Tell what was typed and left running: how each command ended and what it printed, or that it runs yet."""

@@ -4,7 +4,7 @@ import atexit
 import gc
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import salt.client
 import salt.utils.minions
@@ -15,6 +15,7 @@ from saltext.chef_backend.clock import RealClock
 from saltext.chef_backend.judge import complaint
 from saltext.chef_backend.run.bus import Answer
 
+Came = TypeVar("Came")
 CLIENT = "chef_backend.client"
 TAKEN = 5  # seconds that a master gets to take what nobody waits for; Salt asks it three times
 TRIES = 3  # Salt's own, each as long as it is told
@@ -64,40 +65,41 @@ class Bus:
         self, nodes: Sequence[str], function: str, args: Sequence[Any], timeout: float, kwargs: Mapping[str, Any]
     ) -> tuple[dict[str, Any], str]:
         """Return what Salt hands over of each minion that said something, and the id of the job."""
-        wanted, said, jids = list(nodes), dict[str, Any](), list[str]()
+        wanted, said = list(nodes), dict[str, Any]()
         options = {"timeout": timeout, "tgt_type": "list", "kwarg": dict(kwargs), "yield_pub_data": True}
 
-        def collect() -> None:
+        def collect() -> str:
+            jid = ""
             for part in self._client().cmd_iter(wanted, function, list(args), **options):
                 if part and isinstance(part.get("jid"), str):  # what was published; comes first
-                    jids.append(part["jid"])
+                    jid = part["jid"]
                     continue
                 said.update(part or {})
                 if len(said) == len(wanted):
                     break
+            return jid
 
         try:
-            self._within(TRIES * timeout + timeout + GATHERED, collect)
+            jid = self._within(TRIES * timeout + timeout + GATHERED, collect)
         except SaltException as err:
             raise CommandExecutionError(f"the salt-master cannot be asked: {err}") from err
-        return said, "".join(jids)
+        return said, jid
 
     def send(self, nodes: Sequence[str], function: str, *args: Any) -> None:
         """Have minions do something that nobody waits for."""
         options = {"tgt_type": "list", "listen": False, "timeout": TAKEN}
         self._within(TRIES * TAKEN, lambda: self._client().run_job(list(nodes), function, list(args), **options))
 
-    def _within(self, seconds: float, ask: Callable[[], object]) -> None:
+    def _within(self, seconds: float, ask: Callable[[], Came]) -> Came:
         """Ask the master, and wait no longer: over TCP Salt itself waits for one that has gone without a bound.
 
         :raises SaltClientError: it has not answered. What hangs ends with the process, and the next is asked by a
             client of its own.
         """
         if self._opts.get("transport") != "tcp":
-            ask()
-            return
+            return ask()
         try:
-            RealClock().within(seconds, ask)
+            return RealClock().within(seconds, ask)
         except TimeoutError as err:
             hangs = self._kept.pop(CLIENT, None)
             if hangs in _clients:

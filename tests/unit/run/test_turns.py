@@ -22,6 +22,7 @@ class Cluster:
 
     def __init__(self, record=RECORD, **changes):
         self.asked, self.upgraded, self.switched = [], [], []
+        self.unlooked = {}  # seconds since a node's dead man's switch looked
         self.leads, self.failover, self.versions = "be1", "on", dict.fromkeys(printed.NODES, OLD)
         self.master = fakes.master(
             record=dataclasses.replace(record, frontends=()),
@@ -58,6 +59,7 @@ class Cluster:
             "cluster_status": printed.cluster_status(members),
             "status": printed.status().replace("1d 5h 0m 41s", since),
             "leads": node == self.leads,
+            "unlooked": self.unlooked.get(node, 1.0),
             "replication": "",
         }
         if node == self.leads:
@@ -190,11 +192,7 @@ def test_a_turn_whose_gate_does_not_hold_touches_nothing(cluster):
 
 
 def test_i3_failover_is_not_switched_off_where_a_dead_mans_switch_was_taken_away(cluster):
-    shown = cluster.view
-    cluster.master.bus.does["chef_backend_agent.view"] = lambda node, *args, **said: {
-        **shown(node, *args, **said),
-        "unlooked": 1000.0 if node == "be3" else 1.0,
-    }
+    cluster.unlooked = {"be3": 1000.0}
     done = turns.failover_off(cluster.master, "step 0", "prod")
     assert done["result"] is False
     assert "the dead man's switch of be3 has not looked for 1000 s" in done["comment"]
@@ -203,11 +201,7 @@ def test_i3_failover_is_not_switched_off_where_a_dead_mans_switch_was_taken_away
 
 def test_i3_no_node_is_touched_where_it_was_taken_away_after_failover_went_off(cluster):
     assert turns.failover_off(cluster.master, "step 0", "prod")["result"] is True
-    shown = cluster.view
-    cluster.master.bus.does["chef_backend_agent.view"] = lambda node, *args, **said: {
-        **shown(node, *args, **said),
-        "unlooked": 1000.0,
-    }
+    cluster.unlooked = {"be1": 1000.0}
     done = turns.upgraded(cluster.master, "step 1", "prod", turns.FIRST)
     assert done["result"] is False
     assert "the dead man's switch of be1 has not looked for 1000 s" in done["comment"]

@@ -87,11 +87,12 @@ def looked_after(views: Views, lease: int) -> None:
     :param lease: seconds; it looks four times in them.
     """
     late = {
-        node: view.unlooked for node, view in sorted(views.items()) if view.unlooked is None or view.unlooked > lease
+        node: "ever" if view.unlooked is None else f"for {view.unlooked:.0f} s"
+        for node, view in sorted(views.items())
+        if view.unlooked is None or view.unlooked > lease
     }
     if late:
-        when = {node: "ever" if seconds is None else f"for {seconds:.0f} s" for node, seconds in late.items()}
-        told = ", ".join(f"the dead man's switch of {node} has not looked {ago}" for node, ago in when.items())
+        told = ", ".join(f"the dead man's switch of {node} has not looked {ago}" for node, ago in late.items())
         raise Refused(
             f"if this run died, not every backend would restore failover: {told} (lease {lease} s): its minion's "
             "scheduler is off or has lost the job, or its clock was set back: look at 'salt NODE schedule.list'; the "

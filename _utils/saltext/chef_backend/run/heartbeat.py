@@ -7,9 +7,9 @@ from salt.exceptions import SaltException
 from saltext.chef_backend.record import Record
 from saltext.chef_backend.run.master import Master
 
-AT_HAND = (
-    20  # seconds: a request that Salt ends in its middle hangs, and a master that is gone is asked thrice, for 5 s
-)
+# seconds for which the end of a process waits for the beat at hand: a request that Salt ends in its middle hangs, and a
+# master that is gone is asked thrice, for 5 s
+AT_HAND = 20
 log = logging.getLogger(__name__)
 
 
