@@ -8,7 +8,7 @@ import time
 from unittest.mock import Mock
 
 import pytest
-from salt.exceptions import CommandExecutionError, SaltClientError
+from salt.exceptions import AuthorizationError, CommandExecutionError, SaltClientError
 
 from saltext.chef_backend import salt, salt_bus
 from saltext.chef_backend.node import supervisor
@@ -135,27 +135,55 @@ def test_each_answer_has_the_job_and_a_silent_minion_has_no_value():
     assert {answer.jid for answer in said.values()} == {"20261128010203000000"}
 
 
-def test_over_tcp_salt_waits_for_a_master_that_has_gone_without_a_bound_and_a_run_does_not(monkeypatch):
-    for name in ("GATHERED", "TAKEN"):
-        monkeypatch.setattr(salt_bus, name, 0.1)
-    over, client = threading.Event(), Mock()
-    client.cmd_iter.side_effect = client.run_job.side_effect = lambda *args, **options: over.wait() or []
-    kept = {salt_bus.CLIENT: client}
-    bus = salt_bus.Bus({"transport": "tcp"}, kept)
-    with pytest.raises(CommandExecutionError, match=r"^the salt-master cannot be asked: the master has"):
+@pytest.fixture(name="over_tcp")
+def fixture_over_tcp(monkeypatch):
+    """Salt's client, of a master with ``transport: tcp``, that publishes by a function of its own."""
+
+    def client(publish):
+        monkeypatch.setattr(salt_bus.salt.client.LocalClient, "pub", lambda self, *args, **options: publish(options))
+        made = object.__new__(salt_bus.Client)
+        made.opts, made.event, made.destroy = {"transport": "tcp", "timeout": 0.1}, Mock(), lambda: None
+        return made
+
+    return client
+
+
+def test_over_tcp_salt_waits_for_a_master_that_has_gone_without_a_bound_and_a_run_does_not(over_tcp, monkeypatch):
+    monkeypatch.setattr(salt_bus, "TAKEN", 0.1)
+    over = threading.Event()
+    bus = salt_bus.Bus({}, {salt_bus.CLIENT: over_tcp(lambda options: over.wait())})
+    with pytest.raises(CommandExecutionError, match=r"^the salt-master cannot be asked: the master has not taken it"):
         bus.ask(["be1"], "chef_backend_agent.view", timeout=0.1)
-    assert kept == {}, "the next is asked by another client"
-    kept[salt_bus.CLIENT] = client
-    with pytest.raises(SaltClientError):
+    with pytest.raises(SaltClientError, match="the master has not taken it: not done within"):
         bus.send(["be1"], "chef_backend_agent.beat")
     over.set()
 
 
-def test_over_tcp_what_is_answered_is_handed_over_the_same():
-    client = Client(chef_backend_agent__view={"be1": returned({"node": "be1"})})
-    bus = salt_bus.Bus({"transport": "tcp"}, {salt_bus.CLIENT: client})
-    said = bus.ask(["be1"], "chef_backend_agent.view", timeout=15)["be1"]
-    assert (said.value, said.jid) == ({"node": "be1"}, "20261128010203000000")
+def test_over_tcp_a_job_may_last_as_long_as_its_minion_is_at_it(over_tcp, monkeypatch):
+    asked = []
+
+    def publish(options):
+        asked.append(options["timeout"])
+        return {"jid": "20261128010203000000", "minions": ["be1"]}
+
+    def returns(client, jid, minions, **options):
+        for _ in range(4):  # each longer than a master has to take a job
+            client.run_job(["be1"], "saltutil.find_job", [jid], tgt_type="list", timeout=0.01)
+            time.sleep(0.05)
+        yield {"be1": returned("upgraded")}
+
+    monkeypatch.setattr(salt_bus.salt.client.LocalClient, "get_iter_returns", returns)
+    bus = salt_bus.Bus({}, {salt_bus.CLIENT: over_tcp(publish)})
+    said = bus.ask(["be1"], "state.sls", timeout=0.01)["be1"]
+    assert (said.value, said.jid, len(asked)) == ("upgraded", "20261128010203000000", 5)
+
+
+def test_what_a_master_says_of_a_job_over_tcp_is_said_the_same(over_tcp):
+    def refuse(options):
+        raise AuthorizationError("not you")
+
+    with pytest.raises(CommandExecutionError, match="^the salt-master cannot be asked: not you"):
+        salt_bus.Bus({}, {salt_bus.CLIENT: over_tcp(refuse)}).ask(["be1"], "state.sls", timeout=15)
 
 
 def test_s1_a_minion_that_answers_with_an_error_is_not_silent_and_says_what_mends_it():

@@ -1,25 +1,24 @@
 """Salt's own bus to the minions: its client, and what it hands over of each minion's answer."""
 
 import atexit
+import functools
 import gc
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import salt.client
 import salt.utils.minions
-from salt.exceptions import CommandExecutionError, SaltClientError, SaltException
+from salt.exceptions import CommandExecutionError, SaltException, SaltReqTimeoutError
 
 from saltext.chef_backend import printable
 from saltext.chef_backend.clock import RealClock
 from saltext.chef_backend.judge import complaint
 from saltext.chef_backend.run.bus import Answer
 
-Came = TypeVar("Came")
 CLIENT = "chef_backend.client"
 TAKEN = 5  # seconds that a master gets to take what nobody waits for; Salt asks it three times
 TRIES = 3  # Salt's own, each as long as it is told
-GATHERED = 60  # seconds beyond an answer's bound in which Salt asks minions whether they are still at it
 COMPOUND = re.compile(r"\s|^[A-Za-z]+@")  # more than one pattern of minion ids
 # Salt 3006 empties sys.modules of its loaded modules when a client is destroyed, under whoever loads modules then:
 # a client lives as long as its process. It ends before Python itself does, and with it what Salt has hung on it: later
@@ -32,6 +31,27 @@ def _end_clients() -> None:
     while _clients:
         _clients.pop().destroy()
     gc.collect()
+
+
+class Client(salt.client.LocalClient):  # type: ignore[misc]  # Salt has no types
+    """Salt's client, with a bound over TCP as well: there Salt itself waits for a master that has gone without one."""
+
+    def pub(self, *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
+        """Publish a job, as Salt does; the jobs by which it asks minions whether they are still at it come here, too.
+
+        What hangs ends with the process.
+
+        :param timeout: seconds, which a master gets three times.
+        :raises SaltReqTimeoutError: it has not taken the job.
+        """
+        publish = functools.partial(super().pub, *args, timeout=timeout, **kwargs)
+        if self.opts.get("transport") != "tcp":
+            return publish()
+        bound = TRIES * (timeout or self.opts.get("publish_timeout", 30))
+        try:
+            return RealClock().within(bound, publish)
+        except TimeoutError as err:
+            raise SaltReqTimeoutError(f"the master has not taken it: {err}") from err
 
 
 class Bus:
@@ -65,11 +85,9 @@ class Bus:
         self, nodes: Sequence[str], function: str, args: Sequence[Any], timeout: float, kwargs: Mapping[str, Any]
     ) -> tuple[dict[str, Any], str]:
         """Return what Salt hands over of each minion that said something, and the id of the job."""
-        wanted, said = list(nodes), dict[str, Any]()
+        wanted, said, jid = list(nodes), dict[str, Any](), ""
         options = {"timeout": timeout, "tgt_type": "list", "kwarg": dict(kwargs), "yield_pub_data": True}
-
-        def collect() -> str:
-            jid = ""
+        try:
             for part in self._client().cmd_iter(wanted, function, list(args), **options):
                 if part and isinstance(part.get("jid"), str):  # what was published; comes first
                     jid = part["jid"]
@@ -77,34 +95,13 @@ class Bus:
                 said.update(part or {})
                 if len(said) == len(wanted):
                     break
-            return jid
-
-        try:
-            jid = self._within(TRIES * timeout + timeout + GATHERED, collect)
         except SaltException as err:
             raise CommandExecutionError(f"the salt-master cannot be asked: {err}") from err
         return said, jid
 
     def send(self, nodes: Sequence[str], function: str, *args: Any) -> None:
         """Have minions do something that nobody waits for."""
-        options = {"tgt_type": "list", "listen": False, "timeout": TAKEN}
-        self._within(TRIES * TAKEN, lambda: self._client().run_job(list(nodes), function, list(args), **options))
-
-    def _within(self, seconds: float, ask: Callable[[], Came]) -> Came:
-        """Ask the master, and wait no longer: over TCP Salt itself waits for one that has gone without a bound.
-
-        :raises SaltClientError: it has not answered. What hangs ends with the process, and the next is asked by a
-            client of its own.
-        """
-        if self._opts.get("transport") != "tcp":
-            return ask()
-        try:
-            return RealClock().within(seconds, ask)
-        except TimeoutError as err:
-            hangs = self._kept.pop(CLIENT, None)
-            if hangs in _clients:
-                _clients.remove(hangs)
-            raise SaltClientError(f"the master has not answered: {err}") from err
+        self._client().run_job(list(nodes), function, list(args), tgt_type="list", listen=False, timeout=TAKEN)
 
     def matching(self, target: str) -> list[str]:
         """Return the minions that a compound target matches, by the master's own keys and caches.
@@ -133,7 +130,7 @@ class Bus:
 
     def _client(self) -> Any:
         if CLIENT not in self._kept:  # to make one takes longer than many an answer
-            _clients.append(salt.client.get_local_client(self._opts["conf_file"]))
+            _clients.append(Client(self._opts["conf_file"]))
             self._kept[CLIENT] = _clients[-1]
         return self._kept[CLIENT]
 
