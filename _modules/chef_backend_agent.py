@@ -80,17 +80,26 @@ def accept(record: Mapping[str, Any], over: Sequence[str] = ()) -> dict[str, Any
 
 
 def beat(jid: str, epoch: int) -> bool:
-    """Take a heartbeat of the orchestration ``jid``. Returns True if it owns the record in that epoch."""
-    return record_file.beat(salt.host(), str(jid), int(epoch))
+    """Take a heartbeat of the orchestration ``jid``, and see that the dead man's switch is armed still.
+
+    :returns: True if it owns the record in that epoch.
+    :raises CommandExecutionError: the switch was taken away, and cannot be armed anew.
+    """
+    host = salt.host()
+    owns = record_file.beat(host, str(jid), int(epoch))
+    if owns:
+        deadman.stay_armed(host)
+    return owns
 
 
-def wish(run: str, word: str | None) -> bool:
+def wish(run: str, epoch: int, word: str | None) -> bool:
     """Note what the operator wishes of an open run; it heeds that at its next safe point.
 
+    :param epoch: of the run, as the operator saw it.
     :param word: ``pause``, ``abort``, or None to take a wish back.
     :returns: True if that run is open here.
     """
-    return record_file.wish(salt.host(), str(run), word)
+    return record_file.wish(salt.host(), str(run), int(epoch), word)
 
 
 def finish(record: Mapping[str, Any]) -> bool:
@@ -137,6 +146,15 @@ def arm(seconds: int) -> bool:
     """
     deadman.arm(salt.host(), seconds)
     return True
+
+
+def stay_armed() -> bool:
+    """Have this minion look after failover as before, where something has taken that from it since.
+
+    :returns: whether it looks now; False if no run is to be looked after here.
+    :raises CommandExecutionError: the minion's scheduler does not take the job.
+    """
+    return deadman.stay_armed(salt.host())
 
 
 def look_after_failover() -> dict[str, str]:

@@ -145,6 +145,13 @@ def _highstate(world: World, fault: Fault, point: Point) -> None:
     world.minions[host(world, fault, point)].highstate(fault.seconds)
 
 
+@kind("schedules cleaned")
+def _clean_schedules(world: World, fault: Fault, point: Point) -> None:
+    """The site's highstate takes the dead man's switch away, on every backend at once."""
+    for name in BACKENDS:
+        world.minions[name].clean_schedule()
+
+
 def _meddled(delays: Callable[[float], list[float]]) -> Strike:
     """Have the next order come as these delays say."""
 
@@ -199,6 +206,8 @@ def _cut_from_nodes(world: World, fault: Fault, point: Point) -> None:
 def _step_clock(world: World, fault: Fault, point: Point) -> None:
     name = fault.where if fault.where in world.places else host(world, fault, point)
     world.places[name].offset += fault.seconds
+    if fault.seconds < 0 and name in BACKENDS:  # its scheduler waits until the clock has caught up
+        world.minions[name].robbed = world.engine.now
 
 
 # the product

@@ -202,6 +202,8 @@ def left_alone(world: World) -> list[str]:
     if now - last < _looked_within(record):
         return []
     if not truth.looked_after(world):
+        if truth.robbed(world):
+            return []
         return [f"I3: failover is off at {now:.0f} s, and nobody looks after it"]
     unwell = truth.leads_well if record is not None and record.reindex else truth.unwell
     safe = not any(look(world) for look in (truth.half_upgraded, truth.unfinished, truth.at_work, unwell))

@@ -82,6 +82,7 @@ class Minion:
         self.queue: list[Message] = []  # of states; on its disk, where Salt keeps it so (3008), else in the jobs
         self.files = files
         self.inbox: list[Message] = []  # what came while it was stopped
+        self.robbed = self.beaten = -1.0  # seconds: when its scheduler ceased to call our job, when a heartbeat came
         self._starts = 0
         self._done: set[str] = set()
 
@@ -179,9 +180,17 @@ class Minion:
                 self.engine.sleep(1.0)
         job.began = True
         value, code = self._result(message)
+        if message.function == "chef_backend_agent.beat" and value is True:
+            self.beaten = self.engine.now
         self.engine.point("return", message.function)
         if message.reply is not None:
             message.reply(self.name, copied(value), code)
+
+    def clean_schedule(self) -> None:
+        """Have a state of the site's take every job away that it does not know (``schedule.present``'s ``clean``)."""
+        if self.place.power:
+            self.robbed = self.engine.now
+            self.schedule.clear()
 
     def highstate(self, seconds: float) -> None:
         """Have the node at work for somebody else; what is ordered meanwhile waits."""
@@ -253,10 +262,15 @@ class Minion:
 
     def _schedule(self, name: str) -> None:
         entry = self.schedule[name]
+        entry["next"] = self.place.offset + self.engine.now + entry["seconds"]  # by the wall clock, as Salt has it
         self.engine.after(entry["seconds"], self._due, name, entry, self._starts)
 
     def _due(self, name: str, entry: dict[str, Any], starts: int) -> None:
         if self.schedule.get(name) is not entry or starts != self._starts or not self.place.power:
+            return
+        early = entry.get("next", 0.0) - self.place.offset - self.engine.now
+        if early > SCHEDULER:
+            self.engine.after(early, self._due, name, entry, starts)
             return
         at_work = any(job.message.function == entry["function"] for job in self.jobs.values())
         if not self.stunned and not at_work:  # maxrunning

@@ -71,7 +71,7 @@ GROUPS = (
      "orchestration gets signal 1", "orchestration stopped", "master lost for good", "master cut off",
      "salt-master down"),
     ("minion killed", "minion restarted", "minion stunned", "find_job missed", "node busy with a highstate",
-     "node cut off from the masters"),
+     "node cut off from the masters", "schedules cleaned"),
     ("node without power", "node cut off", "node cut off from the nodes", "clock steps"),
     OF_ORDERS,
     OF_COMMANDS,

@@ -53,7 +53,13 @@ def leads_well(world: World) -> list[str]:
 
 def looked_after(world: World) -> list[str]:
     """The backends whose dead man's switch is armed, and whose minion works."""
-    return [name for name in BACKENDS if world.minions[name].schedule and world.minions[name].answers]
+    armed = [name for name in BACKENDS if world.minions[name].schedule and world.minions[name].answers]
+    return sorted(set(armed) - set(robbed(world)))
+
+
+def robbed(world: World) -> list[str]:
+    """The backends whose dead man's switch ceased to look after the last heartbeat: nobody can see that."""
+    return [name for name in BACKENDS if world.minions[name].robbed > world.minions[name].beaten]
 
 
 def signature(world: World) -> int:

@@ -78,7 +78,7 @@ class RealClock:
                         return
                     try:
                         work()
-                    except Exception:  # whatever it is, the next time is due all the same
+                    except BaseException:  # whatever it is, the next time is due all the same
                         log.exception("what is done every %s s failed", seconds)
 
         def see_it_end() -> None:

@@ -279,6 +279,11 @@ def switches_failover(record: Record) -> bool:
     return record.way not in (FRONTENDS, REPLACE)
 
 
+def interval(lease: float) -> int:
+    """Return the seconds between two heartbeats of a run, and two looks of the dead man's switch, by its lease."""
+    return max(1, int(lease) // 4)
+
+
 def owner_is_gone(run: Run, *, master: str, alive: Callable[[Owner], bool]) -> str | None:
     """Tell why the owner of a run is gone, or None while it must be taken for alive.
 

@@ -10,7 +10,7 @@ import time
 import pytest
 from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend.node import deadman, files
+from saltext.chef_backend.node import deadman, record_file
 from tests.functional.minion import Clock
 
 SWITCH_OFF = ["chef-backend-ctl", "set-cluster-failover", "off"]
@@ -173,7 +173,8 @@ def test_i3_a_node_that_is_at_work_looks_again_later(recorded, left_alone):
     assert recorded.changing == []
 
 
-def test_i3_a_run_that_gives_signs_of_life_is_left_alone(backend, recorded, record):
+def test_i3_a_run_that_gives_signs_of_life_is_left_alone(backend, recorded, record, monkeypatch):
+    monkeypatch.setattr(deadman, "stay_armed", lambda host: True)
     backend.call("chef_backend_agent.accept", {**record, "failover": "off"})
     heard(backend, record["lease"] + 1)
     assert backend.call("chef_backend_agent.beat", record["owner"]["jid"], 1) is True
@@ -216,7 +217,7 @@ class Scheduler:
     """A minion's scheduler, which keeps its jobs, and runs each at its start."""
 
     def __init__(self, host, refuses=False, enabled=True, runs=True):
-        self.jobs, self.refuses, self.runs = {}, refuses, runs
+        self.jobs, self.refuses, self.runs, self.added = {}, refuses, runs, 0
         self.host = dataclasses.replace(
             host,
             clock=Clock(since=host.clock.boot()[1]),
@@ -232,8 +233,9 @@ class Scheduler:
         if self.refuses or name in self.jobs:
             return {"result": False, "comment": "no room"}
         self.jobs[name] = job
+        self.added += 1
         if self.runs and job["run_on_start"]:
-            files.write(self.host.path(deadman.LOOKED), "")
+            record_file.looks(self.host)
         return {"result": True}
 
 
@@ -245,6 +247,43 @@ def test_it_is_a_job_of_the_minions_own_scheduler_by_a_function_that_is_there(ba
     assert (job["seconds"], job["persist"], job["function"] in backend.modules) == (10, True, True)
     assert deadman.look(scheduler.host).action == "over", "no run is open"
     assert name not in scheduler.jobs
+
+
+def test_i3_what_was_taken_away_since_is_armed_anew_and_what_looks_is_left(backend, record):
+    """A state that cleans schedules takes it away; a clock that is set back keeps Salt's scheduler from calling it."""
+    scheduler = Scheduler(backend.host())
+    assert deadman.stay_armed(scheduler.host) is False, "no run is open"
+    backend.call("chef_backend_agent.accept", record)
+    assert deadman.stay_armed(scheduler.host) is True
+    ((_, job),) = scheduler.jobs.items()
+    assert job["seconds"] == record["lease"] // 4
+    assert deadman.stay_armed(scheduler.host) is True
+    assert list(scheduler.jobs.values()) == [job] and scheduler.added == 1
+    scheduler.jobs.clear()
+    assert deadman.stay_armed(scheduler.host) is True
+    assert scheduler.added == 2
+    scheduler.host.clock.since += record["lease"] + 1
+    scheduler.jobs["chef_backend_deadman"]["_next_fire_time"] = "in two hours"
+    assert deadman.stay_armed(scheduler.host) is True
+    assert (scheduler.added, len(scheduler.jobs)) == (3, 1)
+
+
+@pytest.mark.parametrize("way", ["frontends", "replace_node"])
+def test_a_run_that_switches_no_failover_is_not_looked_after(backend, record, way):
+    backend.call("chef_backend_agent.accept", {**record, "way": way})
+    scheduler = Scheduler(backend.host())
+    assert deadman.stay_armed(scheduler.host) is False
+    assert scheduler.added == 0
+
+
+def test_i3_a_heartbeat_sees_that_it_is_armed_and_anothers_does_not(backend, record, monkeypatch):
+    seen = []
+    monkeypatch.setattr(deadman, "stay_armed", lambda host: seen.append(host.name))
+    backend.call("chef_backend_agent.accept", record)
+    assert backend.call("chef_backend_agent.beat", "another", record["epoch"]) is False
+    assert seen == []
+    assert backend.call("chef_backend_agent.beat", record["owner"]["jid"], record["epoch"]) is True
+    assert seen == ["be1"]
 
 
 @pytest.mark.parametrize(

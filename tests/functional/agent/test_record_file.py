@@ -10,7 +10,7 @@ import time
 import pytest
 from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend.node import record_file
+from saltext.chef_backend.node import deadman, record_file
 from tests.functional.minion import Clock
 
 ACCEPT, FINISH = "chef_backend_agent.accept", "chef_backend_agent.finish"
@@ -135,16 +135,17 @@ def test_withdraw_frees_only_what_is_ones_own(minion, record, other):
 
 def test_a_wish_is_noted_of_an_open_run_alone_and_taken_back(minion, record, other):
     wish = "chef_backend_agent.wish"
-    assert minion.call(wish, record["run"], "pause") is False
+    assert minion.call(wish, record["run"], 1, "pause") is False
     minion.call(ACCEPT, record)
-    assert minion.call(wish, other["run"], "pause") is False
-    assert minion.call(wish, int(record["run"]), "pause") is True
+    assert minion.call(wish, other["run"], 1, "pause") is False
+    assert minion.call(wish, record["run"], 2, "pause") is False, "it was seen under another owner"
+    assert minion.call(wish, int(record["run"]), 1, "pause") is True
     assert minion.note() == {"run": record["run"], "wish": "pause", "wished": 1}
-    assert minion.call(wish, record["run"], None) is True
+    assert minion.call(wish, record["run"], 1, None) is True
     assert minion.note() == {"run": record["run"], "wished": 1}
     assert minion.record() == record, "what a node notes changes nothing of the record"
     minion.call(ACCEPT, {**record, "state": "paused", "revision": 2})
-    assert minion.call(wish, record["run"], "pause") is False, "it is not open"
+    assert minion.call(wish, record["run"], 1, "pause") is False, "it is not open"
 
 
 # given up
@@ -199,7 +200,7 @@ def test_a_node_notes_that_it_is_down_inside_its_upgrade_and_done(minion, record
 def test_a_nodes_note_counts_for_its_own_run_only(minion, record, other):
     host = minion.host()
     minion.call(ACCEPT, record)
-    minion.call("chef_backend_agent.wish", record["run"], "abort")
+    minion.call("chef_backend_agent.wish", record["run"], 1, "abort")
     record_file.finished_here(host)
     minion.call(ACCEPT, other, [record["run"]])
     assert record_file.is_finished_here(host) is False
@@ -213,7 +214,7 @@ def test_a_note_that_cannot_be_read_is_an_error_and_stays(minion, record):
     path.write_text("{", encoding="utf-8")
     said = minion.call("chef_backend_agent.view", ["record"])["errors"]["note"]
     assert said.startswith(f"{path}: not a node's note: '{{'") and "if its upgrade is not half done" in said
-    assert minion.told("chef_backend_agent.wish", record["run"], "pause") == said
+    assert minion.told("chef_backend_agent.wish", record["run"], 1, "pause") == said
     assert [one["run"] for one in minion.call("chef_backend_agent.every")] == [record["run"]], "history is shown"
     assert path.read_text(encoding="utf-8") == "{"
 
@@ -245,7 +246,8 @@ def test_i8_after_a_reboot_the_owner_is_unheard_since_the_boot_at_least(minion, 
         assert record_file.unheard(host) == 90, "what cannot be read is no sign of life"
 
 
-def test_only_the_owner_in_its_epoch_is_heard_by_a_heartbeat(minion, record, taken):
+def test_only_the_owner_in_its_epoch_is_heard_by_a_heartbeat(minion, record, taken, monkeypatch):
+    monkeypatch.setattr(deadman, "stay_armed", lambda host: True)
     jid = record["owner"]["jid"]
     assert minion.call("chef_backend_agent.beat", jid, 1) is False
     minion.call(ACCEPT, record)
@@ -349,7 +351,7 @@ def test_a_record_that_cannot_be_read_is_an_error_and_stays(minion, record, text
     refusals.append(minion.call("chef_backend_agent.view", ["record"], record)["errors"]["record"])
     for function, args in (("accept", [record]), ("finish", [record])):
         refusals.append(minion.told(f"chef_backend_agent.{function}", *args))
-    for function, args in (("withdraw", ["1", 1]), ("beat", ["1", 1]), ("wish", ["1", "pause"])):
+    for function, args in (("withdraw", ["1", 1]), ("beat", ["1", 1]), ("wish", ["1", 1, "pause"])):
         refusals.append(minion.told(f"chef_backend_agent.{function}", *args))
     for refusal in refusals:
         assert refusal.startswith(f"{path}: {said}")
@@ -365,12 +367,14 @@ def test_what_is_no_record_is_not_written(minion, record, wrong):
 
 
 def test_records_of_runs_that_ended_are_kept_and_the_oldest_forgotten(minion, record):
+    """The newest is told by its epoch: the master's clock may have been set back, and its ids with it."""
     for number in range(25):
-        one = {**record, "run": f"202611221200000000{number:02}"}
+        one = {**record, "run": f"202611221200000000{50 - number}", "epoch": number + 1}
         minion.call(ACCEPT, one)
         minion.call(FINISH, {**one, "state": "done", "revision": 2})
+    record = {**record, "epoch": 26}
     minion.call(ACCEPT, record)
     runs = [one["run"] for one in minion.call("chef_backend_agent.every")]
     assert runs[0] == record["run"], "the open one"
-    assert sorted(set(runs[1:])) == [f"202611221200000000{number:02}" for number in range(5, 25)]
+    assert sorted(set(runs[1:])) == [f"202611221200000000{number}" for number in range(26, 46)]
     assert {one["state"] for one in minion.call("chef_backend_agent.every")[1:]} == {"done"}

@@ -157,7 +157,7 @@ def test_a_runs_id_never_leads_out_of_the_folder_of_our_notes(name, backend, rec
         with pytest.raises(ValueError, match="not a record: run is"):
             backend.call(function, {**hostile, "revision": 2})
     assert backend.call("chef_backend_agent.withdraw", name, 1) is False
-    assert backend.call("chef_backend_agent.wish", name, "pause") is False
+    assert backend.call("chef_backend_agent.wish", name, 1, "pause") is False
     for function in ("chef_backend_agent.journal", "chef_server_agent.journal"):
         with pytest.raises(CommandExecutionError, match="is no run's id"):
             backend.call(function, name)

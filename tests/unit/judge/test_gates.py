@@ -57,6 +57,12 @@ def test_i3_a_dead_mans_switch_that_does_not_look_any_more_is_named(seconds, ago
     refused(gates.looked_after, views(be2={"unlooked": 59.0}, be3={"unlooked": seconds}), 60, said=said)
 
 
+def test_i3_whether_a_silent_node_or_one_that_cannot_tell_is_looked_after_is_not_known():
+    refused(gates.looked_after, {**views(), "be2": silent("be2")}, 60, said="be2: Minion did not return")
+    cannot = views(be3={"unlooked": None, "errors": {"unlooked": "looked: not JSON"}})
+    refused(gates.looked_after, cannot, 60, said="be3: whether its dead man's switch looks: looked: not JSON")
+
+
 def test_an_elasticsearch_that_refuses_its_index_need_not_settle_before_it_has_a_new_one():
     looping = printed.status().replace("1d 5h 4m 41s", "0d 0h 0m 0s ")
     seen = views(be3={"status": looping})

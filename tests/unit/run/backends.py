@@ -45,7 +45,7 @@ class Cluster:
             "finish": lambda node, record: record_file.finish(self.hosts[node], Record.from_dict(record)),
             "withdraw": lambda node, run, epoch: record_file.withdraw(self.hosts[node], run, epoch),
             "beat": lambda node, jid, epoch: record_file.beat(self.hosts[node], jid, epoch),
-            "wish": lambda node, run, word: record_file.wish(self.hosts[node], run, word),
+            "wish": lambda node, *args: record_file.wish(self.hosts[node], *args),
         }
         does = {f"chef_backend_agent.{name}": self.over_the_bus(function) for name, function in agent.items()}
         return fakes.master(does=does, jid=jid, clock=self.clock, **more)

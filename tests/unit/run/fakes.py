@@ -193,6 +193,11 @@ class Backends:
             self.record = wanted
         return {"taken": self.record == wanted, "record": self.record.to_dict()}
 
+    def stay_armed(self, node: str) -> Answer | bool:
+        if self.told[-1].get(node, {}) is None:
+            return Answer(False, error=f"{node} does not answer")
+        return True
+
     def finish(self, node: str, record: Mapping[str, Any]) -> bool:
         self.record = None
         return True
@@ -215,7 +220,7 @@ def master(
     clock = Clock()
     backends = Backends(clock, *told, record=record)
     agent: dict[str, Callable[..., Any]] = {
-        f"chef_backend_agent.{name}": getattr(backends, name) for name in ("view", "accept", "finish", "withdraw")
+        f"chef_backend_agent.{name}": getattr(backends, name) for name in ("view", "accept", "finish", "withdraw", "stay_armed")
     } | {
         "chef_backend_agent.arm": lambda node, seconds: True,
         "chef_backend_agent.connected": lambda node: list(CLIENTS),

@@ -15,6 +15,7 @@ from tests.unit.run import fakes
 OFF = dataclasses.replace(RECORD, failover="off")
 FAILED = {"a_|-upgraded": {"result": False, "changes": {}, "__id__": "Upgrade the first follower"}}
 SWITCH = "chef_backend_agent.ensure_failover"
+STAY_ARMED = "chef_backend_agent.stay_armed"
 BRING_BACK = "chef_server_agent.bring_back"
 
 
@@ -70,6 +71,27 @@ def test_i3_a_lead_that_would_not_stay_is_kept_where_it_is_and_the_record_says_o
     assert master.bus.asked(SWITCH) == [("be1", "off", 60, None)]
     assert (done["result"], fakes.backends(master).record.failover) == (False, "off")
     assert done["comment"].startswith("FAILOVER OF prod STAYS OFF: be1 leads, its Elasticsearch: down")
+
+
+def test_i3_where_failover_stays_off_each_backend_is_seen_to_look_after_it_and_else_named():
+    """A state that cleans schedules may have taken the dead man's switch away since the last gate."""
+    half = {"be2": {"half_upgraded": "run r1 did not finish on this node"}}
+    master = hub(OFF, half)
+    assert "The backends go on looking after it: it comes on by itself" in closes(master)["comment"]
+    assert master.bus.asked(STAY_ARMED) == [(node,) for node in printed.NODES]
+
+    def fails(node):
+        if node == "be3":
+            raise CommandExecutionError(f"{node}: the minion's scheduler is disabled")
+        return node != "be2"
+
+    said = closes(hub(OFF, half, **{STAY_ARMED: fails}))["comment"]
+    assert "The backends go on looking after it" in said
+    assert "be2 may not look after it: it knows of no run" in said
+    assert "be3 may not look after it: be3: the minion's scheduler is disabled" in said
+    said = closes(hub(OFF, half, **{STAY_ARMED: lambda node: False}))["comment"]
+    assert "NOBODY LOOKS AFTER IT: switch it on by hand as soon as that is mended" in said
+    assert "go on looking" not in said
 
 
 def test_i3_failover_that_could_not_be_switched_off_is_said_to_be_on_and_looked_after():

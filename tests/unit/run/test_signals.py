@@ -8,6 +8,9 @@ import threading
 import pytest
 from salt.exceptions import CommandExecutionError
 
+from saltext.chef_backend import waiting
+from saltext.chef_backend.clock import RealClock
+from saltext.chef_backend.errors import InVain
 from saltext.chef_backend.run.signals import Signals
 
 
@@ -44,8 +47,15 @@ def test_i3_a_signal_makes_a_failure_of_the_step_at_hand(process, name):
 
 def test_between_two_steps_a_signal_stops_nothing_but_lets_nothing_more_begin(process):
     process.heard("SIGTERM")
-    with pytest.raises(CommandExecutionError, match="interrupted by SIGTERM: nothing more is begun"):
+    looks = []
+
+    def look():
+        looks.append(1)
         process.signals.refuse()
+
+    with pytest.raises(InVain, match="interrupted by SIGTERM: nothing more is begun"):
+        waiting.until(RealClock(), look, 1800)
+    assert len(looks) == 1, "whoever waits for something waits no longer"
 
 
 def test_a_second_signal_does_not_stop_what_the_first_has_begun(process):

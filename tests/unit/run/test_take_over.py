@@ -129,9 +129,10 @@ def test_a_take_over_keeps_what_the_run_is_and_ends_what_was_wished_of_its_owner
     hub = cluster.begin("1")
     lock.note(hub, "prod", failover="off", step="failover off", turn="be2", took={"be3": 5.0})
     for host in cluster.hosts.values():
-        record_file.wish(host, "1", "pause")
+        record_file.wish(host, "1", 1, "pause")
     assert cluster.told().wish == "pause"
     cluster.begin("2")
+    assert not any(record_file.wish(host, "1", 1, "abort") for host in cluster.hosts.values()), "it comes late"
     taken = cluster.told()
     assert (taken.run, taken.failover, taken.took, taken.opened) == ("1", "off", {"be3": 5.0}, fakes.NOW)
     assert (taken.step, taken.turn, taken.wish) == ("open", None, None)

@@ -199,6 +199,18 @@ def test_i3_failover_is_not_switched_off_where_a_dead_mans_switch_was_taken_away
     assert cluster.switched == []
 
 
+def test_i3_nor_for_a_last_turn_whose_lead_has_moved_by_itself(cluster):
+    turns.failover_off(cluster.master, "off", "prod")
+    for turn in (turns.FIRST, turns.SECOND):
+        assert turns.upgraded(cluster.master, turn, "prod", turn)["result"] is True
+    turns.failover_on(cluster.master, "on", "prod")
+    cluster.leads = "be2"
+    cluster.unlooked = dict.fromkeys(printed.NODES, 1000.0)
+    done = turns.upgraded(cluster.master, "last", "prod", turns.LAST)
+    assert "has not looked for 1000 s" in done["comment"]
+    assert cluster.switched == ["off", "on"]
+
+
 def test_i3_no_node_is_touched_where_it_was_taken_away_after_failover_went_off(cluster):
     assert turns.failover_off(cluster.master, "step 0", "prod")["result"] is True
     cluster.unlooked = {"be1": 1000.0}

@@ -86,6 +86,10 @@ def looked_after(views: Views, lease: int) -> None:
 
     :param lease: seconds; it looks four times in them.
     """
+    everybody_answers(views)
+    for node, view in sorted(views.items()):
+        if "unlooked" in view.errors:
+            raise Refused(f"{node}: whether its dead man's switch looks: {view.errors['unlooked']}", "unlooked", node)
     late = {
         node: "ever" if view.unlooked is None else f"for {view.unlooked:.0f} s"
         for node, view in sorted(views.items())

@@ -32,6 +32,22 @@ def arm(host: Host, seconds: int) -> None:
     scheduler.start(host, JOB, FUNCTION, seconds, LOOKED, "the dead man's switch")
 
 
+def stay_armed(host: Host) -> bool:
+    """Arm it anew where it was taken away since its run was opened, or does not look, as where the clock was set back.
+
+    :returns: whether it looks now; False where no run is to be looked after here.
+    :raises CommandExecutionError: as :func:`arm`.
+    """
+    record = record_file.read(host)
+    over = deadman.first_look(record, unheard=0)
+    if record is None or (over is not None and over.action == deadman.OVER):
+        return False
+    ago = record_file.unlooked(host)
+    if not scheduler.has(host, JOB) or ago is None or ago > record.lease:
+        arm(host, records.interval(record.lease))
+    return True
+
+
 def disarm(host: Host) -> bool:
     """End looking after failover. Returns True if the job was there."""
     return scheduler.stop(host, JOB)

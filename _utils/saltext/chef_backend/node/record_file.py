@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import json
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from salt.exceptions import CommandExecutionError
@@ -160,14 +161,15 @@ def beat(host: Host, jid: str, epoch: int) -> bool:
     return True
 
 
-def wish(host: Host, run: str, word: str | None) -> bool:
+def wish(host: Host, run: str, epoch: int, word: str | None) -> bool:
     """Note what the operator wishes of an open run: ``pause``, ``abort``, or None to take a wish back.
 
-    :returns: True if that run is open here; it heeds the wish at its next safe point.
+    :param epoch: in which they saw it; a wish that comes late is none of its next owner's.
+    :returns: True if that run is open here, in that epoch; it heeds the wish at its next safe point.
     """
     with _guard(host):
         found = read(host)
-        if found is None or found.run != run or found.state != records.OPEN:
+        if found is None or (found.run, found.epoch) != (run, epoch) or found.state != records.OPEN:
             return False
         _note(host, found, wish=word, wished=found.epoch)
     return True
@@ -199,9 +201,7 @@ def finish(host: Host, wanted: Record) -> bool:
             return False
         _write(host, LAST_FILE, wanted)
         _write(host, f"{ENDED}/{wanted.run}.json", wanted)
-        # an id begins with its time
-        for old in sorted(host.path(f"{OWN}/{ENDED}").glob("*.json"), reverse=True)[KEPT:]:
-            old.unlink()
+        _forget_the_oldest(host)
         files.remove(host.path(f"{OWN}/{RUN_FILE}"))
     return True
 
@@ -277,6 +277,19 @@ def is_finished_here(host: Host) -> bool:
     """Tell whether the open run has upgraded this node already."""
     noted = own_note(host)
     return noted is not None and noted.finished
+
+
+def _forget_the_oldest(host: Host) -> None:
+    """Keep so many of the runs that ended: the newest by their epochs, as an id begins with a clock's time."""
+
+    def age(path: Path) -> tuple[int, str]:
+        with contextlib.suppress(CommandExecutionError):
+            found = read(host, f"{ENDED}/{path.name}")
+            return found.epoch if found else 0, path.name
+        return 0, path.name
+
+    for old in sorted(host.path(f"{OWN}/{ENDED}").glob("*.json"), key=age, reverse=True)[KEPT:]:
+        old.unlink()
 
 
 def _as_it_ended(host: Host, record: Record) -> Record:

@@ -30,7 +30,7 @@ def start(host: Host, job: str, function: str, seconds: int, mark: str, what: st
             f"salt {host.name} schedule.enable"
         )
     files.remove(host.path(mark))
-    if job in host.salt["schedule.list"](show_all=True, return_yaml=False):
+    if has(host, job):
         stop(host, job)  # a job that is only modified does not run at its start
     done = host.salt["schedule.add"](
         job,
@@ -52,6 +52,11 @@ def start(host: Host, job: str, function: str, seconds: int, mark: str, what: st
             )
 
     waiting.until(host.clock, has_run, WITHIN, every=0.1)
+
+
+def has(host: Host, job: str) -> bool:
+    """Whether a job is there, by its name."""
+    return job in host.salt["schedule.list"](show_all=True, return_yaml=False)
 
 
 def stop(host: Host, job: str) -> bool:

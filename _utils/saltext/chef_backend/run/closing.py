@@ -85,11 +85,11 @@ def _close(
             left = f"{', '.join(half)} is half-upgraded" if half else "clients would be refused for ever"
             ret["comment"] += f"\nIt is not aborted: {left}. Go on with it, and abort it afterwards"
     except (CommandExecutionError, ValueError) as err:
-        ret["comment"] = _not_closed(held.failover == "off", held.lease, str(err))
+        ret["comment"] = _not_closed(lock.held(master, cluster) or held, str(err))
     except Exception as err:  # whatever is wrong here: who types it reads what it leaves, and the rest is done
         log.exception("closing the run")
         why = f"An exception occurred, which the master's log tells whole: {type(err).__name__}: {err}"
-        ret["comment"] = _not_closed(held.failover == "off", held.lease, why)
+        ret["comment"] = _not_closed(lock.held(master, cluster) or held, why)
     for optional in (
         lambda: _tell(master, cluster, ret, reasons),
         lambda: heartbeat.stop(master, held.owner.jid),
@@ -148,7 +148,7 @@ def end(master: Master, ret: Result, run: Run, state: str, failed: list[str]) ->
     except StillOn as err:
         troubles.append(str(err))
     except (CommandExecutionError, ValueError) as err:
-        troubles.append(_off(run, str(err)))
+        troubles.append(_off(master, run, str(err)))
     if state != records.DONE:
         let_in, not_yet = let_clients_in(master, run)
         ret["changes"].update(let_in)
@@ -266,17 +266,29 @@ def _views(master: Master, cluster: str) -> Views:
     return clusters.views(master, cluster, ["record", "half_upgraded"])
 
 
-def _off(run: Run, why: str) -> str:
-    """Say that failover stays off, why, and who looks after it now."""
-    return (
-        f"FAILOVER OF {run.cluster} STAYS OFF: {why}\nThe backends go on looking after it: it comes on by itself as "
-        "soon as that is mended"
-    )
+def _off(master: Master, run: Run, why: str) -> str:
+    """Say that failover stays off, why, and who looks after it now: each backend is seen to."""
+    blind = {}
+    try:
+        bound = clusters.ask_bound(master, run.cluster)
+        said = master.bus.ask(run.backends, "chef_backend_agent.stay_armed", timeout=bound)
+        blind = {node: answer.error or "it knows of no run" for node, answer in said.items() if not answer.value}
+    except CommandExecutionError as err:
+        blind = dict.fromkeys(run.backends, str(err))
+    if len(blind) == len(run.backends):
+        looks = "NOBODY LOOKS AFTER IT: switch it on by hand as soon as that is mended"
+    else:
+        looks = "The backends go on looking after it: it comes on by itself as soon as that is mended"
+    but = [f"{node} may not look after it: {error}" for node, error in sorted(blind.items())]
+    return "\n".join([f"FAILOVER OF {run.cluster} STAYS OFF: {why}", looks, *but])
 
 
-def _not_closed(off: bool, lease: int, why: str) -> str:
-    """Say that the run could not be closed, and what becomes of it."""
-    shown = "FAILOVER MAY BE OFF" if off else "failover is as it was"
+def _not_closed(word: Record, why: str) -> str:
+    """Say that the run could not be closed, and what becomes of it.
+
+    :param word: the last of its record that was said.
+    """
+    shown, lease = "FAILOVER MAY BE OFF" if word.failover == "off" else "failover is as it was", word.lease
     return (
         f"the run could not be closed, {shown}: {why}\nThe backends give it up when they have not heard of it for its "
         f"lease of {lease} s, and look after failover themselves; the same command goes on from here"

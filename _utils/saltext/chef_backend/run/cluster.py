@@ -17,6 +17,7 @@ from saltext.chef_backend.settings import Cluster
 
 VIEW = "chef_backend_agent.view"
 LEFT_OUT = "chef_backend.left_out"
+HELD = "chef_backend.held"  # the record of the run that this process drives, by cluster
 
 
 def settings(master: Master, name: str) -> Cluster:
@@ -45,7 +46,13 @@ def names(master: Master) -> list[str]:
 
 
 def backends(master: Master, name: str) -> list[str]:
-    """Return the minion ids of the three backends, sorted. Raises CommandExecutionError if they are not three."""
+    """Return the minion ids of the three backends, sorted: while this process drives a run, those of the run.
+
+    :raises CommandExecutionError: they are not three.
+    """
+    run: Record | None = master.kept.get(f"{HELD}.{name}")
+    if run is not None:
+        return sorted(run.backends)  # a key that is accepted meanwhile keeps nobody from closing it
     target = settings(master, name).backends
     found = _minions(master, target)
     if len(found) != 3:

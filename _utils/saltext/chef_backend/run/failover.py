@@ -9,7 +9,7 @@ from saltext.chef_backend import journal, outcome
 from saltext.chef_backend.judge import gates
 from saltext.chef_backend.outcome import Result
 from saltext.chef_backend.run import cluster as clusters
-from saltext.chef_backend.run import lock, orders, progress
+from saltext.chef_backend.run import lock, look, orders, progress
 from saltext.chef_backend.run.master import Master
 
 Changes = Mapping[str, Any]
@@ -49,6 +49,8 @@ def switch(master: Master, cluster: str, to: str, turn: str | None = None) -> Ch
     Until it is on, and seen on where that is shown, the record says ``off``: what dies in between is looked after.
     """
     held = lock.held(master, cluster)
+    if to == "off":
+        _looked_after(master, cluster)
     first = {"failover": "off"} if to == "off" else {}
     record = lock.note(master, cluster, step=f"failover {to}", turn=turn, **first)
     # what this run has set and seen itself is not asked again
@@ -81,12 +83,26 @@ def switch_off_and_on(master: Master, cluster: str) -> Changes:
 
     :raises CommandExecutionError: no backend could, or it is not seen on.
     """
+    _looked_after(master, cluster)
     lock.note(master, cluster, failover="off", step="failover off", turn=None)
     bound = clusters.settings(master, cluster).timeouts.failover
     _by_the_first_that_can(master, cluster, "chef_backend_agent.failover_off_and_on", bound)
     record = lock.note(master, cluster, failover="on", step="failover on")
     progress.tell(master, record, "failover on", journal.END)
     return {"failover": {"old": "on", "new": "off, then on"}}
+
+
+def _looked_after(master: Master, cluster: str) -> None:
+    """See that every backend looks after failover: it was armed when the run was opened, maybe hours ago."""
+    held = lock.held(master, cluster)
+    if held is None:
+        return
+    lease = held.lease
+
+    def looked() -> None:
+        gates.looked_after(clusters.views(master, cluster, ["record"]), lease)
+
+    look.until_holds(master, cluster, looked, clusters.settings(master, cluster).timeouts.gate)
 
 
 def restore(master: Master, cluster: str) -> Changes:

@@ -17,9 +17,9 @@ from saltext.chef_backend.record import Owner, Record, Run
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import heartbeat, probe, progress
 from saltext.chef_backend.run.bus import ask_all
+from saltext.chef_backend.run.cluster import HELD
 from saltext.chef_backend.run.master import Master
 
-HELD = "chef_backend.held"
 HEARD = "chef_backend.heard"  # {node: its boot, seconds since, and when that was by this master's own count}
 FRESH = 10  # seconds for which a node need not be asked again before it is ordered something
 TOOK = "chef_backend.took"  # {node: seconds} of turns that have ended, for the next word
@@ -98,7 +98,7 @@ def begin(master: Master, views: Views, resumed: Run | None, lease: int, **field
         base = {"run": run_id(master), "opened": now, "failover": fields["failover_found"]}
         record = Record(**{**base, **fields, **told})
     _take(master, record, views, resumed is not None)
-    interval = max(1, record.lease // 4)
+    interval = records.interval(record.lease)
     # from now on the backends look after failover, should this orchestration not be heard of for its lease
     try:
         bound = clusters.ask_bound(master, record.cluster)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import outcome
+from saltext.chef_backend.errors import InVain
 from saltext.chef_backend.outcome import Result
 
 Listen = Callable[[Callable[[str], None]], Callable[[], None]]
@@ -67,9 +68,12 @@ class Signals:
                 self._may_stop = False
 
     def refuse(self) -> None:
-        """Begin nothing more after a signal, but for what closes the run. Raises CommandExecutionError."""
+        """Begin nothing more after a signal, but for what closes the run.
+
+        :raises InVain: one came; whoever waits for something waits no longer.
+        """
         if self.came and not self._closing:
-            raise CommandExecutionError(f"interrupted by {self.came}: nothing more is begun")
+            raise InVain(f"interrupted by {self.came}: nothing more is begun")
 
     @contextlib.contextmanager
     def closing(self) -> Iterator[None]:

@@ -147,7 +147,8 @@ def _stops(master: Master, cluster: str, record: Run | None) -> list[str]:
 def _do(master: Master, cluster: str, record: Run | None, answer: Answer) -> Done:
     bound = clusters.ask_bound(master, cluster)
     if record and answer.action == steering.WISH:
-        said = master.bus.ask(record.backends, "chef_backend_agent.wish", record.run, answer.wish, timeout=bound)
+        args = (record.run, record.epoch, answer.wish)
+        said = master.bus.ask(record.backends, "chef_backend_agent.wish", *args, timeout=bound)
         if not any(told.ok and told.value for told in said.values()):
             raise CommandExecutionError(f"run {record.run} has ended meanwhile: nothing was done")
     if record and answer.action == steering.HOLD:

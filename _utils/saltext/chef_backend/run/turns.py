@@ -67,8 +67,6 @@ def failover_off(master: Master, name: str, cluster: str) -> Result:
             return outcome.done(ret, "no follower is due")
         if not answers.half_upgraded(views):
             look.fits(master, cluster, views, record)
-        if record and not master.test:
-            _looked_after(master, cluster, record)
         return failover.switched(master, name, cluster, "off")
     return ret
 
@@ -224,15 +222,6 @@ def _gates(
     if search and not resumed:
         look.fits(master, settings.name, views, record)
     return views, record
-
-
-def _looked_after(master: Master, cluster: str, record: Run) -> None:
-    """See that every backend looks after failover: it was armed when the run was opened, maybe hours ago."""
-
-    def looked() -> None:
-        gates.looked_after(clusters.views(master, cluster, ["record"]), record.lease)
-
-    look.until_holds(master, cluster, looked, clusters.settings(master, cluster).timeouts.gate)
 
 
 def _due(master: Master, cluster: str) -> tuple[Views, Run | None, list[str]]:
