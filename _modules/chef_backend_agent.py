@@ -18,7 +18,6 @@ from saltext.chef_backend.node import capture as captures
 from saltext.chef_backend.node import journal as journals
 from saltext.chef_backend.node import view as views
 from saltext.chef_backend.product import command
-from saltext.chef_backend.record import Record
 
 
 def __virtual__() -> salt.Virtual:
@@ -75,7 +74,8 @@ def accept(record: Mapping[str, Any], over: Sequence[str] = ()) -> dict[str, Any
     :param over: ids of the runs that it is opened over or gone on with over, which nobody drives any more.
     :returns: ``{"taken": whether it stands here now, "record": the record that does}``.
     """
-    taken, stands = record_file.accept(salt.host(), Record.from_dict(record), [str(run) for run in over])
+    host = salt.host()
+    taken, stands = record_file.accept(host, record_file.word_of(host, record), [str(run) for run in over])
     return {"taken": taken, "record": stands.to_dict()}
 
 
@@ -107,7 +107,8 @@ def finish(record: Mapping[str, Any]) -> bool:
 
     :returns: True if the node is free now.
     """
-    return record_file.finish(salt.host(), Record.from_dict(record))
+    host = salt.host()
+    return record_file.finish(host, record_file.word_of(host, record))
 
 
 def withdraw(run: str, epoch: int) -> bool:

@@ -16,7 +16,6 @@ from saltext.chef_backend.node import backup, clients, firewall, frontend, recor
 from saltext.chef_backend.node import busy as busies
 from saltext.chef_backend.node import capture as captures
 from saltext.chef_backend.node import journal as journals
-from saltext.chef_backend.record import Record
 
 
 def __virtual__() -> salt.Virtual:
@@ -78,7 +77,7 @@ def accept(record: Mapping[str, Any]) -> dict[str, Any]:
     :returns: ``{"taken": whether it stands here now, "record": the one that does, "at": [boot's id, seconds since]}``.
     """
     host = salt.host()
-    taken, stands = record_file.heed(host, Record.from_dict(record))
+    taken, stands = record_file.heed(host, record_file.word_of(host, record))
     return {"taken": taken, "record": stands.to_dict(), "at": list(host.clock.boot())}
 
 
@@ -89,7 +88,8 @@ def epoch() -> int:
 
 def finish(record: Mapping[str, Any]) -> bool:
     """Know that a run has ended: no order of it is obeyed any more. Returns True if no run is known here then."""
-    return record_file.finish(salt.host(), Record.from_dict(record))
+    host = salt.host()
+    return record_file.finish(host, record_file.word_of(host, record))
 
 
 def bring_back(timeout: float = 300, order: Mapping[str, Any] | None = None) -> bool:

@@ -26,6 +26,7 @@ class Fault:
 
 
 SEARCH = "elasticsearch"
+LATE = 60.0  # seconds, half a lease: what has not looked for so long is armed anew
 Strike = Callable[[World, Fault, Point], None]
 KINDS: dict[str, Strike] = {}
 
@@ -207,7 +208,7 @@ def _step_clock(world: World, fault: Fault, point: Point) -> None:
     name = fault.where if fault.where in world.places else host(world, fault, point)
     world.places[name].offset += fault.seconds
     if fault.seconds < 0 and name in BACKENDS:  # its scheduler waits until the clock has caught up
-        world.minions[name].robbed = world.engine.now
+        world.minions[name].robbed = world.engine.now + LATE
 
 
 # the product

@@ -243,7 +243,8 @@ def at_the_end(world: World) -> list[str]:
     left = truth.record(world)
     if left is not None:
         found.append(f"I5: at the end run {left.run} still stands, {left.state}")
-    armed = [name for name in BACKENDS if world.minions[name].schedule]
+    # one whose clock was set back ends itself when that has caught up
+    armed = [name for name in BACKENDS if world.minions[name].schedule and not world.minions[name].is_late]
     if armed:
         found.append(f"I5: at the end the dead man's switch is armed on {', '.join(armed)}")
     return found

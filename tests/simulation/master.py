@@ -10,7 +10,8 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend.journal import Entry
 from saltext.chef_backend.record import Owner
-from saltext.chef_backend.run import apart, lock
+from saltext.chef_backend.run import apart
+from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run.master import Event, Listener, Master
 from saltext.chef_backend.run.signals import Signals
 from tests import fit
@@ -160,7 +161,7 @@ class Hub:
             try:
                 work()
             except SystemExit:  # what Salt's handler of SIGINT and SIGTERM raises, and its runner catches
-                if any(key.startswith(lock.HELD) for key in run.kept):
+                if any(key.startswith(clusters.HELD) for key in run.kept):
                     self.history.note(run.process.name, happened.BROKEN, "a signal ends it with its run open")
                 run.status = 1
                 run.said = "Exception occurred in runner: SystemExit"

@@ -82,7 +82,8 @@ class Minion:
         self.queue: list[Message] = []  # of states; on its disk, where Salt keeps it so (3008), else in the jobs
         self.files = files
         self.inbox: list[Message] = []  # what came while it was stopped
-        self.robbed = self.beaten = -1.0  # seconds: when its scheduler ceased to call our job, when a heartbeat came
+        self.robbed = -1.0  # from when on a heartbeat can see that its scheduler calls our job no more, seconds
+        self.beaten = 0.0  # when the last heartbeat came
         self._starts = 0
         self._done: set[str] = set()
 
@@ -259,6 +260,12 @@ class Minion:
             self.engine.after(SCHEDULER, self._due, name, entry, self._starts)
         else:
             self._schedule(name)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its clock was set back, so that a job waits until that has caught up."""
+        now = self.place.offset + self.engine.now
+        return any(entry.get("next", 0.0) - now > entry["seconds"] for entry in self.schedule.values())
 
     def _schedule(self, name: str) -> None:
         entry = self.schedule[name]

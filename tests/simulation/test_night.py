@@ -3,6 +3,7 @@
 import pytest
 
 from tests.simulation.faults import Fault
+from tests.simulation.mutants import Mutant
 from tests.simulation.night import Schedule, spend
 from tests.simulation.schedules import WAYS, spots
 
@@ -29,6 +30,17 @@ def test_a_story_tells_who_did_what_and_when():
     assert "fault: orchestration gets signal 9" in story
     assert "resumed run" in story
     assert story.count("chef-backend-ctl upgrade --failover") == 2  # begins, ends
+
+
+@pytest.mark.parametrize(("after", "points"), [(190, 60), (210, 100)])
+def test_i3_a_dead_mans_switch_that_was_taken_away_is_armed_anew_by_the_next_heartbeat(after, points):
+    """A site's highstate cleans every backend's schedule; then the master is lost for good, with failover off."""
+    taken = (Fault(after, "schedules cleaned"), Fault(points, "master lost for good"))
+    outcome = spend(Schedule("rolling", taken, 200.0))
+    assert not outcome.violations, outcome.story()
+    without = Mutant("no heartbeat sees to it", "node.deadman", "stay_armed", "if record is None or", "if True or")
+    with without.at_large():
+        assert "nobody looks after it" in str(spend(Schedule("rolling", taken, 200.0)).violations)
 
 
 def test_a_missed_find_job_fails_no_order():

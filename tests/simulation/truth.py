@@ -58,7 +58,7 @@ def looked_after(world: World) -> list[str]:
 
 
 def robbed(world: World) -> list[str]:
-    """The backends whose dead man's switch ceased to look after the last heartbeat: nobody can see that."""
+    """The backends whose dead man's switch ceased to look before a heartbeat could mend it: nobody can see that."""
     return [name for name in BACKENDS if world.minions[name].robbed > world.minions[name].beaten]
 
 

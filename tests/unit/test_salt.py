@@ -182,7 +182,7 @@ def test_what_a_master_says_of_a_job_over_tcp_is_said_the_same(over_tcp):
     def refuse(options):
         raise AuthorizationError("not you")
 
-    with pytest.raises(CommandExecutionError, match="^the salt-master cannot be asked: not you"):
+    with pytest.raises(CommandExecutionError, match=r"^the salt-master cannot be asked: not you"):
         salt_bus.Bus({}, {salt_bus.CLIENT: over_tcp(refuse)}).ask(["be1"], "state.sls", timeout=15)
 
 

@@ -12,6 +12,7 @@ from saltext.chef_backend import pillar_values as values
 from saltext.chef_backend.product.version import Version
 from saltext.chef_backend.settings import DAYS, Cluster, Gates, Hop, Package, Probe, Reactor, Server, Timeouts, Window
 
+LEASE = (20, 3600)  # seconds; an order may be given 10 s after its node was heard of, and stay on its way as long
 ROOT = "chef_backend:clusters"
 KNOWN = ("clusters", "fleet", "reactor")  # below chef_backend
 UNVERIFIED = "skip-verification"
@@ -125,6 +126,10 @@ def _agree(reader: "_Reader", gates: Gates, timeouts: Timeouts) -> None:
     if timeouts.lease <= timeouts.ask:
         expected = f"more seconds than timeouts:ask ({timeouts.ask})"
         advice = "a run is not heard of while one question is out: it would be given up"
+        reader.problem("timeouts:lease", timeouts.lease, expected, advice)
+    elif not LEASE[0] <= timeouts.lease <= LEASE[1]:
+        expected = f"seconds, from {LEASE[0]} to {LEASE[1]}"
+        advice = "orders are void after it, and after it the backends look after failover that a dead run left off"
         reader.problem("timeouts:lease", timeouts.lease, expected, advice)
     if gates.settle_seconds >= timeouts.gate:
         expected = f"fewer seconds than timeouts:gate ({timeouts.gate})"

@@ -27,6 +27,8 @@ ABORTED = "aborted"
 DONE = "done"
 FRONTENDS = "frontends"  # the way of a run that upgrades the frontends themselves: no backend, no failover
 REPLACE = "replace_node"  # the way of a run that replaces one backend: no version changes, failover is not switched
+STATES = (OPEN, FAILED, ABANDONED, PAUSED, ABORTED, DONE)
+WAYS = ("rolling", "downtime", "reindex", FRONTENDS, REPLACE)
 PAUSE, ABORT = "pause", "abort"  # what an operator may wish of a run that is under way
 RUN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,127}")  # a run's id: part of files' names
 
@@ -94,7 +96,7 @@ class Record:
             fits, expected = _FITS.get(name, (_is_text, "text"))
             if not fits(data[name]):
                 problems.append(f"{name} is {data[name]!r}, not {expected}")
-        unknown = set(data) - names
+        unknown = bool(set(data) - names) or data.get("state", OPEN) not in STATES or data.get("way") not in WAYS
         if unknown and not required - set(data):
             problems.append("it is of another version of this extension: run saltutil.sync_all there and on the master")
         if problems:
@@ -190,6 +192,8 @@ _LISTS = ("backends", "frontends", "waived")
 # what a field holds, and how to call it; all others are text
 _FITS = {
     "run": (_is_run, "a run's id"),
+    "state": (lambda value: value in STATES, f"one of {', '.join(STATES)}"),
+    "way": (lambda value: value in WAYS, f"one of {', '.join(WAYS)}"),
     "owner": (_is_owner, "a mapping of jid, master, boot, pid and ticks"),
     "backends": (_are_names, "a list of names"),
     "frontends": (_are_names, "a list of names"),

@@ -361,7 +361,7 @@ def test_a_record_that_cannot_be_read_is_an_error_and_stays(minion, record, text
 
 @pytest.mark.parametrize("wrong", [{"lease": "long"}, {"owner": {"jid": "1"}}, {"colour": "red"}, {"backends": None}])
 def test_what_is_no_record_is_not_written(minion, record, wrong):
-    with pytest.raises(ValueError, match="not a record"):
+    with pytest.raises(CommandExecutionError, match=r"^be1: what the master sends is not a record: "):
         minion.call(ACCEPT, {**record, **wrong})
     assert not minion.path(RUN).exists()
 

@@ -58,7 +58,7 @@ def test_i3_a_dead_mans_switch_that_does_not_look_any_more_is_named(seconds, ago
 
 
 def test_i3_whether_a_silent_node_or_one_that_cannot_tell_is_looked_after_is_not_known():
-    refused(gates.looked_after, {**views(), "be2": silent("be2")}, 60, said="be2: Minion did not return")
+    refused(gates.looked_after, {**views(), "be2": silent("be2")}, 60, said="Minion did not return")
     cannot = views(be3={"unlooked": None, "errors": {"unlooked": "looked: not JSON"}})
     refused(gates.looked_after, cannot, 60, said="be3: whether its dead man's switch looks: looked: not JSON")
 

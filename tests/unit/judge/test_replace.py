@@ -185,12 +185,21 @@ def test_a_node_that_broke_in_its_upgrade_may_be_replaced_if_nothing_else_is_hal
         replacing.resumed(FAILED, "it ended", "be3", seen(be3=broken, be2=broken))
 
 
+@pytest.mark.parametrize("state", [records.FAILED, records.ABORTED])
+def test_i5_a_node_that_was_lost_in_its_turn_is_replaced_once_somebody_has_switched_failover_on(state):
+    """The run's record says off for good: nothing of this extension may know that the node will not come back."""
+    left = run(state=state, failover="off", turn="be3")
+    off = {node: {"cluster_status": printed.OFF} for node in ("be1", "be2")}
+    with pytest.raises(ValueError, match="has left failover off: finish it first, by the same command"):
+        replacing.resumed(left, "it ended", "be3", seen(**off))
+    assert replacing.resumed(left, "it ended", "be3", seen()) is None
+
+
 @pytest.mark.parametrize(
     ("changes", "gone", "said"),
     [
         ({}, None, "run r1 to 2.3.16 is under way, at step 'open': wait"),
         ({"way": records.REPLACE, "target": "replace be3"}, None, "is under way"),
-        ({"failover": "off"}, "it is gone", "finish it first"),
         ({"way": "downtime", "down": True}, "it is gone", "finish it first"),
         ({"way": "reindex", "finished": ("be2",)}, "it is gone", "finish it first"),
         ({"way": records.FRONTENDS}, "it is gone", "of the frontends to 2.3.16 is unfinished"),

@@ -11,7 +11,8 @@ from salt.exceptions import CommandExecutionError
 from saltext.chef_backend.clock import Came
 from saltext.chef_backend.journal import Entry
 from saltext.chef_backend.record import ABANDONED, OPEN, Record, Run
-from saltext.chef_backend.run import apart, lock
+from saltext.chef_backend.run import apart
+from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run.bus import Answer
 from saltext.chef_backend.run.master import Event, Master
 from tests import fit
@@ -220,7 +221,8 @@ def master(
     clock = Clock()
     backends = Backends(clock, *told, record=record)
     agent: dict[str, Callable[..., Any]] = {
-        f"chef_backend_agent.{name}": getattr(backends, name) for name in ("view", "accept", "finish", "withdraw", "stay_armed")
+        f"chef_backend_agent.{name}": getattr(backends, name)
+        for name in ("view", "accept", "finish", "withdraw", "stay_armed")
     } | {
         "chef_backend_agent.arm": lambda node, seconds: True,
         "chef_backend_agent.connected": lambda node: list(CLIENTS),
@@ -250,7 +252,7 @@ def master(
         "clock": clock,
     }
     if record is not None and more.get("jid") == record.owner.jid:  # this process has taken it
-        given["kept"][f"{lock.HELD}.{record.cluster}"] = record.record
+        given["kept"][f"{clusters.HELD}.{record.cluster}"] = record.record
     return Master(**given | more)
 
 

@@ -219,6 +219,40 @@ def test_i3_whatever_breaks_what_has_to_be_done_is_told_with_what_it_leaves(monk
     assert len(stopped) == 1
 
 
+@pytest.mark.parametrize(
+    ("record", "told", "said"),
+    [
+        (OFF, {}, "failover is on: "),
+        (RECORD, {}, "failover is as it was: "),
+        (run(way="reindex", reindex=True, finished=("be2", "be3")), NO_SEARCH, "FAILOVER MAY BE OFF: "),
+    ],
+)
+def test_a_run_that_cannot_be_closed_says_what_became_of_failover_by_its_last_word(monkeypatch, record, told, said):
+    def fails(*args):
+        raise CommandExecutionError("be2 has not got the record")
+
+    monkeypatch.setattr(closing, "_ended", fails)
+    comment = closes(hub(record, told))["comment"]
+    assert comment.startswith(f"the run could not be closed, {said}be2 has not got the record")
+
+
+def test_a_run_is_closed_with_the_backends_that_it_was_opened_with_whoever_has_a_key_by_now():
+    does = {SWITCH: lambda node, to, bound, before=None: {"before": before, "after": to}}
+    master = fakes.master(record=OFF, jid=RECORD.owner.jid, does=does, backends="be*")
+    master.bus.matching = lambda target: [*printed.NODES, "be4"]
+    assert closes(master)["result"] is True
+
+
+def test_i9_where_the_target_of_the_frontends_matches_nobody_any_more_those_of_the_run_are_let_in():
+    record = run(way="downtime", wish="abort", frontends=("fe1",))
+    does = {BRING_BACK: lambda node, bound: True}
+    master = fakes.master(record=record, jid=RECORD.owner.jid, does=does, frontends="fe*")
+    master.bus.matching = lambda target: []
+    done = closes(master)
+    assert done["changes"]["fe1"] == {"old": "out of service", "new": "in service"}
+    assert done["comment"].startswith("run r1 is aborted")
+
+
 def test_i3_failover_that_may_not_come_on_is_said_loudly_and_its_record_goes_on_saying_off():
     half = {"half_upgraded": "run r1 did not finish on this node"}
     master = hub(run(failover="off", turn="be2"), {"be2": half})

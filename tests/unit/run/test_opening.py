@@ -300,6 +300,21 @@ def test_s17_a_frontend_without_the_modules_is_named_with_what_mends_it():
     assert [(one["code"], one["node"]) for one in done["reasons"]] == [("frontend-unknown", "fe2")]
 
 
+@pytest.mark.parametrize("target", ["2.3.16", "2.3.15"])
+def test_i9_a_frontend_that_left_the_pillar_while_it_was_out_of_service_is_let_in_by_the_next_run_or_named(target):
+    """Also by a run to another target, which takes over what this one has left."""
+    way = "rolling" if target == "2.3.16" else "downtime"
+    left = run(way=way, state="failed", target=target, frontends=("fe1", "fe8", "fe9"))
+    master = hub(left)
+    fakes.backends(master).told = ({},)
+    does = {"fe8": True, "fe9": Answer(False, error="fe9 does not answer")}
+    master.bus.does["chef_server_agent.out"] = lambda node: does[node]
+    done = opens(master)
+    assert done["result"] is True, done["comment"]
+    assert "; fe9 has left the pillar and does not answer: look whether it serves" in done["comment"]
+    assert fakes.backends(master).record.frontends == ("fe1", "fe2", "fe8")
+
+
 def test_i9_a_waived_frontend_that_answers_again_is_not_left_out():
     """It was silent when the waiver was written, and is back when the command runs."""
     master = waives("frontend-unknown of fe2 for 2.3.16")

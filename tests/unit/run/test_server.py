@@ -5,9 +5,10 @@ import hashlib
 import time
 
 import pytest
+from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import record as records
-from saltext.chef_backend.run import apart, server
+from saltext.chef_backend.run import apart, server, steering
 from saltext.chef_backend.run.bus import Answer
 from tests.functional.pillars import example
 from tests.unit.answered import RECORD, run
@@ -83,6 +84,66 @@ def test_an_address_that_nobody_named_is_connected_and_no_frontend_is_upgraded()
 def test_an_upgrade_of_the_frontends_that_goes_on_waits_for_no_address_to_be_named():
     left = run(way=records.FRONTENDS, target=SERVER["version"], state=records.FAILED)
     assert opens(left, "198.51.100.9")[1]["result"] is True
+
+
+class Left:
+    """A run that died with fe9 drained; fe9 is none of the pillar's any more. ``silent``: it does not answer."""
+
+    def __init__(self, silent=False):
+        left = run(way=records.FRONTENDS, target=SERVER["version"], state=records.FAILED)
+        left = dataclasses.replace(left, frontends=("fe1", "fe2", "fe9"))
+        self.site = Site(record=left, accept_license=True)
+        self.site.frontends["fe9"] = Answer(False, error="fe9 does not answer") if silent else OLD | {"drained": True}
+        self.site.master.bus.does |= {
+            "chef_server_agent.busy": lambda node: [],
+            "chef_backend_agent.connected": lambda node: list(fakes.CLIENTS),
+        }
+
+    def opened(self):
+        return server.opened(self.site.master, "Open the run", "prod")
+
+    def frontends(self):
+        return fakes.backends(self.site.master).record.frontends
+
+
+def test_a_frontend_that_left_the_pillar_while_drained_is_undrained_and_called_for_until_it_is():
+    left = Left()
+    left.site.returns["undrain"] = False
+    assert "fe9: balancer.undrain returned False" in left.opened()["comment"]
+    assert left.frontends() == ("fe1", "fe2", "fe9"), "the same command calls it once more"
+    left.site.returns.clear()
+    left.site.master.kept.clear()
+    done = left.opened()
+    assert (done["result"], done["changes"]["undrain fe9"]) == (True, {"old": None, "new": "undrained"})
+    assert left.site.calls == [("undrain", "fe9"), ("undrain", "fe9"), ("forgotten", "fe9")]
+    assert left.frontends() == ("fe1", "fe2")
+
+
+def test_a_frontend_that_left_the_pillar_and_is_silent_is_named_and_asked_again_by_the_next():
+    left = Left(silent=True)
+    done = left.opened()
+    assert done["result"] is True, done["comment"]
+    assert "; fe9 has left the pillar and does not answer: look whether it gets its clients" in done["comment"]
+    assert left.frontends() == ("fe1", "fe2", "fe9")
+
+
+def test_abort_ends_no_run_of_the_frontends_that_has_left_one_without_clients_and_names_who_is_silent():
+    done = steering.abort(Left().site.master, "prod")
+    assert (done.ok, "fe9 is inside its upgrade" in done.text) == (False, True)
+    done = steering.abort(Left(silent=True).site.master, "prod")
+    assert done.text.endswith("; fe9 has left the pillar and does not answer: look whether it gets its clients")
+    assert done.ok is True
+
+
+def test_abort_says_what_to_do_about_a_frontend_in_the_pillar_that_is_gone():
+    left = Left()
+    left.site.frontends["fe2"] = Answer(False, error="fe2 does not answer")
+    with pytest.raises(CommandExecutionError) as caught:
+        steering.abort(left.site.master, "prod")
+    assert str(caught.value) == (
+        "fe2 does not answer\nWhether it is whole and has its clients is not known: bring it back; or, if it is gone "
+        "for good, take it out of the pillar, chef_backend:clusters:prod:frontends"
+    )
 
 
 @pytest.mark.parametrize("address", fakes.CLIENTS)

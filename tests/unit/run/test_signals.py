@@ -6,7 +6,6 @@ import os
 import threading
 
 import pytest
-from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import waiting
 from saltext.chef_backend.clock import RealClock

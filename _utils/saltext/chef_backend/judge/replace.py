@@ -58,10 +58,17 @@ def resumed(found: Run | None, gone: str | None, node: str, views: Views) -> Run
         said = f"run {found.run} to {found.target} is under way, at step {found.step!r}: wait for its end"
         raise Refused(said, "other-run")
     half_upgraded = [other for other in answers.half_upgraded(views) if other != node]
-    if half_upgraded or found.down or found.failover == "off" or not records.may_be_left(found):
+    if half_upgraded or found.down or not records.may_be_left(found):
         raise Refused(
             f"run {found.run} to {found.target} is unfinished ({gone}), and what it has left is not {node}'s alone: "
             "finish it first, by the same command",
+            "other-run",
+        )
+    if found.failover == "off" and answers.failover(views) != "on":
+        raise Refused(
+            f"run {found.run} to {found.target} is unfinished ({gone}), and has left failover off: finish it first, by "
+            f"the same command. If {node} keeps it from that and is lost, switch failover on by hand, and run this "
+            "again: 'chef-backend-ctl set-cluster-failover on'",
             "other-run",
         )
     if found.way == records.FRONTENDS:

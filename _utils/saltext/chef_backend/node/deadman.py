@@ -43,7 +43,7 @@ def stay_armed(host: Host) -> bool:
     if record is None or (over is not None and over.action == deadman.OVER):
         return False
     ago = record_file.unlooked(host)
-    if not scheduler.has(host, JOB) or ago is None or ago > record.lease:
+    if not scheduler.has(host, JOB) or ago is None or ago > 2 * records.interval(record.lease):
         arm(host, records.interval(record.lease))
     return True
 

@@ -16,7 +16,7 @@ from saltext.chef_backend import record as records
 from saltext.chef_backend.node import files
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.note import Note
-from saltext.chef_backend.record import Record
+from saltext.chef_backend.record import Record, RecordError
 
 RUN_FILE = "run.json"
 NOTE_FILE = "note.json"
@@ -27,6 +27,18 @@ EPOCH_FILE = "epoch"
 ENDED = "ended"  # folder of the runs that ended, the newest
 KEPT = 20
 Known = TypeVar("Known")
+
+
+def word_of(host: Host, data: object) -> Record:
+    """Read a record that a master sends.
+
+    :param data: mapping as made by ``Record.to_dict``.
+    :raises CommandExecutionError: it is no record, or of another version of this extension, in one sentence.
+    """
+    try:
+        return Record.from_dict(data)
+    except RecordError as err:
+        raise CommandExecutionError(f"{host.name}: what the master sends is {err}") from err
 
 
 def read(host: Host, name: str = RUN_FILE) -> Record | None:

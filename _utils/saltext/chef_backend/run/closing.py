@@ -85,11 +85,11 @@ def _close(
             left = f"{', '.join(half)} is half-upgraded" if half else "clients would be refused for ever"
             ret["comment"] += f"\nIt is not aborted: {left}. Go on with it, and abort it afterwards"
     except (CommandExecutionError, ValueError) as err:
-        ret["comment"] = _not_closed(lock.held(master, cluster) or held, str(err))
+        ret["comment"] = _not_closed(held, lock.held(master, cluster) or held, str(err))
     except Exception as err:  # whatever is wrong here: who types it reads what it leaves, and the rest is done
         log.exception("closing the run")
         why = f"An exception occurred, which the master's log tells whole: {type(err).__name__}: {err}"
-        ret["comment"] = _not_closed(lock.held(master, cluster) or held, why)
+        ret["comment"] = _not_closed(held, lock.held(master, cluster) or held, why)
     for optional in (
         lambda: _tell(master, cluster, ret, reasons),
         lambda: heartbeat.stop(master, held.owner.jid),
@@ -168,7 +168,11 @@ def let_clients_in(master: Master, run: Run) -> tuple[Mapping[str, Any], list[st
     let_in, not_yet = dict[str, Any](), list[str]()
     if not records.frontends_may_serve(run):
         return let_in, not_yet
-    bound, named = clusters.settings(master, run.cluster).timeouts.reconfigure, clusters.frontends(master, run.cluster)
+    bound = clusters.settings(master, run.cluster).timeouts.reconfigure
+    try:
+        named: Sequence[str] = clusters.frontends(master, run.cluster)
+    except CommandExecutionError:  # the pillar's target matches none, or a strange one, by now: the run knows its own
+        named = run.frontends
     for node in run.frontends:
         try:
             if orders.all_do(master, run.cluster, [node], "chef_server_agent.bring_back", bound)[node]:
@@ -283,12 +287,14 @@ def _off(master: Master, run: Run, why: str) -> str:
     return "\n".join([f"FAILOVER OF {run.cluster} STAYS OFF: {why}", looks, *but])
 
 
-def _not_closed(word: Record, why: str) -> str:
+def _not_closed(before: Record, last: Record, why: str) -> str:
     """Say that the run could not be closed, and what becomes of it.
 
-    :param word: the last of its record that was said.
+    :param before: its record when the close began.
+    :param last: the last of it that was said.
     """
-    shown, lease = "FAILOVER MAY BE OFF" if word.failover == "off" else "failover is as it was", word.lease
+    shown = "failover is as it was" if last.failover == before.failover else f"failover is {last.failover}"
+    shown, lease = "FAILOVER MAY BE OFF" if last.failover == "off" else shown, last.lease
     return (
         f"the run could not be closed, {shown}: {why}\nThe backends give it up when they have not heard of it for its "
         f"lease of {lease} s, and look after failover themselves; the same command goes on from here"

@@ -35,9 +35,33 @@ def installed(master: Master, cluster: str) -> list[Frontend]:
     return found
 
 
-def unfinished(master: Master, cluster: str) -> list[str]:
-    """Return the frontends that a run has taken from their clients or left half-upgraded."""
-    return server.unfinished(installed(master, cluster))
+def unfinished(master: Master, cluster: str, run: Run) -> tuple[list[str], list[str]]:
+    """Return the frontends that a run has taken from their clients or left half-upgraded, and who cannot tell of that.
+
+    :returns: those; and those that have left the pillar and do not answer, of which nothing can be done but say so.
+    :raises CommandExecutionError: one in the pillar does not answer: unknown is not "whole".
+    """
+    drained, silent = left_drained(master, cluster, run)
+    try:
+        return [*server.unfinished(installed(master, cluster)), *drained], silent
+    except CommandExecutionError as err:
+        raise CommandExecutionError(
+            f"{err}\nWhether it is whole and has its clients is not known: bring it back; or, if it is gone for good, "
+            f"take it out of the pillar, chef_backend:clusters:{cluster}:frontends"
+        ) from err
+
+
+def left_drained(master: Master, cluster: str, run: Run) -> tuple[list[str], list[str]]:
+    """Return the frontends of a run that have left the pillar: those that were drained, and those that are silent."""
+    left = sorted(set(run.frontends) - set(clusters.frontends(master, cluster)))
+    said = master.bus.ask(left, "chef_server_agent.state", timeout=clusters.ask_bound(master, cluster))
+    drained = [node for node, answer in said.items() if answer.ok and answer.value["drained"]]
+    return drained, [node for node, answer in said.items() if not answer.ok]
+
+
+def no_clients(node: str) -> str:
+    """Say that a frontend is none of the cluster's any more, and may get no clients."""
+    return f"{node} has left the pillar and does not answer: look whether it gets its clients"
 
 
 def left_behind(master: Master, cluster: str, run: Run) -> tuple[list[str], list[str]]:

@@ -45,11 +45,12 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
         fronts, untold = _that_are_asked(master, settings, way, fronts, waived)
         if way == "reindex":
             ask_all(master.bus, fronts[:1], "chef_server_agent.may_keep_out", timeout=bound)
+        if found:
+            refuse, silent = frontends.left_behind(master, cluster, found)
+            said = [f"; {node} has left the pillar and does not answer: look whether it serves" for node in silent]
         if resumed:
             gates.same_way(resumed, way)
-            refuse, silent = frontends.left_behind(master, cluster, resumed)
             views = _at_rest(master, settings, resumed, [*fronts, *refuse])
-            said = [f"; {node} has left the pillar and does not answer: look whether it serves" for node in silent]
             # the node may have finished meanwhile, and somebody else may have taken the run over
             found = answers.run(views)
             resumed = _as_it_is(lock.may_take(master, found, str(settings.version), views))

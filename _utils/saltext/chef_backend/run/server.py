@@ -47,7 +47,7 @@ def opened(master: Master, name: str, cluster: str) -> Result:
         begun = [one.node for one in there if one.begun]
         if found and not resumed and begun:
             raise CommandExecutionError(lock.finish_first(found, f"left {', '.join(begun)} half-upgraded"))
-        left = _left_drained(master, settings, resumed)
+        left, silent = frontends.left_drained(master, cluster, found) if found else ([], [])
         if not wanted.undrain and (drained := [*left, *(one.node for one in there if one.drained)]):
             raise CommandExecutionError(
                 f"{', '.join(drained)} was drained and gets no clients, and the pillar names no undrain any more: name "
@@ -62,6 +62,8 @@ def opened(master: Master, name: str, cluster: str) -> Result:
             frontends.nobody_unnamed(master, settings, views, clusters.frontends(master, cluster))
         due = server.due(there, wanted.version)
         plan = f"chef-server-core {target}; due: {', '.join(due) or 'no frontend'}"
+        plan += "".join(f"; {frontends.no_clients(node)}" for node in silent)
+        ours = tuple(one.node for one in there)
         if master.test:
             ret.update(result=None, comment=f"would open a run: {plan}")
             return ret
@@ -75,10 +77,12 @@ def opened(master: Master, name: str, cluster: str) -> Result:
             target=target,
             leader=answers.leader(views),
             failover_found=failover_found,
-            frontends=tuple(one.node for one in there),
+            frontends=(*ours, *left, *silent),  # until they have their clients again
         )
         ret["changes"]["run"] = {"old": None, "new": record.run}
-        _call_hook(master, ret, settings, "undrain", left)
+        if left:
+            _call_hook(master, ret, settings, "undrain", left)
+            lock.note(master, cluster, frontends=(*ours, *silent))
         progress.tell(master, record, "open", journal.END, comment=plan)
         return outcome.done(ret, f"{'resumed' if resumed else 'opened'} run {record.run}: {plan}")
     return ret
@@ -208,15 +212,6 @@ def verified(master: Master, name: str, cluster: str) -> Result:
         progress.tell(master, record, "verify", journal.END)
         return outcome.done(ret, f"every frontend runs {target} and answers")
     return ret
-
-
-def _left_drained(master: Master, settings: Cluster, resumed: Run | None) -> list[str]:
-    """Return the frontends that have left the pillar while they were drained: they get their clients again first."""
-    if resumed is None:
-        return []
-    left = sorted(set(resumed.frontends) - set(clusters.frontends(master, settings.name)))
-    said = master.bus.ask(left, "chef_server_agent.state", timeout=settings.timeouts.ask)
-    return [node for node, answer in said.items() if answer.ok and answer.value["drained"]]
 
 
 def _upgrade(master: Master, ret: Result, cluster: str, nodes: Sequence[str], sls: Sequence[str], **more: Any) -> bool:

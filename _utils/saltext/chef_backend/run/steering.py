@@ -55,14 +55,15 @@ def abort(master: Master, cluster: str) -> Done:
         record, half_upgraded = dataclasses.replace(record, down=False, taken_down=()), []
     if record and record.way == records.REPLACE:
         half_upgraded = []  # the node that is replaced may have broken in its upgrade
+    left: list[str] = []
     if record and record.way == records.FRONTENDS:
-        half_upgraded = frontends.unfinished(master, cluster)
+        half_upgraded, left = frontends.unfinished(master, cluster, record)
     ended = _ended(master, cluster) if record is None else None
     gone = lock.gone(master, record) if record else None
     answer = steering.abort(record, gone, half_upgraded, ended, silent)
     if record and answer.action == steering.CLOSE:
         done = closing.aborted(master, views, record)
-        return Done(done["result"], done["comment"])
+        return Done(done["result"], "; ".join([done["comment"], *map(frontends.no_clients, left)]))
     if not answer.ok:
         why = [str(silence.of(views, node)) for node in silent]
         answer = dataclasses.replace(answer, text="\n".join([answer.text, *why]))
