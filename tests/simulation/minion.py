@@ -264,8 +264,11 @@ class Minion:
     @property
     def is_late(self) -> bool:
         """Whether its clock was set back, so that a job waits until that has caught up."""
-        now = self.place.offset + self.engine.now
-        return any(entry.get("next", 0.0) - now > entry["seconds"] for entry in self.schedule.values())
+        return any(self._early(entry) > entry["seconds"] for entry in self.schedule.values())
+
+    def _early(self, entry: dict[str, Any]) -> float:
+        """Seconds until a job is due by the wall clock; one that was just added is."""
+        return float(entry["next"] - self.place.offset - self.engine.now) if "next" in entry else 0.0
 
     def _schedule(self, name: str) -> None:
         entry = self.schedule[name]
@@ -275,7 +278,7 @@ class Minion:
     def _due(self, name: str, entry: dict[str, Any], starts: int) -> None:
         if self.schedule.get(name) is not entry or starts != self._starts or not self.place.power:
             return
-        early = entry.get("next", 0.0) - self.place.offset - self.engine.now
+        early = self._early(entry)
         if early > SCHEDULER:
             self.engine.after(early, self._due, name, entry, starts)
             return

@@ -149,12 +149,12 @@ HOSTILE = ["../../../../evil", "/evil", "..", ".", "", "a/b", "a\x00b", "-f", "a
 @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: repr(name[:20]))
 def test_a_runs_id_never_leads_out_of_the_folder_of_our_notes(name, backend, record):
     hostile = {**record, "run": name}
-    with pytest.raises(ValueError, match="not a record: run is"):
+    with pytest.raises(CommandExecutionError, match="not a record: run is"):
         backend.call("chef_backend_agent.accept", hostile)
     backend.call("chef_backend_agent.accept", record)
     before = files(backend)
     for function in ("chef_backend_agent.accept", "chef_backend_agent.finish"):
-        with pytest.raises(ValueError, match="not a record: run is"):
+        with pytest.raises(CommandExecutionError, match="not a record: run is"):
             backend.call(function, {**hostile, "revision": 2})
     assert backend.call("chef_backend_agent.withdraw", name, 1) is False
     assert backend.call("chef_backend_agent.wish", name, 1, "pause") is False
