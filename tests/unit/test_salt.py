@@ -178,6 +178,31 @@ def test_over_tcp_a_job_may_last_as_long_as_its_minion_is_at_it(over_tcp, monkey
     assert (said.value, said.jid, len(asked)) == ("upgraded", "20261128010203000000", 5)
 
 
+@pytest.mark.parametrize(("comes_back", "said"), [(True, "upgraded"), (False, "its event bus has gone, and has not")])
+def test_an_event_bus_that_has_gone_with_its_master_is_waited_for_with_a_bound(over_tcp, monkeypatch, comes_back, said):
+    """Salt 3006 itself connects again and again, for ever."""
+    client = over_tcp(lambda options: {"jid": "20261128010203000000", "minions": ["be1"]})
+    client.opts["transport"] = "zeromq"
+    client.event.subscriber.connected.side_effect = [True, False, True]
+    client.event.connect_pub.return_value = comes_back
+    event = {"tag": "salt/job/20261128010203000000/ret/be1", "data": {"id": "be1", "return": "upgraded"}}
+    salts = salt_bus.salt.client.LocalClient
+    monkeypatch.setattr(salts, "get_returns_no_block", lambda *args: iter([None, event]))
+    monkeypatch.setattr(
+        salts,
+        "get_iter_returns",
+        lambda self, *args, **options: (
+            {"be1": {"ret": raw["data"]["return"]}} for raw in self.get_returns_no_block("salt/job") if raw
+        ),
+    )
+    try:
+        found = salt_bus.Bus({}, {salt_bus.CLIENT: client}).ask(["be1"], "state.sls", timeout=15)["be1"].value
+    except CommandExecutionError as err:
+        found = str(err)
+    assert said in found
+    client.event.connect_pub.assert_called_once_with(timeout=salt_bus.GONE)
+
+
 def test_what_a_master_says_of_a_job_over_tcp_is_said_the_same(over_tcp):
     def refuse(options):
         raise AuthorizationError("not you")

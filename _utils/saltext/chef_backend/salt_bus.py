@@ -4,7 +4,7 @@ import atexit
 import functools
 import gc
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import salt.client
@@ -19,6 +19,7 @@ from saltext.chef_backend.run.bus import Answer
 CLIENT = "chef_backend.client"
 TAKEN = 5  # seconds that a master gets to take what nobody waits for; Salt asks it three times
 TRIES = 3  # Salt's own, each as long as it is told
+GONE = 30  # seconds that the event bus of a master gets to come back
 COMPOUND = re.compile(r"\s|^[A-Za-z]+@")  # more than one pattern of minion ids
 # Salt 3006 empties sys.modules of its loaded modules when a client is destroyed, under whoever loads modules then:
 # a client lives as long as its process. It ends before Python itself does, and with it what Salt has hung on it: later
@@ -34,7 +35,7 @@ def _end_clients() -> None:
 
 
 class Client(salt.client.LocalClient):  # type: ignore[misc]  # Salt has no types
-    """Salt's client, with a bound over TCP as well: there Salt itself waits for a master that has gone without one."""
+    """Salt's client, with bounds where Salt waits without one for a master that has gone: over TCP, and in 3006."""
 
     def pub(self, *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
         """Publish a job, as Salt does; the jobs by which it asks minions whether they are still at it come here, too.
@@ -52,6 +53,24 @@ class Client(salt.client.LocalClient):  # type: ignore[misc]  # Salt has no type
             return RealClock().within(bound, publish)
         except TimeoutError as err:
             raise SaltReqTimeoutError(f"the master has not taken it: {err}") from err
+
+    def get_returns_no_block(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """Yield what comes of a job, or None, as Salt does.
+
+        :raises SaltReqTimeoutError: the event bus has gone, as with its master, and does not come back.
+        """
+        returns = super().get_returns_no_block(*args, **kwargs)
+        while True:
+            self._see_it_hears()
+            yield next(returns)
+
+    def _see_it_hears(self) -> None:
+        """Connect anew to an event bus that has gone: Salt 3006 itself, which can tell that, waits without a bound."""
+        hears = getattr(self.event.subscriber, "connected", None)
+        if callable(hears) and not hears():
+            self.event.close_pub()
+            if not self.event.connect_pub(timeout=GONE):
+                raise SaltReqTimeoutError(f"its event bus has gone, and has not come back within {GONE} s")
 
 
 class Bus:
