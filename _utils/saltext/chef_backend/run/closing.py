@@ -294,10 +294,11 @@ def _not_closed(before: Record, last: Record, why: str) -> str:
     :param last: the last of it that was said.
     """
     shown = "failover is as it was" if last.failover == before.failover else f"failover is {last.failover}"
-    shown, lease = "FAILOVER MAY BE OFF" if last.failover == "off" else shown, last.lease
+    if last.failover == "off":
+        shown = "FAILOVER MAY BE OFF"
     return (
         f"the run could not be closed, {shown}: {why}\nThe backends give it up when they have not heard of it for its "
-        f"lease of {lease} s, and look after failover themselves; the same command goes on from here"
+        f"lease of {last.lease} s, and look after failover themselves; the same command goes on from here"
     )
 
 
