@@ -14,6 +14,7 @@ import hypothesis
 from tests.simulation import schedules
 from tests.simulation.night import Outcome, Schedule, spend
 
+DRAWN = 250  # schedules at once: hypothesis draws others where it is to draw more
 PORTION = 25  # nights that a process takes at once
 
 
@@ -102,10 +103,17 @@ def enumerated(ways: Sequence[str], every: int = 1) -> list[Schedule]:
 
 
 def drawn(nights: int, seed: int, way: str | None = None) -> list[Schedule]:
-    """Random schedules, drawn by hypothesis; the same ones from the same seed."""
+    """Random schedules, drawn by hypothesis; the same ones from the same seed, however many are drawn."""
+    found: list[Schedule] = []
+    while len(found) < nights:
+        found += _drawn(f"{seed} {len(found)}", way)
+    return found[:nights]
+
+
+def _drawn(seed: str, way: str | None) -> list[Schedule]:
     several: list[Schedule] = []
     calm = hypothesis.settings(
-        max_examples=nights,
+        max_examples=DRAWN,
         database=None,
         deadline=None,
         phases=[hypothesis.Phase.generate],
@@ -119,7 +127,7 @@ def drawn(nights: int, seed: int, way: str | None = None) -> list[Schedule]:
         several.append(schedule)
 
     draw()
-    return several[:nights]
+    return several[:DRAWN]
 
 
 def campaign(several: Sequence[Schedule], jobs: int, told: Callable[[Result], None] = lambda result: None) -> Result:

@@ -19,6 +19,13 @@ def test_single_faults_at_points_of_a_way(way):
         assert not outcome.violations, outcome.story()
 
 
+def test_a_night_of_a_seed_is_the_same_however_many_are_drawn():
+    many = campaign.drawn(400, 7)
+    assert campaign.drawn(30, 7) == many[:30]
+    assert campaign.drawn(260, 7) == many[:260]
+    assert len(set(map(repr, many))) > 300
+
+
 @pytest.mark.parametrize("way", WAYS)
 @hypothesis.settings(
     max_examples=75, deadline=None, database=None, print_blob=True, suppress_health_check=list(hypothesis.HealthCheck)
