@@ -116,8 +116,8 @@ MISTAKES = [
     ("timeouts:upgrade", math.inf, "inf", "a number of seconds"),
     ("timeouts:ask", math.nan, "nan", "a number of seconds"),
     ("timeouts:lease", 1, "1", "more seconds than timeouts:ask ("),  # each is right by itself
-    ("timeouts:lease", 19, "19", "seconds, from 20 to 3600"),
-    ("timeouts:lease", 1e15, "1000000000000000.0", "seconds, from 20 to 3600"),
+    ("timeouts:lease", 39, "39", "seconds, from 40 to 3600"),
+    ("timeouts:lease", 1e15, "1000000000000000.0", "seconds, from 40 to 3600"),
     ("gates:settle_seconds", 3600, "3600", "fewer seconds than timeouts:gate ("),
 ]
 

@@ -184,7 +184,8 @@ def test_an_event_bus_that_has_gone_with_its_master_is_waited_for_with_a_bound(o
     client = over_tcp(lambda options: {"jid": "20261128010203000000", "minions": ["be1"]})
     client.opts["transport"] = "zeromq"
     client.event.subscriber.connected.side_effect = [True, False, True]
-    client.event.connect_pub.return_value = comes_back
+    client.event.connect_pub.return_value, client.event.pending_events = comes_back, ["read before"]
+    client.event.close_pub.side_effect = client.event.pending_events.clear
     event = {"tag": "salt/job/20261128010203000000/ret/be1", "data": {"id": "be1", "return": "upgraded"}}
     salts = salt_bus.salt.client.LocalClient
     monkeypatch.setattr(salts, "get_returns_no_block", lambda *args: iter([None, event]))
@@ -201,6 +202,7 @@ def test_an_event_bus_that_has_gone_with_its_master_is_waited_for_with_a_bound(o
         found = str(err)
     assert said in found
     client.event.connect_pub.assert_called_once_with(timeout=salt_bus.GONE)
+    assert client.event.pending_events == (["read before"] if comes_back else [])
 
 
 def test_what_a_master_says_of_a_job_over_tcp_is_said_the_same(over_tcp):

@@ -68,9 +68,11 @@ class Client(salt.client.LocalClient):  # type: ignore[misc]  # Salt has no type
         """Connect anew to an event bus that has gone: Salt 3006 itself, which can tell that, waits without a bound."""
         hears = getattr(self.event.subscriber, "connected", None)
         if callable(hears) and not hears():
+            read = list(self.event.pending_events)
             self.event.close_pub()
             if not self.event.connect_pub(timeout=GONE):
                 raise SaltReqTimeoutError(f"its event bus has gone, and has not come back within {GONE} s")
+            self.event.pending_events[:0] = read
 
 
 class Bus:

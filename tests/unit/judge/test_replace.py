@@ -188,11 +188,14 @@ def test_a_node_that_broke_in_its_upgrade_may_be_replaced_if_nothing_else_is_hal
 @pytest.mark.parametrize("state", [records.FAILED, records.ABORTED])
 def test_i5_a_node_that_was_lost_in_its_turn_is_replaced_once_somebody_has_switched_failover_on(state):
     """The run's record says off for good: nothing of this extension may know that the node will not come back."""
-    left = run(state=state, failover="off", turn="be3")
+    left = run(state=state, failover="off", turn="be3", unheard=61.0)
     off = {node: {"cluster_status": printed.OFF} for node in ("be1", "be2")}
     with pytest.raises(ValueError, match="has left failover off: finish it first, by the same command"):
         replacing.resumed(left, "it ended", "be3", seen(**off))
     assert replacing.resumed(left, "it ended", "be3", seen()) is None
+    for unheard in (59.0, None):  # the table may show what was before it was switched off
+        with pytest.raises(ValueError, match="and run this again after 60 s"):
+            replacing.resumed(dataclasses.replace(left, unheard=unheard), "it ended", "be3", seen())
 
 
 @pytest.mark.parametrize(

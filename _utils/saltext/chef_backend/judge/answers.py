@@ -218,12 +218,10 @@ def run(views: Views) -> Run | None:
 def owned(views: Views, word: Record, now: float) -> Run:
     """Return the run of which the owner has just told the backends this word, if a majority has it.
 
-    A backend whose record or note cannot be read is none of them, and keeps no others from being it.
-
     :param now: epoch seconds, for the words of a refusal.
     :raises ValueError: it has been taken over, or given up, or too few backends have the word.
     """
-    found = run({node: view for node, view in views.items() if not {"record", "note"} & set(view.errors)})
+    found = run(views)
     if found is not None and (found.run, found.epoch) != (word.run, word.epoch):
         raise Refused(records.held_by(found, now), "run-lost")
     if found is not None and found.state == records.ABANDONED:

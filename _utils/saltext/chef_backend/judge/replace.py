@@ -64,11 +64,12 @@ def resumed(found: Run | None, gone: str | None, node: str, views: Views) -> Run
             "finish it first, by the same command",
             "other-run",
         )
-    if found.failover == "off" and answers.failover(views) != "on":
+    late = found.unheard is not None and found.unheard > found.lease  # the table shows what was some seconds ago
+    if found.failover == "off" and not (late and answers.failover(views) == "on"):
         raise Refused(
             f"run {found.run} to {found.target} is unfinished ({gone}), and has left failover off: finish it first, by "
             f"the same command. If {node} keeps it from that and is lost, switch failover on by hand, and run this "
-            "again: 'chef-backend-ctl set-cluster-failover on'",
+            f"again after {found.lease} s: 'chef-backend-ctl set-cluster-failover on'",
             "other-run",
         )
     if found.way == records.FRONTENDS:

@@ -29,6 +29,7 @@ def start(host: Host, job: str, function: str, seconds: int, mark: str, what: st
             f"{host.name}: {what} cannot be armed: the minion's scheduler is disabled. Enable it: "
             f"salt {host.name} schedule.enable"
         )
+    before = files.read(host.path(mark))
     files.remove(host.path(mark))
     if has(host, job):
         stop(host, job)  # a job that is only modified does not run at its start
@@ -43,6 +44,8 @@ def start(host: Host, job: str, function: str, seconds: int, mark: str, what: st
         enabled=True,
     )
     if not done["result"]:
+        if before is not None:  # the one of before may be there still, and run: Salt tells of none where it is slow
+            files.write(host.path(mark), before)
         raise CommandExecutionError(f"{host.name}: {what} cannot be armed: {done['comment']}")
 
     def has_run() -> None:

@@ -136,7 +136,7 @@ def end(master: Master, ret: Result, run: Run, state: str, failed: list[str]) ->
     :param failed: IDs of the steps that failed.
     :raises CommandExecutionError, ValueError: the run is this process' no more, or too few backends answer.
     """
-    troubles = []
+    troubles = list[str]()
     if run.down:  # by this run: nothing of it can be restored but by going on
         views = clusters.views(master, run.cluster, ["record", "cluster_status", "status"])
         lock.note(master, run.cluster, state=records.FAILED, turn=None)
@@ -146,9 +146,9 @@ def end(master: Master, ret: Result, run: Run, state: str, failed: list[str]) ->
     try:
         _restore_failover(master, ret, run, bool(failed) or state != records.DONE)
     except StillOn as err:
-        troubles.append(str(err))
+        troubles += [str(err), *_blind(master, run)]
     except (CommandExecutionError, ValueError) as err:
-        troubles.append(_off(master, run, str(err)))
+        troubles += _off(master, run, str(err))
     if state != records.DONE:
         let_in, not_yet = let_clients_in(master, run)
         ret["changes"].update(let_in)
@@ -270,21 +270,24 @@ def _views(master: Master, cluster: str) -> Views:
     return clusters.views(master, cluster, ["record", "half_upgraded"])
 
 
-def _off(master: Master, run: Run, why: str) -> str:
-    """Say that failover stays off, why, and who looks after it now: each backend is seen to."""
-    blind = {}
+def _off(master: Master, run: Run, why: str) -> list[str]:
+    """Say that failover stays off, why, and who looks after it now."""
+    blind = _blind(master, run)
+    looks = "The backends go on looking after it: it comes on by itself as soon as that is mended"
+    if len(blind) == len(run.backends):
+        looks = "NOBODY LOOKS AFTER IT: switch it on by hand as soon as that is mended"
+    return [f"FAILOVER OF {run.cluster} STAYS OFF: {why}", looks, *blind]
+
+
+def _blind(master: Master, run: Run) -> list[str]:
+    """See to it that each backend looks after failover; say which may not, one sentence each."""
     try:
         bound = clusters.ask_bound(master, run.cluster)
         said = master.bus.ask(run.backends, "chef_backend_agent.stay_armed", timeout=bound)
         blind = {node: answer.error or "it knows of no run" for node, answer in said.items() if not answer.value}
     except CommandExecutionError as err:
         blind = dict.fromkeys(run.backends, str(err))
-    if len(blind) == len(run.backends):
-        looks = "NOBODY LOOKS AFTER IT: switch it on by hand as soon as that is mended"
-    else:
-        looks = "The backends go on looking after it: it comes on by itself as soon as that is mended"
-    but = [f"{node} may not look after it: {error}" for node, error in sorted(blind.items())]
-    return "\n".join([f"FAILOVER OF {run.cluster} STAYS OFF: {why}", looks, *but])
+    return [f"{node} may not look after it: {error}" for node, error in sorted(blind.items())]
 
 
 def _not_closed(before: Record, last: Record, why: str) -> str:

@@ -83,7 +83,6 @@ def switch_off_and_on(master: Master, cluster: str) -> Changes:
 
     :raises CommandExecutionError: no backend could, or it is not seen on.
     """
-    _looked_after(master, cluster)
     lock.note(master, cluster, failover="off", step="failover off", turn=None)
     bound = clusters.settings(master, cluster).timeouts.failover
     _by_the_first_that_can(master, cluster, "chef_backend_agent.failover_off_and_on", bound)

@@ -35,15 +35,13 @@ def installed(master: Master, cluster: str) -> list[Frontend]:
     return found
 
 
-def unfinished(master: Master, cluster: str, run: Run) -> tuple[list[str], list[str]]:
-    """Return the frontends that a run has taken from their clients or left half-upgraded, and who cannot tell of that.
+def unfinished(master: Master, cluster: str) -> list[str]:
+    """Return the frontends that a run has taken from their clients or left half-upgraded.
 
-    :returns: those; and those that have left the pillar and do not answer, of which nothing can be done but say so.
     :raises CommandExecutionError: one in the pillar does not answer: unknown is not "whole".
     """
-    drained, silent = left_drained(master, cluster, run)
     try:
-        return [*server.unfinished(installed(master, cluster)), *drained], silent
+        return server.unfinished(installed(master, cluster))
     except CommandExecutionError as err:
         raise CommandExecutionError(
             f"{err}\nWhether it is whole and has its clients is not known: bring it back; or, if it is gone for good, "
@@ -59,9 +57,9 @@ def left_drained(master: Master, cluster: str, run: Run) -> tuple[list[str], lis
     return drained, [node for node, answer in said.items() if not answer.ok]
 
 
-def no_clients(node: str) -> str:
+def no_clients(node: str, why: str = "does not answer") -> str:
     """Say that a frontend is none of the cluster's any more, and may get no clients."""
-    return f"{node} has left the pillar and does not answer: look whether it gets its clients"
+    return f"{node} has left the pillar and {why}: look whether it gets its clients"
 
 
 def left_behind(master: Master, cluster: str, run: Run) -> tuple[list[str], list[str]]:

@@ -57,13 +57,16 @@ def abort(master: Master, cluster: str) -> Done:
         half_upgraded = []  # the node that is replaced may have broken in its upgrade
     left: list[str] = []
     if record and record.way == records.FRONTENDS:
-        half_upgraded, left = frontends.unfinished(master, cluster, record)
+        half_upgraded = frontends.unfinished(master, cluster)
+        drained, gone_for_good = frontends.left_drained(master, cluster, record)
+        left = [frontends.no_clients(node, "was drained") for node in drained]
+        left += map(frontends.no_clients, gone_for_good)
     ended = _ended(master, cluster) if record is None else None
     gone = lock.gone(master, record) if record else None
     answer = steering.abort(record, gone, half_upgraded, ended, silent)
     if record and answer.action == steering.CLOSE:
         done = closing.aborted(master, views, record)
-        return Done(done["result"], "; ".join([done["comment"], *map(frontends.no_clients, left)]))
+        return Done(done["result"], "; ".join([done["comment"], *left]))
     if not answer.ok:
         why = [str(silence.of(views, node)) for node in silent]
         answer = dataclasses.replace(answer, text="\n".join([answer.text, *why]))
