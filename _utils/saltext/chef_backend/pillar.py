@@ -12,7 +12,7 @@ from saltext.chef_backend import pillar_values as values
 from saltext.chef_backend.product.version import Version
 from saltext.chef_backend.settings import DAYS, Cluster, Gates, Hop, Package, Probe, Reactor, Server, Timeouts, Window
 
-LEASE = (40, 3600)  # seconds; four times in it the dead man's switch is seen to, which takes up to 10 s
+LEASE = (12, 3600)  # seconds; an order may be given 10 s after its node was heard of
 ROOT = "chef_backend:clusters"
 KNOWN = ("clusters", "fleet", "reactor")  # below chef_backend
 UNVERIFIED = "skip-verification"

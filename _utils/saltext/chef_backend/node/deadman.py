@@ -3,6 +3,7 @@
 It is a job of this minion's own scheduler, so it needs neither the orchestration nor its master.
 """
 
+import contextlib
 import logging
 
 from salt.exceptions import CommandExecutionError
@@ -11,7 +12,7 @@ from saltext.chef_backend import journal
 from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import answers, deadman
 from saltext.chef_backend.judge.view import View
-from saltext.chef_backend.node import backend, record_file, scheduler
+from saltext.chef_backend.node import backend, files, record_file, scheduler
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.node.journal import tell
 from saltext.chef_backend.node.view import view
@@ -29,7 +30,8 @@ def arm(host: Host, seconds: int) -> None:
 
     :raises CommandExecutionError: the minion's scheduler is off, does not take the job, or does not run it.
     """
-    scheduler.start(host, JOB, FUNCTION, seconds, LOOKED, "the dead man's switch")
+    with _alone(host):
+        _arm(host, seconds)
 
 
 def stay_armed(host: Host) -> bool:
@@ -42,10 +44,21 @@ def stay_armed(host: Host) -> bool:
     over = deadman.first_look(record, unheard=0)
     if record is None or (over is not None and over.action == deadman.OVER):
         return False
-    ago = record_file.unlooked(host)
-    if not scheduler.has(host, JOB) or ago is None or ago > 2 * records.interval(record.lease):
-        arm(host, records.interval(record.lease))
+    seconds = records.interval(record.lease)
+    with _alone(host):
+        ago = record_file.unlooked(host)
+        if not scheduler.has(host, JOB) or ago is None or ago > 2 * seconds:
+            _arm(host, seconds)
     return True
+
+
+def _arm(host: Host, seconds: int) -> None:
+    scheduler.start(host, JOB, FUNCTION, seconds, LOOKED, "the dead man's switch")
+
+
+def _alone(host: Host) -> contextlib.AbstractContextManager[None]:
+    """One at a time: two heartbeats would take the job away beneath each other."""
+    return files.guarded(host.path(f"{OWN}/armed"))
 
 
 def disarm(host: Host) -> bool:
