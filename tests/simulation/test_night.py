@@ -43,6 +43,23 @@ def test_i3_a_dead_mans_switch_that_was_taken_away_is_armed_anew_by_the_next_hea
         assert "nobody looks after it" in str(spend(Schedule("rolling", taken, 200.0)).violations)
 
 
+@pytest.mark.parametrize("points", [95, 96])
+def test_i7_a_run_that_was_taken_over_while_another_looked_does_not_give_way(points):
+    """To look takes a second; somebody types another target right before the operator's run goes on."""
+    died = (Fault(473, "command fails"), Fault(33, "minion killed", "fe1", 20.0))
+    outcome = spend(Schedule("rolling", (*died, Fault(points, "another target typed", "hub")), 200.0))
+    assert not outcome.violations, outcome.story()
+
+
+def test_i6_an_order_that_is_given_anew_looks_at_the_others_again():
+    """The minion in its turn dies and comes back, and has not begun its upgrade; the leader lost its power meanwhile."""
+    taken = [spot for spot in spots("reindex") if "be3" in spot.shown and "dpkg" in spot.shown]
+    for spot in taken:
+        dies = (Fault(spot.number, "minion killed", "be3", 20.0), Fault(1, "node without power", "leader", 300.0))
+        outcome = spend(Schedule("reindex", dies))
+        assert not outcome.violations, outcome.story()
+
+
 def test_a_missed_find_job_fails_no_order():
     """Salt takes a busy minion for silent; the run asks the node, waits for its command, and reads its end."""
     orders = [spot for spot in spots("rolling") if "order orch.node" in spot.shown and spot.kind == "order"]

@@ -84,6 +84,19 @@ def test_an_order_that_was_lost_on_a_node_at_rest_is_given_anew():
     assert there.orders == 2
 
 
+def test_i6_an_order_is_given_anew_only_where_what_it_stood_on_holds_still():
+    def fails():
+        raise CommandExecutionError("be1 is away")
+
+    node = Node([lost, DONE])
+    with pytest.raises(CommandExecutionError, match="be1 is away"):
+        node.applies(holds=fails)
+    assert node.orders == 1
+    node = Node([DONE])
+    node.applies(holds=fails)
+    assert node.orders == 1, "its gates have held just now"
+
+
 def test_an_order_that_would_do_all_of_it_twice_is_not_given_anew():
     there = Node([lost, DONE], [[UPGRADE]] * 3)
     rests = "be2: nothing is at work there any more: the same command goes on from what is"

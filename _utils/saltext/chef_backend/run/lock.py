@@ -299,11 +299,24 @@ def _next_epoch(master: Master, views: Views, cluster: str, frontends: Sequence[
 
     The frontends are asked, too: the backends may have been put back to where they were before. One that does not
     answer hears of the run later, or refuses its word.
+
+    :raises CommandExecutionError: they know more, as another has taken a run since its backends were looked at.
     """
     bound = clusters.ask_bound(master, cluster)
     said = master.bus.ask(frontends, "chef_server_agent.epoch", timeout=bound) if frontends else {}
-    known = [int(answer.value) for answer in said.values() if answer.ok]
-    return max([0, *known, *(view.epoch for view in views.values()), *(copy.epoch for copy in _there(views))]) + 1
+    known = max([0, *(int(answer.value) for answer in said.values() if answer.ok)])
+    seen = max([0, *(view.epoch for view in views.values()), *(copy.epoch for copy in _there(views))])
+    if known > seen:
+        _see_nobody_was_faster(master, cluster, views)
+    return max(known, seen) + 1
+
+
+def _see_nobody_was_faster(master: Master, cluster: str, views: Views) -> None:
+    """See that the backends hold what they did: with an epoch above what they show, a living run would give way."""
+    before = {(copy.run, copy.epoch) for copy in _there(views)}
+    for copy in _there(clusters.views(master, cluster, ["record"])):
+        if (copy.run, copy.epoch) not in before:
+            raise CommandExecutionError(f"{records.held_by(copy, master.clock.now())}: wait for its end")
 
 
 def _take(master: Master, wanted: Record, views: Views, resumes: bool) -> None:

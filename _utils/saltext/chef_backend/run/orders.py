@@ -7,7 +7,7 @@ twice that is done, and reads the end of the command that went on.
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from salt.exceptions import CommandExecutionError
@@ -39,6 +39,7 @@ def apply(
     restarts: bool = True,
     bound: float | None = None,
     again: bool = True,
+    holds: Callable[[], object] = lambda: None,
     **more: Any,
 ) -> bool:
     """Have nodes apply an SLS, side by side, and put what they came to into a state's result.
@@ -53,6 +54,7 @@ def apply(
     :param bound: seconds for which a node is waited for that is at work, and whose answer was lost;
         what an installation, an upgrade and a rejoin may take if not given.
     :param again: whether the order may be given anew when its answer was lost: not where that would do all of it twice.
+    :param holds: called before the order is given anew; raises what does not hold any more.
     :param more: what its pillar holds besides that of every node.
     :returns: whether it was done; False in test mode.
     :raises CommandExecutionError: what failed, one sentence a line, each with its node.
@@ -61,7 +63,7 @@ def apply(
     pillar = clusters.node_pillar(master, cluster, record.run if record else None, search) | more
     bounds = clusters.settings(master, cluster).timeouts
     wait = bound or bounds.install + bounds.upgrade + bounds.rejoin
-    came = applied.together(_applied(master, cluster, nodes, sls, pillar, wait, again).items())
+    came = applied.together(_applied(master, cluster, nodes, sls, pillar, wait, again, holds).items())
     if restarts:
         master.kept[RESTED] = master.clock.monotonic() - came.last
     ret["changes"].update(came.changes)
@@ -103,13 +105,16 @@ def _applied(
     pillar: Mapping[str, Any],
     wait: float,
     repeated: bool,
+    holds: Callable[[], object],
 ) -> dict[str, Applied]:
     """Have nodes apply an SLS; it is given anew to one that had to wait so long that the order became too old.
 
     So it is, if it may be repeated, to one from which no answer came, as soon as nothing is at work there any more.
     """
     came, left, bound = dict[str, Applied](), list(nodes), clusters.ask_bound(master, cluster)
-    for _ in range(TRIES):
+    for number in range(TRIES):
+        if number:
+            holds()
         given = {**pillar, "order": lock.order(master, cluster, left)}
         kwargs: dict[str, Any] = {"pillar": given, "queue": True, "test": master.test}
         if master.saltenv:

@@ -1,6 +1,7 @@
 """Backends in their turns: prepared, upgraded one at a time, the leader last, and verified."""
 
 import dataclasses
+import functools
 
 from salt.exceptions import CommandExecutionError
 
@@ -185,7 +186,9 @@ def _upgrade(master: Master, ret: Result, settings: Cluster, seen: Views, node: 
         done = orders.apply(master, ret, cluster, record, [node], "orch.node.handed_over", restarts=False, again=False)
         what = "has handed the lead over"
     else:
-        done = orders.apply(master, ret, cluster, record, [node], "orch.node.upgraded", handover=role == "leader")
+        holds = functools.partial(_still_holds, master, settings, node, role)
+        sls, hands_over = "orch.node.upgraded", role == "leader"
+        done = orders.apply(master, ret, cluster, record, [node], sls, holds=holds, handover=hands_over)
         what = "has rejoined"
     if done:
         lock.measured(master, node, master.clock.monotonic() - began)
@@ -222,6 +225,18 @@ def _gates(
     if search and not resumed:
         look.fits(master, settings.name, views, record)
     return views, record
+
+
+def _still_holds(master: Master, settings: Cluster, node: str, role: str) -> None:
+    """Hold, before a node's order is given anew, what may have changed since its gates: the others, and failover."""
+
+    def others_are_well() -> None:
+        views, record = look.look(master, settings.name)
+        gates.healthy(views, settings.gates.max_lag_bytes, node, not (record and record.reindex))
+        if role == "follower":
+            gates.failover_is(views, "off")
+
+    look.until_holds(master, settings.name, others_are_well, settings.timeouts.gate)
 
 
 def _due(master: Master, cluster: str) -> tuple[Views, Run | None, list[str]]:
