@@ -146,7 +146,7 @@ def test_i7_a_run_that_was_taken_since_it_was_looked_at_gives_no_way_to_an_epoch
     resumed = lock.may_take(hub, answers.run(seen), target, seen)
     cluster.begin("2")
     hub.bus.does["chef_server_agent.epoch"] = lambda node: 2  # the frontends have heard of it already
-    with pytest.raises(CommandExecutionError, match="run 1 to 2.3.16 holds prod.*: wait for its end"):
+    with pytest.raises(CommandExecutionError, match=r"run 1 to 2.3.16 holds prod.*: wait for its end"):
         lock.begin(hub, seen, resumed, lease=60, target=target, **FIELDS)
     assert cluster.copies() == everywhere(("1", "2", 2, 1))
 
