@@ -52,7 +52,7 @@ def test_i7_a_run_that_was_taken_over_while_another_looked_does_not_give_way(poi
 
 
 def test_i6_an_order_that_is_given_anew_looks_at_the_others_again():
-    """The minion in its turn dies and comes back before it began its upgrade; meanwhile the leader has lost its power."""
+    """The minion in its turn dies, and comes back before it began its upgrade; the leader has lost its power."""
     taken = [spot for spot in spots("reindex") if "be3" in spot.shown and "dpkg" in spot.shown]
     for spot in taken:
         dies = (Fault(spot.number, "minion killed", "be3", 20.0), Fault(1, "node without power", "leader", 300.0))
