@@ -10,7 +10,7 @@ import time
 import pytest
 from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend.node import deadman, record_file
+from saltext.chef_backend.node import deadman, moments
 from tests.functional.minion import Clock
 
 SWITCH_OFF = ["chef-backend-ctl", "set-cluster-failover", "off"]
@@ -235,7 +235,7 @@ class Scheduler:
         self.jobs[name] = job
         self.added += 1
         if self.runs and job["run_on_start"]:
-            record_file.looks(self.host)
+            moments.now(self.host, moments.LOOKED)
         return {"result": True}
 
 

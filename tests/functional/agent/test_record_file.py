@@ -10,7 +10,7 @@ import time
 import pytest
 from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend.node import deadman, record_file
+from saltext.chef_backend.node import deadman, moments, record_file
 from tests.functional.minion import Clock
 
 ACCEPT, FINISH = "chef_backend_agent.accept", "chef_backend_agent.finish"
@@ -225,14 +225,14 @@ def test_a_note_that_cannot_be_read_is_an_error_and_stays(minion, record):
 def test_i8_unheard_is_told_by_the_clock_since_the_boot_and_a_step_of_the_wall_clock_changes_nothing(minion, record):
     clock = Clock()
     host = minion.host(clock=clock)
-    assert record_file.unheard(host) is None
+    assert moments.ago(host, moments.HEARD) is None
     record_file.accept(host, record_file.Record.from_dict(record))
     clock.since += 50
     for step in (-86400, 7200):
         clock.wall += step
-        assert record_file.unheard(host) == 50
+        assert moments.ago(host, moments.HEARD) == 50
     assert record_file.beat(host, record["owner"]["jid"], 1) is True
-    assert record_file.unheard(host) == 0
+    assert moments.ago(host, moments.HEARD) == 0
 
 
 def test_i8_after_a_reboot_the_owner_is_unheard_since_the_boot_at_least(minion, record):
@@ -240,10 +240,10 @@ def test_i8_after_a_reboot_the_owner_is_unheard_since_the_boot_at_least(minion, 
     host = minion.host(clock=clock)
     record_file.accept(host, record_file.Record.from_dict(record))
     clock.boot_id, clock.since = "b2", 90.0
-    assert record_file.unheard(host) == 90
+    assert moments.ago(host, moments.HEARD) == 90
     for text in ("{", "[]", '{"boot": "b2"}', '{"boot": "b2", "at": null}', b"\xff"):
         minion.path(HEARD).write_bytes(text if isinstance(text, bytes) else text.encode())
-        assert record_file.unheard(host) == 90, "what cannot be read is no sign of life"
+        assert moments.ago(host, moments.HEARD) == 90, "what cannot be read is no sign of life"
 
 
 def test_only_the_owner_in_its_epoch_is_heard_by_a_heartbeat(minion, record, taken, monkeypatch):

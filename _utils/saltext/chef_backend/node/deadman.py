@@ -12,7 +12,7 @@ from saltext.chef_backend import journal
 from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import answers, deadman
 from saltext.chef_backend.judge.view import View
-from saltext.chef_backend.node import backend, files, record_file, scheduler
+from saltext.chef_backend.node import backend, files, moments, record_file, scheduler
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.node.journal import tell
 from saltext.chef_backend.node.view import view
@@ -20,7 +20,6 @@ from saltext.chef_backend.record import Record
 
 JOB = "chef_backend_deadman"
 LOOKS_AT = ("note", "version", "busy", "cluster_status", "status", "half_upgraded")
-LOOKED = f"{OWN}/{record_file.LOOKED_FILE}"
 FUNCTION = "chef_backend_agent.look_after_failover"
 log = logging.getLogger(__name__)
 
@@ -46,14 +45,14 @@ def stay_armed(host: Host) -> bool:
         return False
     seconds = records.interval(record.lease)
     with _alone(host):
-        ago = record_file.unlooked(host)
+        ago = moments.ago(host, moments.LOOKED)
         if not scheduler.has(host, JOB) or ago is None or ago > 2 * seconds:
             _arm(host, seconds)
     return True
 
 
 def _arm(host: Host, seconds: int) -> None:
-    scheduler.start(host, JOB, FUNCTION, seconds, LOOKED, "the dead man's switch")
+    scheduler.start(host, JOB, FUNCTION, seconds, moments.LOOKED, "the dead man's switch")
 
 
 def _alone(host: Host) -> contextlib.AbstractContextManager[None]:
@@ -72,8 +71,8 @@ def look(host: Host) -> deadman.Decision:
     :returns: what was done, and why.
     """
     record = record_file.read(host)
-    record_file.looks(host)
-    decision = deadman.first_look(record, record_file.unheard(host))
+    moments.now(host, moments.LOOKED)
+    decision = deadman.first_look(record, moments.ago(host, moments.HEARD))
     if decision is None and record is not None:
         seen = View.of_answer({**view(host, LOOKS_AT), "record": record.to_dict()})
         # who the others are it knows by its record

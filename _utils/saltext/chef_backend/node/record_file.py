@@ -1,4 +1,4 @@
-"""The record of a run on this backend, the cluster's lock as well; this node's own note; when it heard of the owner.
+"""The record of a run on this backend, the cluster's lock as well; this node's own note.
 
 A copy is replaced by one of a higher epoch and revision, never by one that is not: whoever comes late changes nothing.
 """
@@ -13,15 +13,13 @@ from typing import Any, TypeVar
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import record as records
-from saltext.chef_backend.node import files
+from saltext.chef_backend.node import files, moments
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.note import Note
 from saltext.chef_backend.record import Record, RecordError
 
 RUN_FILE = "run.json"
 NOTE_FILE = "note.json"
-HEARD_FILE = "heard.json"
-LOOKED_FILE = "looked"  # at each look of the dead man's switch
 LAST_FILE = "last-run.json"
 EPOCH_FILE = "epoch"
 ENDED = "ended"  # folder of the runs that ended, the newest
@@ -100,7 +98,8 @@ def accept(host: Host, wanted: Record, over: Collection[str] = ()) -> tuple[bool
         if found is not None and found != wanted and not _yields(host, found, wanted, over):
             return False, found
         _see_it_is_not_late(host, found, wanted)
-        _hear(host)  # first: whoever looks after failover here must not take a new owner for silent
+        # first: whoever looks after failover here must not take a new owner for silent
+        moments.now(host, moments.HEARD)
         if found != wanted:
             _write(host, RUN_FILE, wanted)
     return True, wanted
@@ -134,7 +133,7 @@ def heed(host: Host, wanted: Record) -> tuple[bool, Record]:
             return False, found
         _see_it_is_not_late(host, found, wanted)
         _write(host, RUN_FILE, wanted)
-        _hear(host)
+        moments.now(host, moments.HEARD)
     return True, wanted
 
 
@@ -146,30 +145,12 @@ def epoch(host: Host) -> int:
     return _known(host, EPOCH_FILE, int, "move it away, if no run is under way") or 0
 
 
-def unheard(host: Host) -> float | None:
-    """Return the seconds since this node heard of the run's owner, by its own clock since its own boot; None if never.
-
-    After a reboot it is at least the time since that.
-    """
-    return _ago(host, HEARD_FILE)
-
-
-def unlooked(host: Host) -> float | None:
-    """Return the seconds since this node's dead man's switch looked, told as :func:`unheard`; None if it never has."""
-    return _ago(host, LOOKED_FILE)
-
-
-def looks(host: Host) -> None:
-    """Note that the dead man's switch looks now."""
-    _now(host, LOOKED_FILE)
-
-
 def beat(host: Host, jid: str, epoch: int) -> bool:
     """Take a heartbeat of the orchestration ``jid``. Returns True if it owns the record here, in that epoch."""
     found = read(host)
     if found is None or found.state != records.OPEN or (found.owner.jid, found.epoch) != (jid, epoch):
         return False
-    _hear(host)
+    moments.now(host, moments.HEARD)
     return True
 
 
@@ -380,28 +361,6 @@ def _note(host: Host, found: Record, **changes: Any) -> None:
     if before is None or before.run != found.run:
         before = Note(found.run)
     files.write(host.path(f"{OWN}/{NOTE_FILE}"), json.dumps(dataclasses.replace(before, **changes).to_dict()))
-
-
-def _hear(host: Host) -> None:
-    _now(host, HEARD_FILE)
-
-
-def _now(host: Host, name: str) -> None:
-    boot, since = host.clock.boot()
-    files.write(host.path(f"{OWN}/{name}"), json.dumps({"boot": boot, "at": since}))
-
-
-def _ago(host: Host, name: str) -> float | None:
-    """Seconds since a moment that was noted in a file; None if none was."""
-    boot, since = host.clock.boot()
-    try:
-        text = files.read(host.path(f"{OWN}/{name}"))
-        if text is None:
-            return None
-        noted = json.loads(text)
-        return max(0.0, since - float(noted["at"])) if noted["boot"] == boot else since
-    except (ValueError, TypeError, KeyError):
-        return since
 
 
 def _write(host: Host, name: str, record: Record) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend.judge.identity import Own
-from saltext.chef_backend.node import age, backend, itself, record_file, side_by_side
+from saltext.chef_backend.node import age, backend, itself, moments, record_file, side_by_side
 from saltext.chef_backend.node.busy import busy
 from saltext.chef_backend.node.host import Host
 from saltext.chef_backend.product import leaderl, signatures
@@ -55,8 +55,8 @@ def view(
     asked: dict[str, Callable[[], Any]] = {
         "record": lambda: _record(host, word),
         "note": lambda: _note(host),
-        "unheard": lambda: record_file.unheard(host),
-        "unlooked": lambda: record_file.unlooked(host),
+        "unheard": lambda: moments.ago(host, moments.HEARD),
+        "unlooked": lambda: moments.ago(host, moments.LOOKED),
         "ended": lambda: _ended(host),
         "epoch": lambda: record_file.epoch(host),
         "version": lambda: backend.version(host),

@@ -85,11 +85,11 @@ def _close(
             left = f"{', '.join(half)} is half-upgraded" if half else "clients would be refused for ever"
             ret["comment"] += f"\nIt is not aborted: {left}. Go on with it, and abort it afterwards"
     except (CommandExecutionError, ValueError) as err:
-        ret["comment"] = _not_closed(held, lock.held(master, cluster) or held, str(err))
+        ret["comment"] = _not_closed(master, held, str(err))
     except Exception as err:  # whatever is wrong here: who types it reads what it leaves, and the rest is done
         log.exception("closing the run")
         why = f"An exception occurred, which the master's log tells whole: {type(err).__name__}: {err}"
-        ret["comment"] = _not_closed(held, lock.held(master, cluster) or held, why)
+        ret["comment"] = _not_closed(master, held, why)
     for optional in (
         lambda: _tell(master, cluster, ret, reasons),
         lambda: heartbeat.stop(master, held.owner.jid),
@@ -290,12 +290,12 @@ def _blind(master: Master, run: Run) -> list[str]:
     return [f"{node} may not look after it: {error}" for node, error in sorted(blind.items())]
 
 
-def _not_closed(before: Record, last: Record, why: str) -> str:
-    """Say that the run could not be closed, and what becomes of it.
+def _not_closed(master: Master, before: Record, why: str) -> str:
+    """Say that the run could not be closed, and what becomes of it, by the last word that was said of it.
 
     :param before: its record when the close began.
-    :param last: the last of it that was said.
     """
+    last = lock.held(master, before.cluster) or before
     shown = "failover is as it was" if last.failover == before.failover else f"failover is {last.failover}"
     if last.failover == "off":
         shown = "FAILOVER MAY BE OFF"

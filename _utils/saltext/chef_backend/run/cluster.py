@@ -45,12 +45,18 @@ def names(master: Master) -> list[str]:
         raise CommandExecutionError(str(err)) from err
 
 
+def held(master: Master, name: str) -> Record | None:
+    """Return the record of the run that this process drives, as it said it last; None if it drives none."""
+    found: Record | None = master.kept.get(f"{HELD}.{name}")
+    return found
+
+
 def backends(master: Master, name: str) -> list[str]:
     """Return the minion ids of the three backends, sorted: while this process drives a run, those of the run.
 
     :raises CommandExecutionError: they are not three.
     """
-    run: Record | None = master.kept.get(f"{HELD}.{name}")
+    run = held(master, name)
     if run is not None:
         return sorted(run.backends)  # a key that is accepted meanwhile keeps nobody from closing it
     target = settings(master, name).backends

@@ -1,6 +1,6 @@
 """The frontends of a cluster, asked on the master: what they run, whether they serve, and which is due."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from salt.exceptions import CommandExecutionError
@@ -51,10 +51,17 @@ def unfinished(master: Master, cluster: str) -> list[str]:
 
 def left_drained(master: Master, cluster: str, run: Run) -> tuple[list[str], list[str]]:
     """Return the frontends of a run that have left the pillar: those that were drained, and those that are silent."""
+    return _left(master, cluster, run, "chef_server_agent.state", lambda state: bool(state["drained"]))
+
+
+def _left(
+    master: Master, cluster: str, run: Run, function: str, is_so: Callable[[Any], bool]
+) -> tuple[list[str], list[str]]:
+    """Return the frontends of a run that have left the pillar: those of which something is so, and the silent."""
     left = sorted(set(run.frontends) - set(clusters.frontends(master, cluster)))
-    said = master.bus.ask(left, "chef_server_agent.state", timeout=clusters.ask_bound(master, cluster))
-    drained = [node for node, answer in said.items() if answer.ok and answer.value["drained"]]
-    return drained, [node for node, answer in said.items() if not answer.ok]
+    said = master.bus.ask(left, function, timeout=clusters.ask_bound(master, cluster))
+    found = [node for node, answer in said.items() if answer.ok and is_so(answer.value)]
+    return found, [node for node, answer in said.items() if not answer.ok]
 
 
 def no_clients(node: str, why: str = "does not answer") -> str:
@@ -67,10 +74,7 @@ def left_behind(master: Master, cluster: str, run: Run) -> tuple[list[str], list
 
     Those that refuse have to be let in again by the run; of those that do not answer nothing can be done but say so.
     """
-    left = sorted(set(run.frontends) - set(clusters.frontends(master, cluster)))
-    said = master.bus.ask(left, "chef_server_agent.out", timeout=clusters.ask_bound(master, cluster))
-    refuse = [node for node, answer in said.items() if answer.ok and answer.value]
-    return refuse, [node for node, answer in said.items() if not answer.ok]
+    return _left(master, cluster, run, "chef_server_agent.out", bool)
 
 
 def of_run(master: Master, cluster: str, run: Run | None) -> list[str]:

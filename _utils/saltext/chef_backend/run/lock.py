@@ -20,6 +20,7 @@ from saltext.chef_backend.run.bus import ask_all
 from saltext.chef_backend.run.cluster import HELD
 from saltext.chef_backend.run.master import Master
 
+held = clusters.held
 HEARD = "chef_backend.heard"  # {node: its boot, seconds since, and when that was by this master's own count}
 FRESH = 10  # seconds for which a node need not be asked again before it is ordered something
 TOOK = "chef_backend.took"  # {node: seconds} of turns that have ended, for the next word
@@ -257,12 +258,6 @@ def owned(master: Master, cluster: str, seen: Views) -> Run:
         return answers.owned(seen, word, master.clock.now())
     except ValueError as err:
         raise CommandExecutionError(f"this orchestration does not hold {cluster} any more: {err}") from err
-
-
-def held(master: Master, cluster: str) -> Record | None:
-    """Return the record of the run that this process drives, as it said it last; None if it drives none."""
-    found: Record | None = master.kept.get(f"{HELD}.{cluster}")
-    return found
 
 
 def tell(master: Master, word: Record) -> None:
