@@ -68,14 +68,16 @@ def failover_off_and_on(timeout: float = 60, order: Mapping[str, Any] | None = N
     return True
 
 
-def accept(record: Mapping[str, Any], over: Sequence[str] = ()) -> dict[str, Any]:
+def accept(record: Mapping[str, Any], over: Mapping[str, int] | None = None) -> dict[str, Any]:
     """Keep a record, if it is higher than the one that stands here: the lock is taken, or its owner changes it.
 
-    :param over: ids of the runs that it is opened over or gone on with over, which nobody drives any more.
+    :param over: where the lock is taken, ``{run: highest epoch of it that was seen}``: the runs that nobody drives any
+        more. None for a word of the run that holds it.
     :returns: ``{"taken": whether it stands here now, "record": the record that does}``.
     """
     host = salt.host()
-    taken, stands = record_file.accept(host, record_file.word_of(host, record), [str(run) for run in over])
+    seen = None if over is None else {str(run): int(epoch) for run, epoch in over.items()}
+    taken, stands = record_file.accept(host, record_file.word_of(host, record), seen)
     return {"taken": taken, "record": stands.to_dict()}
 
 

@@ -53,11 +53,22 @@ def test_a_record_gives_way_to_a_higher_one_of_its_run_alone(minion, record, tak
 def test_a_record_gives_way_to_another_run_only_if_that_was_opened_over_it(minion, record, other):
     minion.call(ACCEPT, record)
     assert minion.call(ACCEPT, other) == {"taken": False, "record": record}
-    assert minion.call(ACCEPT, other, ["r0"])["taken"] is False
-    assert minion.call(ACCEPT, {**other, "epoch": 1, "revision": 9}, [record["run"]])["taken"] is False
+    assert minion.call(ACCEPT, other, {"r0": 1})["taken"] is False
+    assert minion.call(ACCEPT, {**other, "epoch": 1, "revision": 9}, {record["run"]: 1})["taken"] is False
     assert minion.record() == record
-    assert minion.call(ACCEPT, other, ["r0", int(record["run"])]) == {"taken": True, "record": other}
+    assert minion.call(ACCEPT, other, {"r0": 3, int(record["run"]): 1}) == {"taken": True, "record": other}
     assert minion.record() == other
+
+
+def test_i7_a_record_gives_way_to_no_new_owner_who_has_not_seen_it_as_it_is(minion, record, other, taken):
+    """Between the look and the word another operator may have taken the run."""
+    minion.call(ACCEPT, taken)
+    goes_on, opens = {**record, "epoch": 3}, {**other, "epoch": 4}
+    for word in (goes_on, opens):
+        assert minion.call(ACCEPT, word, {record["run"]: 1}) == {"taken": False, "record": taken}
+    assert minion.record() == taken
+    for seen, word in ((2, goes_on), (3, opens)):
+        assert minion.call(ACCEPT, word, {record["run"]: seen}) == {"taken": True, "record": word}
 
 
 def test_a_word_that_comes_with_a_look_is_kept_before_anything_is_asked(minion, record, other):
@@ -118,7 +129,7 @@ def test_an_epoch_that_cannot_be_read_is_not_none(minion, record):
 
 def test_a_node_that_has_missed_the_end_of_a_run_gives_way_to_the_next(minion, record, other):
     minion.call(ACCEPT, record)
-    assert minion.call(ACCEPT, other, [record["run"]])["taken"] is True
+    assert minion.call(ACCEPT, other, {record["run"]: 1})["taken"] is True
 
 
 def test_withdraw_frees_only_what_is_ones_own(minion, record, other):
@@ -202,7 +213,7 @@ def test_a_nodes_note_counts_for_its_own_run_only(minion, record, other):
     minion.call(ACCEPT, record)
     minion.call("chef_backend_agent.wish", record["run"], 1, "abort")
     record_file.finished_here(host)
-    minion.call(ACCEPT, other, [record["run"]])
+    minion.call(ACCEPT, other, {record["run"]: 1})
     assert record_file.is_finished_here(host) is False
     record_file.begun_here(host)
     assert minion.note() == {"run": other["run"], "inside": True}, "and nothing of the run before is in the next"

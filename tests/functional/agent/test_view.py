@@ -46,7 +46,7 @@ class TestHalfUpgraded:
     def test_a_run_that_died_here_and_another_that_was_opened_over_it_is_not_its(self, backend, record):
         backend.call("chef_backend_agent.accept", record)
         record_file.begun_here(backend.host())
-        backend.call("chef_backend_agent.accept", {**record, "run": "r2", "epoch": 2}, [record["run"]])
+        backend.call("chef_backend_agent.accept", {**record, "run": "r2", "epoch": 2}, {record["run"]: 1})
         assert half_upgraded(backend) is None
 
     def test_a_run_to_another_version_is_not(self, backend, record):

@@ -1,7 +1,7 @@
 """Three backends, each with its own record file, and masters that reach them over a bus that may fail."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ class Cluster:
         """Answer as the agent does, with the record alone."""
         return views.view(self.hosts[node], ["record"], word)
 
-    def accept(self, node: str, record: Any, over: Sequence[str] = ()) -> dict[str, Any]:
+    def accept(self, node: str, record: Any, over: Mapping[str, int] | None = None) -> dict[str, Any]:
         """Keep a record as the agent does."""
         taken, stands = record_file.accept(self.hosts[node], Record.from_dict(record), over)
         return {"taken": taken, "record": stands.to_dict()}

@@ -188,7 +188,7 @@ class Backends:
         own = {"names": [node], "addresses": [ADDRESSES[node]] if node in ADDRESSES else []}
         return answer(node, own=own, **held, note=self.notes.get(node), **told)
 
-    def accept(self, node: str, record: Mapping[str, Any], over: Sequence[str] = ()) -> dict[str, Any]:
+    def accept(self, node: str, record: Mapping[str, Any], over: Mapping[str, int] | None = None) -> dict[str, Any]:
         wanted = Record.from_dict(record)
         if self.record is None or wanted.word >= self.record.word:
             self.record = wanted

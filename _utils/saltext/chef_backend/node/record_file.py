@@ -6,7 +6,7 @@ A copy is replaced by one of a higher epoch and revision, never by one that is n
 import contextlib
 import dataclasses
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -82,11 +82,12 @@ def every(host: Host) -> list[Record]:
     return [_as_it_ended(host, record) for record in found if record]
 
 
-def accept(host: Host, wanted: Record, over: Collection[str] = ()) -> tuple[bool, Record]:
+def accept(host: Host, wanted: Record, over: Mapping[str, int] | None = None) -> tuple[bool, Record]:
     """Keep a record, if it is higher than the one that stands here: the owner's next word, or a new owner's first.
 
     :param wanted: the record.
-    :param over: the runs that it is opened over or gone on with over, which nobody drives any more.
+    :param over: of a new owner's first word the runs that it is said over, which nobody drives any more, each with the
+        highest epoch of it that was seen: a take-over since then is not gone over. None for the owner's next word.
     :returns: whether it stands here now, and the record that does; or the run's last, if it has ended here.
     :raises CommandExecutionError: a later run was heard of here.
     """
@@ -113,7 +114,7 @@ def brought_up(host: Host, wanted: Record) -> tuple[Record | None, int | None]:
     with _guard(host):
         found, noted = read(host), note(host)
         gave_up = noted.gave_up if noted and noted.run == wanted.run else None
-        if found and (found.run, found.epoch) == (wanted.run, wanted.epoch) and _yields(host, found, wanted, ()):
+        if found and (found.run, found.epoch) == (wanted.run, wanted.epoch) and _yields(host, found, wanted):
             _write(host, RUN_FILE, wanted)
             found = wanted
     return found, gave_up
@@ -305,12 +306,14 @@ def _ended(host: Host, run: str) -> Record | None:
     return None
 
 
-def _yields(host: Host, found: Record, wanted: Record, over: Collection[str]) -> bool:
-    """Whether a record gives way to another."""
+def _yields(host: Host, found: Record, wanted: Record, over: Mapping[str, int] | None = None) -> bool:
+    """Whether a record gives way to another, see :func:`accept`."""
+    if over is not None and found.epoch > over.get(found.run, 0):
+        return False  # somebody has taken it since the new owner looked
     if found.run == wanted.run:
         # of a run that was given up only a new owner, with the next epoch, is heard again
         return wanted.word > found.word and not _gave_up(host, wanted.run, wanted.epoch)
-    return found.run in over and wanted.epoch > found.epoch
+    return over is not None and wanted.epoch > found.epoch
 
 
 def _see_it_is_not_late(host: Host, found: Record | None, wanted: Record) -> None:

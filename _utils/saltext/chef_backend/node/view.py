@@ -21,8 +21,6 @@ from saltext.chef_backend.product.status import Service, Status
 from saltext.chef_backend.record import Record
 
 OF_THE_RUN = ("note", "unheard", "unlooked", "ended", "epoch")  # they come with the record
-# an epoch that came after its record would be one of which nobody has seen the run: it would be gone beyond
-FIRST = ("epoch", "record")
 SLOW = ("cluster_status", "status")  # each starts a Ruby program: side by side
 LATER = ("half_upgraded", "up", "signs", "replication")  # they look at what the others found
 LOG_LINES = 400  # of a service that is not well
@@ -84,13 +82,12 @@ def view(
             answer[part] = None
             answer["errors"][part] = str(err)
 
-    for part in FIRST:
-        if part in wanted:
-            ask(part)
+    if "record" in wanted:
+        ask("record")
     with side_by_side.pool() as pool:
         slow = [pool.submit(ask, part) for part in SLOW if part in wanted]
         for part in wanted:
-            if part not in (*SLOW, *LATER, *FIRST):
+            if part not in (*SLOW, *LATER, "record"):
                 ask(part)
         for each in slow:
             each.result()

@@ -262,7 +262,7 @@ def owned(master: Master, cluster: str, seen: Views) -> Run:
 
 def tell(master: Master, word: Record) -> None:
     """Have the backends keep a word of a run that nobody drives. Raises CommandExecutionError if too few have it."""
-    troubles = _claim(master, word.backends, word, [])
+    troubles = _claim(master, word.backends, word, None)
     if len(word.backends) - len(troubles) < MAJORITY:
         raise CommandExecutionError("\n".join(troubles))
 
@@ -294,24 +294,11 @@ def _next_epoch(master: Master, views: Views, cluster: str, frontends: Sequence[
 
     The frontends are asked, too: the backends may have been put back to where they were before. One that does not
     answer hears of the run later, or refuses its word.
-
-    :raises CommandExecutionError: they know more, as another has taken a run since its backends were looked at.
     """
     bound = clusters.ask_bound(master, cluster)
     said = master.bus.ask(frontends, "chef_server_agent.epoch", timeout=bound) if frontends else {}
-    known = max([0, *(int(answer.value) for answer in said.values() if answer.ok)])
-    seen = max([0, *(view.epoch for view in views.values()), *(copy.epoch for copy in _there(views))])
-    if known > seen:
-        _see_nobody_was_faster(master, cluster, views)
-    return max(known, seen) + 1
-
-
-def _see_nobody_was_faster(master: Master, cluster: str, views: Views) -> None:
-    """See that the backends hold what they did: with an epoch above what they show, a living run would give way."""
-    before = {(copy.run, copy.epoch) for copy in _there(views)}
-    for copy in _there(clusters.views(master, cluster, ["record"])):
-        if (copy.run, copy.epoch) not in before:
-            raise CommandExecutionError(f"{records.held_by(copy, master.clock.now())}: wait for its end")
+    known = [int(answer.value) for answer in said.values() if answer.ok]
+    return max([0, *known, *(view.epoch for view in views.values()), *(copy.epoch for copy in _there(views))]) + 1
 
 
 def _take(master: Master, wanted: Record, views: Views, resumes: bool) -> None:
@@ -319,14 +306,17 @@ def _take(master: Master, wanted: Record, views: Views, resumes: bool) -> None:
 
     The frontends hear of it, too.
 
-    :param views: of the backends; the runs that they tell of, which nobody drives any more, give way to it.
+    :param views: of the backends; the runs that they tell of, which nobody drives any more, give way to it as they are
+        there: not one that another has taken since.
     :param resumes: whether it goes on with a run.
     :raises CommandExecutionError: another run was faster; what was taken of a new run is given back.
     """
     master.signals.refuse()
     master.kept[f"{HELD}.{wanted.cluster}"] = wanted  # first: whatever stops this process, it closes what it has taken
     least = MAJORITY if resumes else len(wanted.backends)
-    troubles, over = list[str](), sorted({copy.run for copy in _there(views)})
+    troubles, over = list[str](), dict[str, int]()
+    for copy in _there(views):
+        over[copy.run] = max(copy.epoch, over.get(copy.run, 0))
     first, *others = sorted(wanted.backends)
     for nodes in ([first], others):  # of two new runs at once only one gets past the first
         if len(troubles) <= len(wanted.backends) - least:
@@ -346,8 +336,11 @@ def _give_back(master: Master, wanted: Record) -> None:
     master.kept.pop(f"{HELD}.{wanted.cluster}", None)
 
 
-def _claim(master: Master, nodes: Sequence[str], wanted: Record, over: Sequence[str]) -> list[str]:
-    """Have some nodes keep the record, and return why those did not that have not, one sentence each."""
+def _claim(master: Master, nodes: Sequence[str], wanted: Record, over: Mapping[str, int] | None) -> list[str]:
+    """Have some nodes keep the record, and return why those did not that have not, one sentence each.
+
+    :param over: ``{run: highest epoch of it that was seen}`` if a cluster is taken.
+    """
     bound, troubles = clusters.ask_bound(master, wanted.cluster), []
     said = master.bus.ask(nodes, "chef_backend_agent.accept", wanted.to_dict(), over, timeout=bound)
     for node, answer in said.items():
