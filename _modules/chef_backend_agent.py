@@ -85,12 +85,13 @@ def beat(jid: str, epoch: int) -> bool:
     """Take a heartbeat of the orchestration ``jid``, and see that the dead man's switch is armed still.
 
     :returns: True if it owns the record in that epoch.
-    :raises CommandExecutionError: the switch was taken away, and cannot be armed anew.
+    :raises CommandExecutionError: the switch was taken away, and cannot be armed anew; or another job is at it: no
+        heartbeat waits for that, as the next would come meanwhile.
     """
     host = salt.host()
     owns = record_file.beat(host, str(jid), int(epoch))
     if owns:
-        deadman.stay_armed(host)
+        deadman.stay_armed(host, within=0)
     return owns
 
 

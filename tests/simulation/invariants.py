@@ -12,12 +12,13 @@ from tests.simulation.world import World
 
 ROLLING = ("rolling", "reindex")  # the ways in which one backend after another is upgraded
 GATE = 25.0  # seconds between what a gate has seen and the upgrade's begin: an answer, an order, an installation
+PACKAGES = ("dpkg", "rpm")
 GRACE = 30.0  # seconds within which the dead man's switch has looked, and what it did is shown
 
 
 def broken(world: World, ended_well: bool) -> list[str]:
     """Return what of the whole night was not as it must be, one sentence each, with the invariant's number."""
-    checks: list[Callable[[World], Iterator[str]]] = [i1, i2, i3, i4, i5, i6, i7, i8, i9, in_words]
+    checks: list[Callable[[World], Iterator[str]]] = [i1, i2, i3, i4, i5, i6, i7, i8, i9, safe_points, in_words]
     found = [line for check in checks for line in check(world)]
     if ended_well:
         found += at_the_end(world)
@@ -170,6 +171,27 @@ def _served_while_down(world: World) -> Iterator[str]:
             if what != happened.REFUSES:
                 yield f"I9: {name} does not refuse its clients at {event.time:.0f} s, with the cluster down: {what}"
                 return
+
+
+def safe_points(world: World) -> Iterator[str]:
+    """A wish is heeded between two turns: not by a command that has begun to upgrade a backend and not ended that."""
+    if world.scene.way not in ROLLING:
+        return
+    for ended in world.history.of(happened.EXITED):
+        run = ended.data["run"]
+        if "was asked for: nothing more is begun" not in run.said:
+            continue
+        typed = next(event.time for event in world.history.of(happened.TYPED) if event.data["run"] is run)
+        begun: dict[str, str] = {}
+        for event in world.history.of(happened.BEGUN, happened.DONE):
+            if not typed <= event.time <= ended.time or event.where not in BACKENDS:
+                continue
+            if event.what == happened.BEGUN and event.data["argv"][0] in PACKAGES:
+                begun[event.where] = event.about
+            elif event.what == happened.DONE and "upgrade" in event.about and event.data["status"] == 0:
+                begun.pop(event.where, None)
+        for name, about in begun.items():
+            yield f"safe points: a wish ends {run.typed} at {ended.time:.0f} s, and {name} has begun {about}"
 
 
 def in_words(world: World) -> Iterator[str]:

@@ -10,7 +10,7 @@ import time
 import pytest
 from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend.node import deadman, moments
+from saltext.chef_backend.node import deadman, files, moments
 from tests.functional.minion import Clock
 
 SWITCH_OFF = ["chef-backend-ctl", "set-cluster-failover", "off"]
@@ -174,7 +174,7 @@ def test_i3_a_node_that_is_at_work_looks_again_later(recorded, left_alone):
 
 
 def test_i3_a_run_that_gives_signs_of_life_is_left_alone(backend, recorded, record, monkeypatch):
-    monkeypatch.setattr(deadman, "stay_armed", lambda host: True)
+    monkeypatch.setattr(deadman, "stay_armed", lambda host, within: True)
     backend.call("chef_backend_agent.accept", {**record, "failover": "off"})
     heard(backend, record["lease"] + 1)
     assert backend.call("chef_backend_agent.beat", record["owner"]["jid"], 1) is True
@@ -278,12 +278,23 @@ def test_a_run_that_switches_no_failover_is_not_looked_after(backend, record, wa
 
 def test_i3_a_heartbeat_sees_that_it_is_armed_and_anothers_does_not(backend, record, monkeypatch):
     seen = []
-    monkeypatch.setattr(deadman, "stay_armed", lambda host: seen.append(host.name))
+    monkeypatch.setattr(deadman, "stay_armed", lambda host, within: seen.append((host.name, within)))
     backend.call("chef_backend_agent.accept", record)
     assert backend.call("chef_backend_agent.beat", "another", record["epoch"]) is False
     assert seen == []
     assert backend.call("chef_backend_agent.beat", record["owner"]["jid"], record["epoch"]) is True
-    assert seen == ["be1"]
+    assert seen == [("be1", 0)], "for another job that arms it no heartbeat waits: the next would come meanwhile"
+
+
+def test_i3_who_finds_another_job_arming_it_says_so_and_takes_nothing_away(backend, record):
+    scheduler = Scheduler(backend.host())
+    backend.call("chef_backend_agent.accept", record)
+    said = "be1: another job is arming the dead man's switch"
+    armed = backend.host().path("/var/lib/salt-chef-backend/armed")
+    with files.guarded(armed), pytest.raises(CommandExecutionError, match=said):
+        deadman.stay_armed(scheduler.host, within=0)
+    assert scheduler.added == 0
+    assert deadman.stay_armed(scheduler.host, within=0) is True
 
 
 @pytest.mark.parametrize(

@@ -258,7 +258,7 @@ def test_i8_after_a_reboot_the_owner_is_unheard_since_the_boot_at_least(minion, 
 
 
 def test_only_the_owner_in_its_epoch_is_heard_by_a_heartbeat(minion, record, taken, monkeypatch):
-    monkeypatch.setattr(deadman, "stay_armed", lambda host: True)
+    monkeypatch.setattr(deadman, "stay_armed", lambda host, within: True)
     jid = record["owner"]["jid"]
     assert minion.call("chef_backend_agent.beat", jid, 1) is False
     minion.call(ACCEPT, record)

@@ -236,6 +236,18 @@ def test_a_run_that_cannot_be_closed_says_what_became_of_failover_by_its_last_wo
     assert comment.startswith(f"the run could not be closed, {said}be2 has not got the record")
 
 
+def test_i3_who_looks_after_failover_is_told_also_where_the_end_could_not_be_written(monkeypatch):
+    def fails(*args):
+        raise CommandExecutionError("be2 has not got the record")
+
+    monkeypatch.setattr(closing, "_ended", fails)
+    half = {"be2": {"half_upgraded": "run r1 did not finish on this node"}}
+    first, promise, *before = closes(hub(OFF, half, **{STAY_ARMED: lambda node: False}))["comment"].splitlines()
+    assert first == "the run could not be closed, FAILOVER MAY BE OFF: be2 has not got the record"
+    assert "look after failover themselves, unless it says otherwise below" in promise
+    assert any("NOBODY LOOKS AFTER IT" in line for line in before)
+
+
 def test_a_run_is_closed_with_the_backends_that_it_was_opened_with_whoever_has_a_key_by_now():
     does = {SWITCH: lambda node, to, bound, before=None: {"before": before, "after": to}}
     master = fakes.master(record=OFF, jid=RECORD.owner.jid, does=does, backends="be*")

@@ -304,13 +304,15 @@ def test_s17_a_frontend_without_the_modules_is_named_with_what_mends_it():
 def test_i9_a_frontend_that_left_the_pillar_while_it_was_out_of_service_is_let_in_by_the_next_run_or_named(target):
     """Also by a run to another target, which takes over what this one has left."""
     way = "rolling" if target == "2.3.16" else "downtime"
-    left = run(way=way, state="failed", target=target, frontends=("fe1", "fe8", "fe9"))
+    left = run(way=way, state="failed", target=target, frontends=("fe1", "fe7", "fe8", "fe9"))
     master = hub(left)
     fakes.backends(master).told = ({},)
-    does = {"fe8": True, "fe9": Answer(False, error="fe9 does not answer")}
+    broken = Answer(False, error="fe7: there is no Chef Infra Server here", failed="no product")
+    does = {"fe7": broken, "fe8": True, "fe9": Answer(False, error="fe9 does not answer")}
     master.bus.does["chef_server_agent.out"] = lambda node: does[node]
     done = opens(master)
     assert done["result"] is True, done["comment"]
+    assert "; fe7 has left the pillar and answers with an error: look whether it serves" in done["comment"]
     assert "; fe9 has left the pillar and does not answer: look whether it serves" in done["comment"]
     assert fakes.backends(master).record.frontends == ("fe1", "fe2", "fe8")
 

@@ -3,6 +3,7 @@
 import pytest
 from salt.exceptions import CommandExecutionError
 
+from saltext.chef_backend.judge import fence
 from saltext.chef_backend.judge import replace as replacing_judged
 from saltext.chef_backend.run import replacing
 from tests.unit.answered import run, views
@@ -158,6 +159,20 @@ class TestOnTheNode:
         done = emptied(master)
         assert (done["result"], master.bus.asked("state.sls")) == (False, [])
         assert said in done["comment"]
+
+    def test_nor_by_an_order_that_is_given_anew_to_a_node_that_is_another_by_now(self):
+        """Its first order has waited too long behind other states, in which somebody has joined the node."""
+        master = hub(told_removed())
+        backends = fakes.backends(master)
+
+        def too_late(node, sls, pillar, queue, test):
+            backends.told = [told()]
+            return {"s": APPLIED["s"] | {"result": False, "comment": fence.TOO_OLD}}
+
+        master.bus.does["state.sls"] = too_late
+        done = emptied(master)
+        assert (done["result"], master.bus.asked("state.sls")) == (False, [("be3", "orch.node.emptied")])
+        assert "by now: the same command goes on from there" in done["comment"]
 
     def test_a_node_that_is_well_is_left_alone(self):
         master = hub({})

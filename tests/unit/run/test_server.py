@@ -8,6 +8,7 @@ import pytest
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import record as records
+from saltext.chef_backend.judge import fence
 from saltext.chef_backend.run import apart, server, steering
 from saltext.chef_backend.run.bus import Answer
 from tests.functional.pillars import example
@@ -84,6 +85,21 @@ def test_an_address_that_nobody_named_is_connected_and_no_frontend_is_upgraded()
 def test_an_upgrade_of_the_frontends_that_goes_on_waits_for_no_address_to_be_named():
     left = run(way=records.FRONTENDS, target=SERVER["version"], state=records.FAILED)
     assert opens(left, "198.51.100.9")[1]["result"] is True
+
+
+def test_i6_a_frontends_order_is_given_anew_only_while_the_backends_are_well():
+    site = Site()
+    backends = fakes.backends(site.master)
+
+    def too_late(node, sls, pillar, queue, test):
+        backends.told = [{"be3": None}]
+        site.called("ordered", node)
+        return {"s": {"__id__": sls, "__run_num__": 0, "result": False, "comment": fence.TOO_OLD, "changes": {}}}
+
+    site.master.bus.does["state.sls"] = too_late
+    done = site.upgrades()
+    assert (done["result"], site.calls.count(("ordered", "fe1"))) == (False, 1)
+    assert "be3 does not answer" in done["comment"]
 
 
 class Left:

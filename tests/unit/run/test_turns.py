@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from saltext.chef_backend.judge import fence
 from saltext.chef_backend.run import look, turns
 from tests.unit import printed
 from tests.unit.answered import RECORD, replicated
@@ -23,6 +24,7 @@ class Cluster:
     def __init__(self, record=RECORD, **changes):
         self.asked, self.upgraded, self.switched = [], [], []
         self.unlooked = {}  # seconds since a node's dead man's switch looked
+        self.meanwhile = []  # what happens while the next order waits on its node, until it is too old
         self.leads, self.failover, self.versions = "be1", "on", dict.fromkeys(printed.NODES, OLD)
         self.master = fakes.master(
             record=dataclasses.replace(record, frontends=()),
@@ -76,6 +78,17 @@ class Cluster:
             assert pillar["handover"] is (node == self.leads)
         else:  # it hands over by itself, and is not waited for
             assert (sls, node) == ("orch.node.handed_over", self.leads)
+        if self.meanwhile:
+            self.meanwhile.pop(0)()
+            installed = {
+                "__id__": "Installed",
+                "result": True,
+                "comment": "",
+                "changes": {"new": NEW},
+                "__run_num__": 0,
+            }
+            refused = {"__id__": sls, "result": False, "comment": fence.TOO_OLD, "changes": {}, "__run_num__": 1}
+            return {"i": installed, "s": refused}
         self.upgraded.append((node, self.failover))
         self.versions[node] = NEW
         self.began[node] = self.master.clock.now()
@@ -177,6 +190,38 @@ def test_where_the_index_is_to_be_built_again_failover_comes_on_for_the_hand_ove
     turns.failover.switch(cluster.master, "prod", "off")
     assert "failover stays off" in turns.failover_on(cluster.master, "on again", "prod")["comment"]
     assert cluster.switched == ["off", "on", "off"]
+
+
+@pytest.mark.parametrize("wish", ["pause", "abort"])
+def test_a_node_in_its_turn_is_left_to_end_it_whatever_is_wished_while_its_order_is_given_anew(cluster, wish):
+    def wished():
+        cluster.backends.notes["be2"] = {"run": RECORD.run, "wish": wish, "wished": RECORD.epoch}
+
+    turns.failover_off(cluster.master, "off", "prod")
+    cluster.meanwhile = [wished]
+    assert turns.upgraded(cluster.master, "first", "prod", turns.FIRST)["result"] is True
+    assert cluster.upgraded == [("be2", "off")]
+    heeded = turns.upgraded(cluster.master, "second", "prod", turns.SECOND)
+    assert f"{wish} was asked for" in heeded["comment"] and len(cluster.upgraded) == 1
+
+
+@pytest.mark.parametrize("reindex", [False, True])
+@pytest.mark.parametrize(("turn", "typed"), [(turns.FIRST, "on"), (turns.LAST, "off")])
+def test_i3_an_order_is_given_anew_only_while_failover_is_as_its_turn_needs_it(turn, typed, reindex):
+    cluster = Cluster(dataclasses.replace(RECORD, way="reindex" if reindex else "rolling", reindex=reindex))
+    cluster.opened()
+    turns.failover_off(cluster.master, "off", "prod")
+    if turn == turns.LAST:
+        for each in (turns.FIRST, turns.SECOND):
+            turns.upgraded(cluster.master, each, "prod", each)
+        turns.failover_on(cluster.master, "on", "prod")
+    before = list(cluster.upgraded)
+    cluster.meanwhile = [lambda: setattr(cluster, "failover", typed)]
+    done = turns.upgraded(cluster.master, turn, "prod", turn)
+    assert (done["result"], cluster.upgraded) == (False, before)
+    assert f"failover is {typed}, expected" in done["comment"]
+    node = "be2" if turn == turns.FIRST else "be1"
+    assert done["changes"][node] == {"Installed": {"new": NEW}}, "what the first try did is told"
 
 
 def test_a_turn_whose_gate_does_not_hold_touches_nothing(cluster):

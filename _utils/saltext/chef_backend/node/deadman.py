@@ -5,6 +5,7 @@ It is a job of this minion's own scheduler, so it needs neither the orchestratio
 
 import contextlib
 import logging
+from collections.abc import Iterator
 
 from salt.exceptions import CommandExecutionError
 
@@ -19,6 +20,7 @@ from saltext.chef_backend.node.view import view
 from saltext.chef_backend.record import Record
 
 JOB = "chef_backend_deadman"
+AT_IT = 2 * scheduler.WITHIN  # seconds; by then another job that arms it has come to its end
 LOOKS_AT = ("note", "version", "busy", "cluster_status", "status", "half_upgraded")
 FUNCTION = "chef_backend_agent.look_after_failover"
 log = logging.getLogger(__name__)
@@ -29,13 +31,14 @@ def arm(host: Host, seconds: int) -> None:
 
     :raises CommandExecutionError: the minion's scheduler is off, does not take the job, or does not run it.
     """
-    with _alone(host):
+    with _alone(host, AT_IT):
         _arm(host, seconds)
 
 
-def stay_armed(host: Host) -> bool:
+def stay_armed(host: Host, within: float = AT_IT) -> bool:
     """Arm it anew where it was taken away since its run was opened, or does not look, as where the clock was set back.
 
+    :param within: bound in seconds of waiting for another job that arms it.
     :returns: whether it looks now; False where no run is to be looked after here.
     :raises CommandExecutionError: as :func:`arm`.
     """
@@ -44,7 +47,7 @@ def stay_armed(host: Host) -> bool:
     if record is None or (over is not None and over.action == deadman.OVER):
         return False
     seconds = records.interval(record.lease)
-    with _alone(host):
+    with _alone(host, within):
         ago = moments.ago(host, moments.LOOKED)
         if not scheduler.has(host, JOB) or ago is None or ago > 2 * seconds:
             _arm(host, seconds)
@@ -55,9 +58,16 @@ def _arm(host: Host, seconds: int) -> None:
     scheduler.start(host, JOB, FUNCTION, seconds, moments.LOOKED, "the dead man's switch")
 
 
-def _alone(host: Host) -> contextlib.AbstractContextManager[None]:
+@contextlib.contextmanager
+def _alone(host: Host, within: float) -> Iterator[None]:
     """One at a time: two heartbeats would take the job away beneath each other."""
-    return files.guarded(host.path(f"{OWN}/armed"))
+    try:
+        with files.guarded(host.path(f"{OWN}/armed"), within):
+            yield
+    except BlockingIOError as err:
+        raise CommandExecutionError(
+            f"{host.name}: another job is arming the dead man's switch, and is not done"
+        ) from err
 
 
 def disarm(host: Host) -> bool:

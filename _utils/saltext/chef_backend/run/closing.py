@@ -85,11 +85,11 @@ def _close(
             left = f"{', '.join(half)} is half-upgraded" if half else "clients would be refused for ever"
             ret["comment"] += f"\nIt is not aborted: {left}. Go on with it, and abort it afterwards"
     except (CommandExecutionError, ValueError) as err:
-        ret["comment"] = _not_closed(master, held, str(err))
+        _not_closed(master, ret, held, str(err))
     except Exception as err:  # whatever is wrong here: who types it reads what it leaves, and the rest is done
         log.exception("closing the run")
         why = f"An exception occurred, which the master's log tells whole: {type(err).__name__}: {err}"
-        ret["comment"] = _not_closed(master, held, why)
+        _not_closed(master, ret, held, why)
     for optional in (
         lambda: _tell(master, cluster, ret, reasons),
         lambda: heartbeat.stop(master, held.owner.jid),
@@ -155,6 +155,7 @@ def end(master: Master, ret: Result, run: Run, state: str, failed: list[str]) ->
         troubles += not_yet
         if not_yet and state == records.ABORTED:
             state = records.FAILED  # abort has not done all of it yet
+    ret["comment"] = "\n".join(troubles)  # should the end not be written: this is so all the same
     said = _ended(master, run, state, failed)
     ret.update(result=not troubles, comment="\n".join([*troubles, said]))
 
@@ -290,19 +291,22 @@ def _blind(master: Master, run: Run) -> list[str]:
     return [f"{node} may not look after it: {error}" for node, error in sorted(blind.items())]
 
 
-def _not_closed(master: Master, before: Record, why: str) -> str:
+def _not_closed(master: Master, ret: Result, before: Record, why: str) -> None:
     """Say that the run could not be closed, and what becomes of it, by the last word that was said of it.
 
+    :param ret: keeps what was said already.
     :param before: its record when the close began.
     """
     last = lock.held(master, before.cluster) or before
     shown = "failover is as it was" if last.failover == before.failover else f"failover is {last.failover}"
     if last.failover == "off":
         shown = "FAILOVER MAY BE OFF"
-    return (
+    but = ", unless it says otherwise below" if ret["comment"] else ""
+    said = (
         f"the run could not be closed, {shown}: {why}\nThe backends give it up when they have not heard of it for its "
-        f"lease of {last.lease} s, and look after failover themselves; the same command goes on from here"
+        f"lease of {last.lease} s, and look after failover themselves{but}; the same command goes on from here"
     )
+    ret["comment"] = "\n".join(filter(None, [said, ret["comment"]]))
 
 
 def _tell(master: Master, cluster: str, ret: Result, reasons: Sequence[Mapping[str, Any]]) -> None:

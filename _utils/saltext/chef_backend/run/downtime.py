@@ -94,11 +94,15 @@ def _turn(
         node = due[at]
         ret["comment"] = f"{node} would {would}" if master.test else ""
         began = master.clock.monotonic()
+
+        def holds() -> Run:
+            return look.until_holds(master, cluster, lambda: check(master, settings, node), settings.timeouts.gate)
+
         if not master.test:
-            record = look.until_holds(master, cluster, lambda: check(master, settings, node), settings.timeouts.gate)
+            record = holds()
             data = {"number": len({*before(record), node}), "count": len(record.backends)}
             progress.tell(master, record, journal.GATE, journal.END, node=node, comment=record.step, data=data)
-        if orders.apply(master, ret, cluster, record, [node], sls):
+        if orders.apply(master, ret, cluster, record, [node], sls, holds=holds):
             lock.measured(master, node, master.clock.monotonic() - began)
             return outcome.done(ret, f"{node}; {record.leader if record else node} led")
     return ret

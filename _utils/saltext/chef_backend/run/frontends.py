@@ -49,30 +49,36 @@ def unfinished(master: Master, cluster: str) -> list[str]:
         ) from err
 
 
-def left_drained(master: Master, cluster: str, run: Run) -> tuple[list[str], list[str]]:
-    """Return the frontends of a run that have left the pillar: those that were drained, and those that are silent."""
+def left_drained(master: Master, cluster: str, run: Run) -> tuple[list[str], dict[str, str]]:
+    """Return the frontends of a run that have left the pillar: those that were drained, and those that do not tell.
+
+    :returns: names, and ``{name: why it does not tell}``.
+    """
     return _left(master, cluster, run, "chef_server_agent.state", lambda state: bool(state["drained"]))
 
 
 def _left(
     master: Master, cluster: str, run: Run, function: str, is_so: Callable[[Any], bool]
-) -> tuple[list[str], list[str]]:
-    """Return the frontends of a run that have left the pillar: those of which something is so, and the silent."""
+) -> tuple[list[str], dict[str, str]]:
+    """Return the frontends of a run that have left the pillar: those of which something is so, and the mute."""
     left = sorted(set(run.frontends) - set(clusters.frontends(master, cluster)))
     said = master.bus.ask(left, function, timeout=clusters.ask_bound(master, cluster))
     found = [node for node, answer in said.items() if answer.ok and is_so(answer.value)]
-    return found, [node for node, answer in said.items() if not answer.ok]
+    why = {True: "does not answer", False: "answers with an error"}
+    return found, {node: why[answer.silent] for node, answer in said.items() if not answer.ok}
 
 
-def no_clients(node: str, why: str = "does not answer") -> str:
+def no_clients(node: str, why: str) -> str:
     """Say that a frontend is none of the cluster's any more, and may get no clients."""
     return f"{node} has left the pillar and {why}: look whether it gets its clients"
 
 
-def left_behind(master: Master, cluster: str, run: Run) -> tuple[list[str], list[str]]:
-    """Return the frontends of a run that have left the pillar: those that refuse clients, and those that are silent.
+def left_behind(master: Master, cluster: str, run: Run) -> tuple[list[str], dict[str, str]]:
+    """Return the frontends of a run that have left the pillar: those that refuse clients, and those that do not tell.
 
-    Those that refuse have to be let in again by the run; of those that do not answer nothing can be done but say so.
+    Those that refuse have to be let in again by the run; of the others nothing can be done but say so.
+
+    :returns: names, and ``{name: why it does not tell}``.
     """
     return _left(master, cluster, run, "chef_server_agent.out", bool)
 

@@ -46,12 +46,22 @@ def look(
         return fresh
     if master.test:
         return clusters.views(master, cluster), None
-    views = lock.say(master, cluster, only, table, **(changes or {}))
-    run = lock.owned(master, cluster, views)
+    views, run = inside_a_turn(master, cluster, only, table, **(changes or {}))
     gates.not_ended_by_wish(run)
     if not only:
         seen(master, cluster, views)
     return views, run
+
+
+def inside_a_turn(
+    master: Master, cluster: str, only: Sequence[str] | None = None, table: str | None = None, **changes: Any
+) -> tuple[Views, Run]:
+    """Ask all backends as :func:`look` does, where a node is in the middle of its turn: no wish is heeded there.
+
+    :raises CommandExecutionError: the run is not this orchestration's.
+    """
+    views = lock.say(master, cluster, only, table, **changes)
+    return views, lock.owned(master, cluster, views)
 
 
 def seen(master: Master, cluster: str, views: Views) -> None:

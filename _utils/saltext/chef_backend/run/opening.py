@@ -46,8 +46,8 @@ def opened(master: Master, name: str, cluster: str, way: str) -> Result:
         if way == "reindex":
             ask_all(master.bus, fronts[:1], "chef_server_agent.may_keep_out", timeout=bound)
         if found:
-            refuse, silent = frontends.left_behind(master, cluster, found)
-            said = [f"; {node} has left the pillar and does not answer: look whether it serves" for node in silent]
+            refuse, mute = frontends.left_behind(master, cluster, found)
+            said = [f"; {node} has left the pillar and {why}: look whether it serves" for node, why in mute.items()]
         if resumed:
             gates.same_way(resumed, way)
             views = _at_rest(master, settings, resumed, [*fronts, *refuse])

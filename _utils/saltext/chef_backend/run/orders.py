@@ -63,10 +63,14 @@ def apply(
     pillar = clusters.node_pillar(master, cluster, record.run if record else None, search) | more
     bounds = clusters.settings(master, cluster).timeouts
     wait = bound or bounds.install + bounds.upgrade + bounds.rejoin
-    came = applied.together(_applied(master, cluster, nodes, sls, pillar, wait, again, holds).items())
-    if restarts:
-        master.kept[RESTED] = master.clock.monotonic() - came.last
-    ret["changes"].update(came.changes)
+    each = dict[str, Applied]()
+    try:
+        _apply(master, cluster, nodes, sls, pillar, wait, again, holds, each)
+    finally:  # what was done is told, also where it is not done once more
+        came = applied.together(each.items())
+        if restarts and each:
+            master.kept[RESTED] = master.clock.monotonic() - came.last
+        ret["changes"].update(came.changes)
     if came.troubles:
         raise CommandExecutionError("\n".join(came.troubles))
     if master.test:
@@ -97,7 +101,7 @@ def rested(master: Master) -> float:
     return master.clock.monotonic() - since
 
 
-def _applied(
+def _apply(
     master: Master,
     cluster: str,
     nodes: Sequence[str],
@@ -106,12 +110,15 @@ def _applied(
     wait: float,
     repeated: bool,
     holds: Callable[[], object],
-) -> dict[str, Applied]:
+    came: dict[str, Applied],
+) -> None:
     """Have nodes apply an SLS; it is given anew to one that had to wait so long that the order became too old.
 
     So it is, if it may be repeated, to one from which no answer came, as soon as nothing is at work there any more.
+
+    :param came: gets what each node came to.
     """
-    came, left, bound = dict[str, Applied](), list(nodes), clusters.ask_bound(master, cluster)
+    left, bound = list(nodes), clusters.ask_bound(master, cluster)
     for number in range(TRIES):
         if number:
             holds()
@@ -133,7 +140,6 @@ def _applied(
         left = again
         if not left:
             break
-    return came
 
 
 def _still(master: Master, cluster: str, node: str, wait: float) -> str | None:

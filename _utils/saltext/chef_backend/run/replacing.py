@@ -148,10 +148,18 @@ def _on_the_node(master: Master, name: str, cluster: str, node: str, sls: str, *
             return outcome.done(ret, f"{node} is {stage}")
         if stage == replacing.MEMBER and not master.test:
             raise CommandExecutionError(f"{node} is {stage}: it has to be removed from the cluster first")
-        peer = replacing.address_of_leader(views, node)
+        more["peer"] = replacing.address_of_leader(views, node)
         bound = settings.timeouts.join
+
+        def is_as_it_was() -> None:
+            now = _held(settings, look.inside_a_turn(master, cluster)[0], node)
+            if now != stage:
+                raise CommandExecutionError(f"{node} is {now} by now: the same command goes on from there")
+
         # a node that has joined meanwhile is one with data, which is not to be joined again
-        if orders.apply(master, ret, cluster, record, [node], sls, bound=bound, again=False, peer=peer, **more):
+        if orders.apply(
+            master, ret, cluster, record, [node], sls, bound=bound, again=False, holds=is_as_it_was, **more
+        ):
             return outcome.done(ret, node)
     return ret
 
@@ -159,9 +167,13 @@ def _on_the_node(master: Master, name: str, cluster: str, node: str, sls: str, *
 def _look(master: Master, settings: Cluster, node: str, step: str) -> tuple[Views, Run | None, str]:
     """Hold what must be true before anything is done to the node; return views, record and stage."""
     views, record = look.look(master, settings.name, {"step": step})
+    return views, record, _held(settings, views, node)
+
+
+def _held(settings: Cluster, views: Views, node: str) -> str:
     gates.everybody_answers(views)
     gates.nobody_at_work(views)
-    return views, record, _stage(settings, views, node)
+    return _stage(settings, views, node)
 
 
 def _stage_now(master: Master, settings: Cluster, node: str) -> str:

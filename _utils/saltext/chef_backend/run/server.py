@@ -47,7 +47,7 @@ def opened(master: Master, name: str, cluster: str) -> Result:
         begun = [one.node for one in there if one.begun]
         if found and not resumed and begun:
             raise CommandExecutionError(lock.finish_first(found, f"left {', '.join(begun)} half-upgraded"))
-        left, silent = frontends.left_drained(master, cluster, found) if found else ([], [])
+        left, mute = frontends.left_drained(master, cluster, found) if found else ([], {})
         if not wanted.undrain and (drained := [*left, *(one.node for one in there if one.drained)]):
             raise CommandExecutionError(
                 f"{', '.join(drained)} was drained and gets no clients, and the pillar names no undrain any more: name "
@@ -62,7 +62,7 @@ def opened(master: Master, name: str, cluster: str) -> Result:
             frontends.nobody_unnamed(master, settings, views, clusters.frontends(master, cluster))
         due = server.due(there, wanted.version)
         plan = f"chef-server-core {target}; due: {', '.join(due) or 'no frontend'}"
-        plan += "".join(f"; {frontends.no_clients(node)}" for node in silent)
+        plan += "".join(f"; {frontends.no_clients(node, why)}" for node, why in mute.items())
         ours = tuple(one.node for one in there)
         if master.test:
             ret.update(result=None, comment=f"would open a run: {plan}")
@@ -77,12 +77,12 @@ def opened(master: Master, name: str, cluster: str) -> Result:
             target=target,
             leader=answers.leader(views),
             failover_found=failover_found,
-            frontends=(*ours, *left, *silent),  # until they have their clients again
+            frontends=(*ours, *left, *mute),  # until they have their clients again
         )
         ret["changes"]["run"] = {"old": None, "new": record.run}
         if left:
             _call_hook(master, ret, settings, "undrain", left)
-            lock.note(master, cluster, frontends=(*ours, *silent))
+            lock.note(master, cluster, frontends=(*ours, *mute))
         progress.tell(master, record, "open", journal.END, comment=plan)
         return outcome.done(ret, f"{'resumed' if resumed else 'opened'} run {record.run}: {plan}")
     return ret
@@ -219,7 +219,14 @@ def _upgrade(master: Master, ret: Result, cluster: str, nodes: Sequence[str], sl
     settings = clusters.settings(master, cluster)
     record = _gates(master, settings, nodes)
     _call_hook(master, ret, settings, "drain", nodes)
-    done = orders.apply(master, ret, cluster, record, nodes, ",".join(sls), **more)
+
+    def backends_are_well() -> None:
+        gates.healthy(look.inside_a_turn(master, cluster)[0], settings.gates.max_lag_bytes)
+
+    def holds() -> None:
+        look.until_holds(master, cluster, backends_are_well, settings.timeouts.gate)
+
+    done = orders.apply(master, ret, cluster, record, nodes, ",".join(sls), holds=holds, **more)
     if done:
         try:
             bound = settings.timeouts.gate

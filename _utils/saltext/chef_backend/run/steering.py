@@ -58,9 +58,9 @@ def abort(master: Master, cluster: str) -> Done:
     left: list[str] = []
     if record and record.way == records.FRONTENDS:
         half_upgraded = frontends.unfinished(master, cluster)
-        drained, gone_for_good = frontends.left_drained(master, cluster, record)
+        drained, mute = frontends.left_drained(master, cluster, record)
         left = [frontends.no_clients(node, "was drained") for node in drained]
-        left += map(frontends.no_clients, gone_for_good)
+        left += [frontends.no_clients(node, why) for node, why in mute.items()]
     ended = _ended(master, cluster) if record is None else None
     gone = lock.gone(master, record) if record else None
     answer = steering.abort(record, gone, half_upgraded, ended, silent)

@@ -180,15 +180,16 @@ def _upgrade(master: Master, ret: Result, settings: Cluster, seen: Views, node: 
         data = {"number": number, "count": len(views), "values": values}
         progress.tell(master, record, journal.GATE, journal.END, node=node, comment=record.step, data=data)
     ret["comment"] = f"the gates hold; {node} would be upgraded as the {role}" if master.test else ""
+    order = functools.partial(
+        orders.apply, master, ret, cluster, record, [node], holds=lambda: _still_holds(master, settings, node, role)
+    )
     if role == "leader" and record is not None and record.reindex:
         # failover goes off first: leaderl moves the lead from one node to the next while no Elasticsearch works
         # who has handed over follows, and must not be ordered to do so again
-        done = orders.apply(master, ret, cluster, record, [node], "orch.node.handed_over", restarts=False, again=False)
+        done = order("orch.node.handed_over", restarts=False, again=False)
         what = "has handed the lead over"
     else:
-        holds = functools.partial(_still_holds, master, settings, node, role)
-        sls, hands_over = "orch.node.upgraded", role == "leader"
-        done = orders.apply(master, ret, cluster, record, [node], sls, holds=holds, handover=hands_over)
+        done = order("orch.node.upgraded", handover=role == "leader")
         what = "has rejoined"
     if done:
         lock.measured(master, node, master.clock.monotonic() - began)
@@ -231,10 +232,12 @@ def _still_holds(master: Master, settings: Cluster, node: str, role: str) -> Non
     """Hold, before a node's order is given anew, what may have changed since its gates: the others, and failover."""
 
     def others_are_well() -> None:
-        views, record = look.look(master, settings.name)
-        gates.healthy(views, settings.gates.max_lag_bytes, node, not (record and record.reindex))
+        views, record = look.inside_a_turn(master, settings.name)
+        gates.healthy(views, settings.gates.max_lag_bytes, node, not record.reindex)
         if role == "follower":
             gates.failover_is(views, "off")
+        elif answers.leader(views) == node:  # it has not handed over yet
+            gates.failover_is(views, "on")
 
     look.until_holds(master, settings.name, others_are_well, settings.timeouts.gate)
 
