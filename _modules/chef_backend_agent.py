@@ -8,6 +8,8 @@ the functions raise CommandExecutionError: unknown is not "free".
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from salt.exceptions import CommandExecutionError
+
 import saltext.chef_backend
 
 saltext.chef_backend.attach(__file__)
@@ -74,10 +76,14 @@ def accept(record: Mapping[str, Any], over: Mapping[str, int] | None = None) -> 
     :param over: where the lock is taken, ``{run: highest epoch of it that was seen}``: the runs that nobody drives any
         more. None for a word of the run that holds it.
     :returns: ``{"taken": whether it stands here now, "record": the record that does}``.
+    :raises CommandExecutionError: what the master sends is of another version of this extension.
     """
     host = salt.host()
+    word = record_file.word_of(host, record)
+    if not isinstance(over, Mapping | None):
+        raise CommandExecutionError(f"{host.name}: the master runs another version of this extension: sync both")
     seen = None if over is None else {str(run): int(epoch) for run, epoch in over.items()}
-    taken, stands = record_file.accept(host, record_file.word_of(host, record), seen)
+    taken, stands = record_file.accept(host, word, seen)
     return {"taken": taken, "record": stands.to_dict()}
 
 

@@ -6,19 +6,19 @@ from saltext.chef_backend.record import Record
 from tests.simulation import history as happened
 from tests.simulation import truth
 from tests.simulation.history import Event
+from tests.simulation.master import SaltRun
 from tests.simulation.place import BACKENDS
 from tests.simulation.product import backend_ctl, frontend
 from tests.simulation.world import World
 
 ROLLING = ("rolling", "reindex")  # the ways in which one backend after another is upgraded
 GATE = 25.0  # seconds between what a gate has seen and the upgrade's begin: an answer, an order, an installation
-PACKAGES = ("dpkg", "rpm")
 GRACE = 30.0  # seconds within which the dead man's switch has looked, and what it did is shown
 
 
 def broken(world: World, ended_well: bool) -> list[str]:
     """Return what of the whole night was not as it must be, one sentence each, with the invariant's number."""
-    checks: list[Callable[[World], Iterator[str]]] = [i1, i2, i3, i4, i5, i6, i7, i8, i9, safe_points, in_words]
+    checks: list[Callable[[World], Iterator[str]]] = [i1, i2, i3, i4, i5, i6, i7, i8, i9, in_words]
     found = [line for check in checks for line in check(world)]
     if ended_well:
         found += at_the_end(world)
@@ -173,27 +173,6 @@ def _served_while_down(world: World) -> Iterator[str]:
                 return
 
 
-def safe_points(world: World) -> Iterator[str]:
-    """A wish is heeded between two turns: not by a command that has begun to upgrade a backend and not ended that."""
-    if world.scene.way not in ROLLING:
-        return
-    for ended in world.history.of(happened.EXITED):
-        run = ended.data["run"]
-        if "was asked for: nothing more is begun" not in run.said:
-            continue
-        typed = next(event.time for event in world.history.of(happened.TYPED) if event.data["run"] is run)
-        begun: dict[str, str] = {}
-        for event in world.history.of(happened.BEGUN, happened.DONE):
-            if not typed <= event.time <= ended.time or event.where not in BACKENDS:
-                continue
-            if event.what == happened.BEGUN and event.data["argv"][0] in PACKAGES:
-                begun[event.where] = event.about
-            elif event.what == happened.DONE and "upgrade" in event.about and event.data["status"] == 0:
-                begun.pop(event.where, None)
-        for name, about in begun.items():
-            yield f"safe points: a wish ends {run.typed} at {ended.time:.0f} s, and {name} has begun {about}"
-
-
 def in_words(world: World) -> Iterator[str]:
     """What fails is told in words, never as a traceback."""
     for event in world.history.of(happened.BROKEN):
@@ -207,6 +186,19 @@ def reached(world: World) -> list[str]:
     server = world.scene.server_target
     found += [f"{one.name} runs {one.ran}" for one in world.frontends.values() if server and one.ran != server]
     return [f"exit status 0, but {', '.join(found)}"] if found else []
+
+
+def inside_a_turn(world: World, run: SaltRun) -> list[str]:
+    """A wish is heeded between two turns: not by a command that has begun to upgrade a backend and not ended that."""
+    if world.scene.way not in ROLLING or "was asked for: nothing more is begun" not in run.said:
+        return []
+    typed = next(event.time for event in world.history.of(happened.TYPED) if event.data["run"] is run)
+    begun = [event for event in world.history.of(happened.BEGUN) if typed <= event.time and _upgrades(event)]
+    return [
+        f"{run.typed} ends at {world.engine.now:.0f} s as that was wished, inside {name}'s turn"
+        for name in truth.unfinished(world)
+        if name in [event.where for event in begun]
+    ]
 
 
 def left_alone(world: World) -> list[str]:
@@ -292,6 +284,10 @@ def _looked_within(record: Record | None) -> float:
 def _by_somebody(world: World, switch: str) -> bool:
     """Whether failover was last switched this way by somebody else: that is theirs."""
     return [event.where for event in world.history.of(switch)][-1:] == ["somebody"]
+
+
+def _upgrades(event: Event) -> bool:
+    return event.data["argv"][0] in ("dpkg", "rpm") or _is(event, "upgrade")
 
 
 def _is(event: Event, verb: str) -> bool:

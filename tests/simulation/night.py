@@ -156,6 +156,7 @@ class Night:
     def _typed(self, run: SaltRun) -> SaltRun:
         while run.works:
             self.world.engine.sleep(5.0)
+        self.violations += invariants.inside_a_turn(self.world, run)
         return run
 
 

@@ -5,6 +5,8 @@ import dataclasses
 import pytest
 from salt.exceptions import CommandExecutionError
 
+from saltext.chef_backend.errors import Refused, reasons_of
+from saltext.chef_backend.judge import fence
 from saltext.chef_backend.run import orders
 from saltext.chef_backend.run.bus import Answer
 from tests.unit.answered import RECORD
@@ -18,6 +20,11 @@ LOOK = (
 )
 DONE = {"s": {"__id__": "Upgraded", "__run_num__": 0, "result": True, "comment": "", "changes": {"be2": "2.3.16"}}}
 UPGRADE = "chef-backend-ctl upgrade (for 70 s)"
+# a package is installed, and then a highstate has come between for longer than the lease
+EARLY = {
+    "i": {"__id__": "Installed", "__run_num__": 0, "result": True, "comment": "", "changes": {"new": "2.3.16"}},
+    "s": {"__id__": "Upgraded", "__run_num__": 1, "result": False, "comment": fence.TOO_OLD, "changes": {}},
+}
 
 
 def lost(node):
@@ -95,6 +102,29 @@ def test_i6_an_order_is_given_anew_only_where_what_it_stood_on_holds_still():
     node = Node([DONE])
     node.applies(holds=fails)
     assert node.orders == 1, "its gates have held just now"
+
+
+def test_what_the_first_try_did_is_told_whatever_comes_of_the_second():
+    node = Node([EARLY, DONE])
+    assert node.applies()["changes"] == {"be2": {"Installed": {"new": "2.3.16"}, "Upgraded": {"be2": "2.3.16"}}}
+    ret = {"name": "n", "changes": {}, "comment": ""}
+    with pytest.raises(CommandExecutionError):
+        orders.apply(Node([EARLY, lost, lost]).master, ret, "prod", RECORD, ["be2"], "orch.node.upgraded")
+    assert ret["changes"] == {"be2": {"Installed": {"new": "2.3.16"}}}
+
+
+def test_what_failed_on_one_node_is_told_where_another_is_not_ordered_anew():
+    def fails():
+        raise Refused("be3 is away", "silent", "be3")
+
+    full = {"s": EARLY["s"] | {"__id__": "Installed", "comment": "dpkg: disk full"}}
+    master, ret = Node([full, EARLY]).master, {"name": "n", "changes": {}, "comment": ""}
+    with pytest.raises(CommandExecutionError) as raised:
+        orders.apply(master, ret, "prod", RECORD, ["be1", "be2"], "orch.node.upgraded", holds=fails)
+    first, *others = str(raised.value).splitlines()
+    assert (first, others) == ("be3 is away", ["be1: Installed: dpkg: disk full", f"be2: Upgraded: {fence.TOO_OLD}"])
+    assert [reason.code for reason in reasons_of(raised.value)] == ["silent"]
+    assert ret["changes"] == {"be2": {"Installed": {"new": "2.3.16"}}}
 
 
 def test_an_order_that_would_do_all_of_it_twice_is_not_given_anew():

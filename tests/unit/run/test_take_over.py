@@ -157,6 +157,37 @@ def test_i7_a_run_that_was_taken_since_it_was_looked_at_gives_no_way_to_an_epoch
     assert cluster.copies() == everywhere(("1", "2", 2, 1))
 
 
+@pytest.mark.parametrize("missed", ["be1", "be2", "be3"])
+@pytest.mark.parametrize("target", ["2.3.16", "2.3.17"])
+def test_i5_a_run_goes_on_that_one_backend_has_not_heard_of_beside_a_take_over_that_is_refused(cluster, target, missed):
+    """Who looked before, and hears of its epoch, must not leave a higher one on that backend."""
+    cluster.begin("1")
+    hub = cluster.master("3")
+    seen = clusters.views(hub, "prod", ["record"])
+    resumed = lock.may_take(hub, answers.run(seen), target, seen)
+    cluster.silent = {missed}
+    lives = cluster.begin("2")
+    cluster.silent = set()
+    hub.bus.does["chef_server_agent.epoch"] = lambda node: 2
+    with pytest.raises(CommandExecutionError, match=r"holds prod.*: wait for its end"):
+        lock.begin(hub, seen, resumed, lease=60, target=target, **FIELDS)
+    lock.note(lives, "prod", step="it goes on")
+    assert cluster.copies() == everywhere(("1", "2", 2, 2))
+
+
+def test_i8_where_an_epoch_was_heard_of_that_nobody_shows_a_majority_has_to_tell(cluster):
+    cluster.begin("1")
+    hub = cluster.master("3")
+    seen = clusters.views(hub, "prod", ["record"])
+    cluster.begin("2")
+    hub.bus.does["chef_server_agent.epoch"] = lambda node: 2
+    cluster.silent = {"be1", "be2", "be3"}
+    resumed = lock.may_take(hub, answers.run(seen), "2.3.16", seen)
+    with pytest.raises(CommandExecutionError, match="be1 does not answer"):
+        lock.begin(hub, seen, resumed, lease=60, target="2.3.16", **FIELDS)
+    assert cluster.copies() == everywhere(("1", "2", 2, 1))
+
+
 def test_an_epoch_that_a_frontend_tells_is_gone_beyond(cluster):
     hub = cluster.master("1")
     hub.bus.does["chef_server_agent.epoch"] = lambda node: 7

@@ -224,6 +224,50 @@ def test_i3_an_order_is_given_anew_only_while_failover_is_as_its_turn_needs_it(t
     assert done["changes"][node] == {"Installed": {"new": NEW}}, "what the first try did is told"
 
 
+def test_i1_no_order_is_given_anew_beside_a_command_that_somebody_types_on_another_node(cluster):
+    view = cluster.view
+
+    def typed():
+        def shown(node, *args):
+            answer = view(node, *args)
+            return answer | {"busy": ["chef-backend-ctl upgrade"]} if node == "be3" and "busy" in answer else answer
+
+        cluster.master.bus.does["chef_backend_agent.view"] = shown
+
+    turns.failover_off(cluster.master, "off", "prod")
+    cluster.meanwhile = [typed]
+    done = turns.upgraded(cluster.master, "first", "prod", turns.FIRST)
+    assert (done["result"], cluster.upgraded) == (False, [])
+    assert "be3: chef-backend-ctl upgrade" in done["comment"]
+
+
+def test_a_leader_that_has_handed_over_is_left_to_end_its_turn_whatever_its_own_table_shows(cluster):
+    """Half-upgraded, it may see nobody lead for minutes."""
+    view = cluster.view
+    turns.failover_off(cluster.master, "off", "prod")
+    for each in (turns.FIRST, turns.SECOND):
+        turns.upgraded(cluster.master, each, "prod", each)
+    turns.failover_on(cluster.master, "on", "prod")
+
+    def handed_over():
+        nobody = tuple(printed.Member(name, role="waiting", pg="unknown", following="-") for name in printed.NODES)
+
+        def shown(node, *args):
+            answer = view(node, *args)
+            own = {"cluster_status": printed.cluster_status(nobody)} if "cluster_status" in answer else {}
+            return answer | own if node == "be1" else answer
+
+        cluster.master.bus.does["chef_backend_agent.view"] = shown
+        cluster.master.bus.does["state.sls"] = lambda node, sls, pillar, queue, test: ended.append(node) or rejoined
+        cluster.leads = "be2"
+
+    ended = []
+    rejoined = {"s": {"__id__": "Rejoined", "__run_num__": 0, "result": True, "comment": "", "changes": {}}}
+    cluster.meanwhile = [handed_over]
+    done = turns.upgraded(cluster.master, "last", "prod", turns.LAST)
+    assert (done["result"], ended) == (True, ["be1"]), done["comment"]
+
+
 def test_a_turn_whose_gate_does_not_hold_touches_nothing(cluster):
     turns.failover_off(cluster.master, "off", "prod")
     told = cluster.view

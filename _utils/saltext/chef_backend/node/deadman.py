@@ -20,7 +20,7 @@ from saltext.chef_backend.node.view import view
 from saltext.chef_backend.record import Record
 
 JOB = "chef_backend_deadman"
-AT_IT = 2 * scheduler.WITHIN  # seconds; by then another job that arms it has come to its end
+AT_IT = 60  # seconds; by then another job that arms it has come to its end: Salt itself may take half of that
 LOOKS_AT = ("note", "version", "busy", "cluster_status", "status", "half_upgraded")
 FUNCTION = "chef_backend_agent.look_after_failover"
 log = logging.getLogger(__name__)

@@ -35,6 +35,11 @@ def read(returned: object) -> Applied:
     )
 
 
+def again(before: Applied | None, now: Applied) -> Applied:
+    """Put what an SLS came to that was applied once more together with what it had come to before."""
+    return now if before is None else dataclasses.replace(now, changes={**before.changes, **now.changes})
+
+
 def together(applied: Iterable[tuple[str, Applied]]) -> Applied:
     """Put the states of several nodes together, each told with its node."""
     several = list(applied)

@@ -149,13 +149,14 @@ def end(master: Master, ret: Result, run: Run, state: str, failed: list[str]) ->
         troubles += [str(err), *_blind(master, run)]
     except (CommandExecutionError, ValueError) as err:
         troubles += _off(master, run, str(err))
+    ret["comment"] = "\n".join(troubles)  # should what follows fail: this is so all the same
     if state != records.DONE:
         let_in, not_yet = let_clients_in(master, run)
         ret["changes"].update(let_in)
         troubles += not_yet
         if not_yet and state == records.ABORTED:
             state = records.FAILED  # abort has not done all of it yet
-    ret["comment"] = "\n".join(troubles)  # should the end not be written: this is so all the same
+    ret["comment"] = "\n".join(troubles)
     said = _ended(master, run, state, failed)
     ret.update(result=not troubles, comment="\n".join([*troubles, said]))
 

@@ -294,11 +294,33 @@ def _next_epoch(master: Master, views: Views, cluster: str, frontends: Sequence[
 
     The frontends are asked, too: the backends may have been put back to where they were before. One that does not
     answer hears of the run later, or refuses its word.
+
+    :raises CommandExecutionError: another has taken a run since its backends were looked at.
     """
     bound = clusters.ask_bound(master, cluster)
     said = master.bus.ask(frontends, "chef_server_agent.epoch", timeout=bound) if frontends else {}
-    known = [int(answer.value) for answer in said.values() if answer.ok]
-    return max([0, *known, *(view.epoch for view in views.values()), *(copy.epoch for copy in _there(views))]) + 1
+    heard = [*(int(answer.value) for answer in said.values() if answer.ok), *(view.epoch for view in views.values())]
+    seen = max((copy.epoch for copy in _there(views)), default=0)
+    if max(heard, default=0) > seen:
+        _see_nobody_was_faster(master, cluster, seen)
+    return max([seen, *heard]) + 1
+
+
+def _see_nobody_was_faster(master: Master, cluster: str, seen: int) -> None:
+    """Look again, as an epoch was heard of that no copy of a record has: somebody may have taken a run since.
+
+    Most backends would refuse the word that follows, see :func:`_take`. But one that has missed the other's would keep
+    it, and the other's run, which a majority holds, would end on that.
+
+    :param seen: the highest epoch of all copies that were seen.
+    """
+    views = clusters.views(master, cluster, ["record"])
+    for copy in _there(views):
+        if copy.epoch > seen:
+            raise CommandExecutionError(f"{records.held_by(copy, master.clock.now())}: wait for its end")
+    silent = [why for _, view in sorted(views.items()) if (why := view.why_not("record"))]
+    if len(views) - len(silent) < MAJORITY:
+        raise CommandExecutionError("\n".join(silent))
 
 
 def _take(master: Master, wanted: Record, views: Views, resumes: bool) -> None:

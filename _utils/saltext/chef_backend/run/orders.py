@@ -63,16 +63,19 @@ def apply(
     pillar = clusters.node_pillar(master, cluster, record.run if record else None, search) | more
     bounds = clusters.settings(master, cluster).timeouts
     wait = bound or bounds.install + bounds.upgrade + bounds.rejoin
-    each = dict[str, Applied]()
+    each, ends = dict[str, Applied](), None
     try:
         _apply(master, cluster, nodes, sls, pillar, wait, again, holds, each)
-    finally:  # what was done is told, also where it is not done once more
-        came = applied.together(each.items())
-        if restarts and each:
-            master.kept[RESTED] = master.clock.monotonic() - came.last
-        ret["changes"].update(came.changes)
-    if came.troubles:
-        raise CommandExecutionError("\n".join(came.troubles))
+    except (CommandExecutionError, ValueError) as err:  # what was done until then is told all the same
+        ends = err
+    came = applied.together(each.items())
+    if restarts and each:
+        master.kept[RESTED] = master.clock.monotonic() - came.last
+    ret["changes"].update(came.changes)
+    if ends is not None and not each:
+        raise ends
+    if came.troubles or ends is not None:
+        raise CommandExecutionError("\n".join([*([str(ends)] if ends else []), *came.troubles])) from ends
     if master.test:
         ret.update(result=None, comment="\n".join(filter(None, [ret["comment"], *came.comments])))
     return not master.test
@@ -127,7 +130,7 @@ def _apply(
         if master.saltenv:
             kwargs["saltenv"] = master.saltenv
         said = master.bus.ask(left, "state.sls", sls, timeout=bound, kwargs=kwargs)
-        came.update({node: _read(node, answer) for node, answer in said.items()})
+        came.update({node: applied.again(came.get(node), _read(node, answer)) for node, answer in said.items()})
         again = [node for node in left if any(fence.TOO_OLD in text for text in came[node].troubles)]
         for node in (node for node in left if said[node].silent and not master.test):
             still = _still(master, cluster, node, wait)
@@ -136,7 +139,7 @@ def _apply(
             if still is None:
                 again.append(node)
             else:
-                came[node] = _read(node, said[node], still)
+                came[node] = applied.again(came[node], _read(node, said[node], still))
         left = again
         if not left:
             break

@@ -9,6 +9,7 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import journal, outcome
 from saltext.chef_backend import record as records
+from saltext.chef_backend.errors import InVain
 from saltext.chef_backend.judge import answers, gates
 from saltext.chef_backend.judge import replace as replacing
 from saltext.chef_backend.judge.answers import Views
@@ -148,18 +149,18 @@ def _on_the_node(master: Master, name: str, cluster: str, node: str, sls: str, *
             return outcome.done(ret, f"{node} is {stage}")
         if stage == replacing.MEMBER and not master.test:
             raise CommandExecutionError(f"{node} is {stage}: it has to be removed from the cluster first")
-        more["peer"] = replacing.address_of_leader(views, node)
-        bound = settings.timeouts.join
+        more |= {"peer": replacing.address_of_leader(views, node), "bound": settings.timeouts.join}
 
         def is_as_it_was() -> None:
             now = _held(settings, look.inside_a_turn(master, cluster)[0], node)
             if now != stage:
-                raise CommandExecutionError(f"{node} is {now} by now: the same command goes on from there")
+                raise InVain(f"{node} is {now} by now: the same command goes on from there")
+
+        def holds() -> None:
+            look.until_holds(master, cluster, is_as_it_was, settings.timeouts.gate)
 
         # a node that has joined meanwhile is one with data, which is not to be joined again
-        if orders.apply(
-            master, ret, cluster, record, [node], sls, bound=bound, again=False, holds=is_as_it_was, **more
-        ):
+        if orders.apply(master, ret, cluster, record, [node], sls, again=False, holds=holds, **more):
             return outcome.done(ret, node)
     return ret
 

@@ -234,12 +234,19 @@ def _still_holds(master: Master, settings: Cluster, node: str, role: str) -> Non
     def others_are_well() -> None:
         views, record = look.inside_a_turn(master, settings.name)
         gates.healthy(views, settings.gates.max_lag_bytes, node, not record.reindex)
+        gates.nobody_at_work(views)
         if role == "follower":
             gates.failover_is(views, "off")
-        elif answers.leader(views) == node:  # it has not handed over yet
+        elif _leads_still(views, node):
             gates.failover_is(views, "on")
 
     look.until_holds(master, settings.name, others_are_well, settings.timeouts.gate)
+
+
+def _leads_still(views: Views, node: str) -> bool:
+    """Whether the others show that it has not handed the lead over; its own table may lag while it is half-upgraded."""
+    tables = [view.cluster for other, view in views.items() if other != node and view.cluster]
+    return all(leads.name == node for table in tables for leads in table.leaders)
 
 
 def _due(master: Master, cluster: str) -> tuple[Views, Run | None, list[str]]:
