@@ -60,7 +60,7 @@ class SaltRun:
             raise SystemExit(0)
         self._heard(name)
 
-    def _listen(self, heard: Callable[[str], None]) -> Callable[[], None]:
+    def _listen(self, heard: Callable[[str], None], dropped: Callable[[], str | None]) -> Callable[[], None]:
         self._heard = heard
 
         def end() -> None:

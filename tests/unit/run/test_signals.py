@@ -1,15 +1,19 @@
 """I3: a signal ends the step at hand like a failure, so that the run is closed; it never stops the closing."""
 
+import asyncio
 import contextlib
 import io
 import os
+import signal
 import threading
+import time
 
 import pytest
 
 from saltext.chef_backend import waiting
 from saltext.chef_backend.clock import RealClock
 from saltext.chef_backend.errors import InVain
+from saltext.chef_backend.run import signals
 from saltext.chef_backend.run.signals import Signals
 
 
@@ -20,8 +24,8 @@ class Process:
         self.heard = None
         self.signals = Signals(self.listen)
 
-    def listen(self, heard):
-        self.heard = heard
+    def listen(self, heard, dropped):
+        self.heard, self.dropped = heard, dropped
         return self.end
 
     def end(self):
@@ -123,3 +127,52 @@ def test_a_process_that_never_had_a_terminal_is_interrupted_all_the_same(process
     with process.signals.step("Upgrade") as ret:
         process.heard("SIGTERM")
     assert ret["comment"].startswith("interrupted by SIGTERM")
+
+
+# where what a signal raises is dropped
+
+
+def test_i3_what_was_dropped_is_raised_again_until_the_step_ends(process):
+    with process.signals.step("Upgrade") as ret:
+        with contextlib.suppress(BaseException):  # such as a finaliser, whose errors Python only prints
+            process.heard("SIGTERM")
+        process.heard("SIGINT")  # what the first has begun is not stopped by another
+        assert [process.dropped() for _ in range(signals.PATIENCE)] == [None] * (signals.PATIENCE - 1) + ["SIGINT"]
+        process.heard("SIGINT")
+        raise AssertionError("the step went on")
+    assert ret["comment"].startswith("interrupted by SIGINT")
+    assert process.dropped() is None
+
+
+class Drops:
+    """A finaliser in whose middle a signal comes."""
+
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def waits():
+    asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGTERM)
+    await asyncio.sleep(30)
+
+
+def in_a_callback():
+    """In a callback of an event loop, as Salt's bus has one: it would go on after the exception, and wait for ever."""
+    asyncio.run(waits())
+
+
+def in_a_finaliser():
+    Drops()
+    time.sleep(30)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("at_work", [in_a_callback, in_a_finaliser])
+def test_i3_a_real_signal_ends_the_step_wherever_it_comes(monkeypatch, at_work):
+    monkeypatch.setattr(signals, "PATIENCE", 1)
+    hears = Signals(signals.of_process)
+    with hears.step("Upgrade") as ret:
+        at_work()
+        raise AssertionError("the step went on")
+    with hears.closing():
+        assert ret["comment"].startswith("interrupted by SIGTERM")

@@ -18,31 +18,38 @@ from saltext.chef_backend import outcome
 from saltext.chef_backend.errors import InVain
 from saltext.chef_backend.outcome import Result
 
-Listen = Callable[[Callable[[str], None]], Callable[[], None]]
+Heard = Callable[[str], None]
+Listen = Callable[[Heard, Callable[[], str | None]], Callable[[], None]]
+PATIENCE = 10  # looks, one a second, until what a signal raised counts as dropped
 
 
-class Interrupted(BaseException):
-    """A signal came while a step was at work."""
+class Interrupted(SystemExit):
+    """A signal came while a step was at work.
+
+    A SystemExit, for an event loop goes on after whatever else one of its callbacks raises, and Salt's bus takes a
+    KeyboardInterrupt for its own end.
+    """
 
 
 class Signals:
     """What came to this process, and what that stops.
 
-    :param listen: has a function called, in the main thread, with the name of each signal that comes; returns what
-        ends that.
+    :param listen: has a function called, in the main thread, with the name of each signal that comes, and another one
+        asked once a second which signal has to come again; returns what ends that.
     """
 
-    def __init__(self, listen: Listen = lambda heard: lambda: None) -> None:
+    def __init__(self, listen: Listen = lambda heard, dropped: lambda: None) -> None:
         self._listen = listen
         self._end: Callable[[], None] | None = None
         self._may_stop = False
+        self._raised: int | None = None  # looks since a signal has stopped the step at hand, which has not ended
         self._closing = False
         self.came: str | None = None
 
     def hear(self) -> None:
         """Hear signals from now on, instead of dying of them."""
         if self._end is None:
-            self._end = self._listen(self.arrive)
+            self._end = self._listen(self.arrive, self.dropped)
 
     def arrive(self, name: str) -> None:
         """Note a signal, and stop the step at hand, if there is one."""
@@ -50,22 +57,37 @@ class Signals:
         _say(f"{name}: nothing more is begun, the run is being closed")
         if self._may_stop:
             self._may_stop = False  # a second one must not stop what the first has begun
+            self._raised = 0
             raise Interrupted(name)
+
+    def dropped(self) -> str | None:
+        """Return the signal that has to come again, as the step that it has stopped goes on; None if none.
+
+        Whatever was at work when it came may have dropped what it raised: a finaliser, an import of Salt's loader.
+        """
+        if self._raised is None:
+            return None
+        self._raised += 1
+        if self._raised % PATIENCE:
+            return None
+        self._may_stop = True
+        return self.came
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[Result]:
         """Give a state of a run its result: a gate that does not hold, or a signal, is a failure in plain words."""
         self.hear()
         with outcome.on_master(name) as ret:
-            self._may_stop = True
             try:
-                yield ret
-            except Interrupted as err:
+                try:
+                    self._may_stop = True
+                    yield ret
+                finally:
+                    self._may_stop, self._raised = False, None
+            except Interrupted as err:  # outside, as it may come where the inner one ends
                 raise CommandExecutionError(
                     f"interrupted by {err}: what a node was told to do may still be at work there"
                 ) from err
-            finally:
-                self._may_stop = False
 
     def refuse(self) -> None:
         """Begin nothing more after a signal, but for what closes the run.
@@ -99,15 +121,28 @@ def _say(text: str) -> None:
             os.write(descriptor, f"{text}\n".encode())
 
 
-def of_process(heard: Callable[[str], None]) -> Callable[[], None]:
-    """Have a function called with the name of each signal that would end this process; return what ends that."""
-    if threading.current_thread() is not threading.main_thread():
+def of_process(heard: Heard, dropped: Callable[[], str | None]) -> Callable[[], None]:
+    """Have a function called with the name of each signal that would end this process; return what ends that.
+
+    :param dropped: asked once a second which signal has to come again.
+    """
+    main = threading.main_thread()
+    if threading.current_thread() is not main:
         return lambda: None  # of a daemon: it ends its threads itself
-    before = {}
+    before, ended = {}, threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         before[number] = signal.signal(number, lambda came, _: heard(signal.Signals(came).name))
 
+    def looks() -> None:
+        while not ended.wait(1):
+            name = dropped()
+            if name and main.ident is not None:
+                signal.pthread_kill(main.ident, signal.Signals[name])  # it may wait in the kernel
+
+    threading.Thread(target=looks, name="chef_backend signals", daemon=True).start()
+
     def end() -> None:
+        ended.set()
         for number, handler in before.items():
             signal.signal(number, handler)
 
