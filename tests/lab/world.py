@@ -132,6 +132,8 @@ def _first_process(layer: Path, argv: list[str]) -> int:
 def _become(argv: list[str]) -> int:
     """Turn this process into the driver."""
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
+    for number in _SIGNALS:  # as in a terminal, whatever this world was started by has ignored
+        signal.signal(number, signal.SIG_DFL)
     os.environ.update(environment())
     try:
         os.execvp(argv[0], argv)

@@ -13,7 +13,7 @@ from saltext.chef_backend.record import Owner
 from saltext.chef_backend.run import apart
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run.master import Event, Listener, Master
-from saltext.chef_backend.run.signals import Signals
+from saltext.chef_backend.run.signals import Interrupted, Signals
 from tests import fit
 from tests.simulation import history as happened
 from tests.simulation import runbooks
@@ -226,7 +226,7 @@ class Hub:
             package_size=lambda source: None,
             signals=run.signals,
             salt={"state.sls": lambda mods, **given: self._nested(run, mods, **given), **self.hooks},
-            apart=lambda work, seconds: apart.trouble(work),
+            apart=lambda work, seconds: _apart(work),
             jid=str(jid or ""),
             clock=PlaceClock(self.place, process),
         )
@@ -272,6 +272,23 @@ class _Listener:
     def get(self, tag: str, seconds: float) -> Event | None:
         self._engine.wait(None)  # whoever only prints what happens is of no concern here
         return None
+
+
+def _apart(work: Callable[[], object]) -> str | None:
+    """Do some work as in a process of its own: a signal ends the wait for it, and is none of the work's."""
+    came: list[Interrupted] = []
+
+    def kept() -> object:
+        try:
+            return work()
+        except Interrupted as err:
+            came.append(err)
+            raise
+
+    told = apart.trouble(kept)
+    if came:
+        raise came[0]
+    return told
 
 
 class _Told:

@@ -1,6 +1,7 @@
 """Salt's own bus to the minions: its client, and what it hands over of each minion's answer."""
 
 import atexit
+import contextlib
 import functools
 import gc
 import re
@@ -15,6 +16,7 @@ from saltext.chef_backend import printable
 from saltext.chef_backend.clock import RealClock
 from saltext.chef_backend.judge import complaint
 from saltext.chef_backend.run.bus import Answer
+from saltext.chef_backend.run.signals import Interrupted
 
 CLIENT = "chef_backend.client"
 TAKEN = 5  # seconds that a master gets to take what nobody waits for; Salt asks it three times
@@ -30,7 +32,8 @@ _clients: list[Any] = []
 @atexit.register
 def _end_clients() -> None:
     while _clients:
-        _clients.pop().destroy()
+        with contextlib.suppress(Exception, Interrupted):  # which stays in an event loop that it has stopped
+            _clients.pop().destroy()
     gc.collect()
 
 

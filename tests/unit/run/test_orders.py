@@ -9,6 +9,7 @@ from saltext.chef_backend.errors import Refused, reasons_of
 from saltext.chef_backend.judge import fence
 from saltext.chef_backend.run import orders
 from saltext.chef_backend.run.bus import Answer
+from saltext.chef_backend.run.signals import Interrupted
 from tests.unit.answered import RECORD
 from tests.unit.run import fakes
 
@@ -113,17 +114,27 @@ def test_what_the_first_try_did_is_told_whatever_comes_of_the_second():
     assert ret["changes"] == {"be2": {"Installed": {"new": "2.3.16"}}}
 
 
-def test_what_failed_on_one_node_is_told_where_another_is_not_ordered_anew():
+@pytest.mark.parametrize("ends", [Refused("be3 is away", "silent", "be3"), Interrupted("SIGTERM")])
+def test_so_it_is_whatever_keeps_it_from_being_given_anew(ends):
     def fails():
-        raise Refused("be3 is away", "silent", "be3")
+        raise ends
 
+    node, ret = Node([EARLY]), {"name": "n", "changes": {}, "comment": ""}
+    with pytest.raises((CommandExecutionError, Interrupted)) as raised:
+        orders.apply(node.master, ret, "prod", RECORD, ["be2"], "orch.node.upgraded", holds=fails)
+    assert ret["changes"] == {"be2": {"Installed": {"new": "2.3.16"}}}
+    if not isinstance(ends, Interrupted):
+        assert str(raised.value).splitlines() == ["be3 is away", f"be2: Upgraded: {fence.TOO_OLD}"]
+        assert [reason.code for reason in reasons_of(raised.value)] == ["silent"]
+
+
+def test_nothing_is_given_anew_to_one_node_where_another_has_failed():
     full = {"s": EARLY["s"] | {"__id__": "Installed", "comment": "dpkg: disk full"}}
-    master, ret = Node([full, EARLY]).master, {"name": "n", "changes": {}, "comment": ""}
+    node, ret = Node([full, EARLY, DONE]), {"name": "n", "changes": {}, "comment": ""}
     with pytest.raises(CommandExecutionError) as raised:
-        orders.apply(master, ret, "prod", RECORD, ["be1", "be2"], "orch.node.upgraded", holds=fails)
-    first, *others = str(raised.value).splitlines()
-    assert (first, others) == ("be3 is away", ["be1: Installed: dpkg: disk full", f"be2: Upgraded: {fence.TOO_OLD}"])
-    assert [reason.code for reason in reasons_of(raised.value)] == ["silent"]
+        orders.apply(node.master, ret, "prod", RECORD, ["be1", "be2"], "orch.node.upgraded")
+    said = ["be1: Installed: dpkg: disk full", f"be2: Upgraded: {fence.TOO_OLD}"]
+    assert (str(raised.value).splitlines(), node.orders) == (said, 2)
     assert ret["changes"] == {"be2": {"Installed": {"new": "2.3.16"}}}
 
 

@@ -138,10 +138,36 @@ def test_i3_what_was_dropped_is_raised_again_until_the_step_ends(process):
             process.heard("SIGTERM")
         process.heard("SIGINT")  # what the first has begun is not stopped by another
         assert [process.dropped() for _ in range(signals.PATIENCE)] == [None] * (signals.PATIENCE - 1) + ["SIGINT"]
-        process.heard("SIGINT")
+        heard = process.heard
+        with process.signals.closing():  # nothing stops that, also where it began beside the look
+            heard("SIGINT")
+        heard("SIGINT")
         raise AssertionError("the step went on")
     assert ret["comment"].startswith("interrupted by SIGINT")
     assert process.dropped() is None
+
+
+@pytest.fixture(name="real")
+def fixture_real():
+    """This process' own signals; afterwards they do what they did before."""
+    hears = Signals(signals.of_process)
+    yield hears
+    with hears.closing():
+        pass
+
+
+async def waits():
+    asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGTERM)
+    await asyncio.sleep(30)
+
+
+def test_i3_a_signal_in_a_callback_of_an_event_loop_ends_the_step(monkeypatch, real):
+    """Salt's bus has such a loop: it goes on after all other exceptions, and would wait for ever."""
+    monkeypatch.setattr(real, "dropped", lambda: None)
+    with real.step("Upgrade") as ret:
+        asyncio.run(waits())
+        raise AssertionError("the step went on")
+    assert ret["comment"].startswith("interrupted by SIGTERM")
 
 
 class Drops:
@@ -151,28 +177,23 @@ class Drops:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def waits():
-    asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGTERM)
-    await asyncio.sleep(30)
-
-
-def in_a_callback():
-    """In a callback of an event loop, as Salt's bus has one: it would go on after the exception, and wait for ever."""
-    asyncio.run(waits())
-
-
-def in_a_finaliser():
-    Drops()
-    time.sleep(30)
-
-
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("at_work", [in_a_callback, in_a_finaliser])
-def test_i3_a_real_signal_ends_the_step_wherever_it_comes(monkeypatch, at_work):
+def test_i3_a_signal_that_a_finaliser_drops_comes_again(monkeypatch, real):
     monkeypatch.setattr(signals, "PATIENCE", 1)
-    hears = Signals(signals.of_process)
-    with hears.step("Upgrade") as ret:
-        at_work()
+    with real.step("Upgrade") as ret:
+        Drops()
+        time.sleep(30)
         raise AssertionError("the step went on")
-    with hears.closing():
-        assert ret["comment"].startswith("interrupted by SIGTERM")
+    assert ret["comment"].startswith("interrupted by SIGTERM")
+
+
+def test_a_signal_that_is_ignored_stays_so(real):
+    """As under nohup: the terminal goes, and the run goes on."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with real.step("Upgrade") as ret:
+            os.kill(os.getpid(), signal.SIGHUP)
+            ret["result"] = True
+        assert (ret["result"], real.came) == (True, None)
+    finally:
+        signal.signal(signal.SIGHUP, before)

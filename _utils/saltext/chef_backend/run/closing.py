@@ -48,7 +48,7 @@ def closed(master: Master, name: str, cluster: str, running: Running) -> Result:
         elif held is None:
             ret.update(result=True, comment="no run was opened: nothing to close")
         else:
-            if master.signals.came:  # in the middle of what it waited for: that client may be of no use any more
+            if master.signals.came:  # in the middle of what it waited for: that client raises it again
                 master = dataclasses.replace(master, bus=master.bus.own())
             _close(master, ret, held, list(failed), kinds.fields_ordered(why))
     return ret

@@ -307,7 +307,7 @@ def _next_epoch(master: Master, views: Views, cluster: str, frontends: Sequence[
 
 
 def _see_nobody_was_faster(master: Master, cluster: str, seen: int) -> None:
-    """Look again, as an epoch was heard of that no copy of a record has: somebody may have taken a run since.
+    """Look again, as an epoch was heard of that no copy has: its run has ended, or somebody has taken one since.
 
     Most backends would refuse the word that follows, see :func:`_take`. But one that has missed the other's would keep
     it, and the other's run, which a majority holds, would end on that.

@@ -63,19 +63,20 @@ def apply(
     pillar = clusters.node_pillar(master, cluster, record.run if record else None, search) | more
     bounds = clusters.settings(master, cluster).timeouts
     wait = bound or bounds.install + bounds.upgrade + bounds.rejoin
-    each, ends = dict[str, Applied](), None
+    each = dict[str, Applied]()
     try:
         _apply(master, cluster, nodes, sls, pillar, wait, again, holds, each)
-    except (CommandExecutionError, ValueError) as err:  # what was done until then is told all the same
-        ends = err
-    came = applied.together(each.items())
-    if restarts and each:
-        master.kept[RESTED] = master.clock.monotonic() - came.last
-    ret["changes"].update(came.changes)
-    if ends is not None and not each:
-        raise ends
-    if came.troubles or ends is not None:
-        raise CommandExecutionError("\n".join([*([str(ends)] if ends else []), *came.troubles])) from ends
+    except (CommandExecutionError, ValueError) as err:
+        if not each:
+            raise
+        raise CommandExecutionError("\n".join([str(err), *applied.together(each.items()).troubles])) from err
+    finally:  # what was done until then is told, whatever has ended it
+        came = applied.together(each.items())
+        if restarts and each:
+            master.kept[RESTED] = master.clock.monotonic() - came.last
+        ret["changes"].update(came.changes)
+    if came.troubles:
+        raise CommandExecutionError("\n".join(came.troubles))
     if master.test:
         ret.update(result=None, comment="\n".join(filter(None, [ret["comment"], *came.comments])))
     return not master.test
@@ -118,6 +119,7 @@ def _apply(
     """Have nodes apply an SLS; it is given anew to one that had to wait so long that the order became too old.
 
     So it is, if it may be repeated, to one from which no answer came, as soon as nothing is at work there any more.
+    Where another has failed meanwhile, nothing more is begun.
 
     :param came: gets what each node came to.
     """
@@ -140,8 +142,9 @@ def _apply(
                 again.append(node)
             else:
                 came[node] = applied.again(came[node], _read(node, said[node], still))
+        failed = [node for node in nodes if came[node].troubles and node not in again]
         left = again
-        if not left:
+        if not left or failed:
             break
 
 

@@ -314,6 +314,7 @@ def _hook_function(master: Master, settings: Cluster, hook: str) -> str | None:
     server_settings = _server(settings)
     function = server_settings.drain if hook == "drain" else server_settings.undrain
     if function is not None and function not in master.salt:
+        master.signals.refuse()  # Salt's loader takes a module for missing in whose import a signal came
         raise CommandExecutionError(f"{hook}: the master has no function {function}: sync it, or correct the pillar")
     return function
 

@@ -5,6 +5,7 @@ lease. So from the first step on, until the run is closed, they are heard here.
 """
 
 import contextlib
+import dataclasses
 import os
 import select
 import signal
@@ -31,6 +32,14 @@ class Interrupted(SystemExit):
     """
 
 
+@dataclasses.dataclass
+class Raised:
+    """What a signal has raised in a step that has not ended yet."""
+
+    looks: int = 0  # since then
+    again: bool = False  # whether the next signal stops the step once more
+
+
 class Signals:
     """What came to this process, and what that stops.
 
@@ -42,7 +51,7 @@ class Signals:
         self._listen = listen
         self._end: Callable[[], None] | None = None
         self._may_stop = False
-        self._raised: int | None = None  # looks since a signal has stopped the step at hand, which has not ended
+        self._raised: Raised | None = None
         self._closing = False
         self.came: str | None = None
 
@@ -55,9 +64,10 @@ class Signals:
         """Note a signal, and stop the step at hand, if there is one."""
         self.came = name
         _say(f"{name}: nothing more is begun, the run is being closed")
-        if self._may_stop:
+        again = self._raised is not None and self._raised.again
+        if (self._may_stop or again) and not self._closing:
             self._may_stop = False  # a second one must not stop what the first has begun
-            self._raised = 0
+            self._raised = Raised()
             raise Interrupted(name)
 
     def dropped(self) -> str | None:
@@ -65,13 +75,12 @@ class Signals:
 
         Whatever was at work when it came may have dropped what it raised: a finaliser, an import of Salt's loader.
         """
-        if self._raised is None:
+        raised = self._raised  # the step may end beside this
+        if raised is None:
             return None
-        self._raised += 1
-        if self._raised % PATIENCE:
-            return None
-        self._may_stop = True
-        return self.came
+        raised.looks += 1
+        raised.again = raised.looks >= PATIENCE
+        return self.came if raised.again else None
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[Result]:
@@ -124,6 +133,8 @@ def _say(text: str) -> None:
 def of_process(heard: Heard, dropped: Callable[[], str | None]) -> Callable[[], None]:
     """Have a function called with the name of each signal that would end this process; return what ends that.
 
+    One that is ignored here, as under nohup, stays so.
+
     :param dropped: asked once a second which signal has to come again.
     """
     main = threading.main_thread()
@@ -131,6 +142,8 @@ def of_process(heard: Heard, dropped: Callable[[], str | None]) -> Callable[[], 
         return lambda: None  # of a daemon: it ends its threads itself
     before, ended = {}, threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) in (signal.SIG_IGN, None):  # None: of another language, which cannot be put back
+            continue
         before[number] = signal.signal(number, lambda came, _: heard(signal.Signals(came).name))
 
     def looks() -> None:
