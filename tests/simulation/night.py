@@ -125,7 +125,7 @@ class Night:
             if "finish it first" in run.said and self.world.others[-1:] not in ([], [(sls, pillar)]):
                 self._goes_on(*self.world.others[-1])  # as the refusal says, with that version in the pillar
                 return False
-            engine.sleep(self.schedule.idle * (1 if late else 2**early))
+            engine.sleep(self.schedule.idle * (1 if late else 2 ** min(early, 5)))
             early += not late
             self.violations += invariants.left_alone(self.world) + invariants.restless(self.world)
         if truth.record(self.world) is not None:
