@@ -193,11 +193,11 @@ def inside_a_turn(world: World, run: SaltRun) -> list[str]:
     if world.scene.way not in ROLLING or "was asked for: nothing more is begun" not in run.said:
         return []
     typed = next(event.time for event in world.history.of(happened.TYPED) if event.data["run"] is run)
-    begun = [event for event in world.history.of(happened.BEGUN) if typed <= event.time and _upgrades(event)]
+    begun = {event.where for event in world.history.of(happened.BEGUN) if typed <= event.time and _upgrades(event)}
     return [
         f"{run.typed} ends at {world.engine.now:.0f} s as that was wished, inside {name}'s turn"
         for name in truth.unfinished(world)
-        if name in [event.where for event in begun]
+        if name in begun
     ]
 
 

@@ -108,6 +108,13 @@ class Cluster:
         look.look(self.master, "prod")
         self.asked.clear()
 
+    def until_the_last_turn(self):
+        """The steps from the first switch of failover to the one before the leader's turn."""
+        turns.failover_off(self.master, "off", "prod")
+        for turn in (turns.FIRST, turns.SECOND):
+            turns.upgraded(self.master, turn, "prod", turn)
+        turns.failover_on(self.master, "on", "prod")
+
     def goes(self):
         """The steps from the first switch of failover to the verification; returns their results."""
         steps = [
@@ -163,11 +170,7 @@ def test_where_one_postgresql_does_not_say_who_leads_all_tables_are_asked(cluste
 
 
 def test_a_lead_that_moved_by_itself_makes_a_follower_of_the_last_turn_with_failover_off_meanwhile(cluster):
-    for number, step in enumerate((turns.FIRST, turns.SECOND)):
-        if number == 0:
-            turns.failover_off(cluster.master, "off", "prod")
-        turns.upgraded(cluster.master, step, "prod", step)
-    turns.failover_on(cluster.master, "on", "prod")
+    cluster.until_the_last_turn()
     cluster.leads = "be3"
     done = turns.upgraded(cluster.master, "last", "prod", turns.LAST)
     assert done["result"] is True, done["comment"]
@@ -179,10 +182,7 @@ def test_where_the_index_is_to_be_built_again_failover_comes_on_for_the_hand_ove
     """Elasticsearch of every upgraded backend fails on the old index, and leaderl would move the lead for that."""
     cluster = Cluster(dataclasses.replace(RECORD, way="reindex", reindex=True))
     cluster.opened()
-    turns.failover_off(cluster.master, "off", "prod")
-    for turn in (turns.FIRST, turns.SECOND):
-        turns.upgraded(cluster.master, turn, "prod", turn)
-    turns.failover_on(cluster.master, "on", "prod")
+    cluster.until_the_last_turn()
     turns.upgraded(cluster.master, "last", "prod", turns.LAST)
     assert cluster.upgraded == [("be2", "off"), ("be3", "off"), ("be1", "on")]
     parts = [sls for _, sls, *_ in cluster.master.bus.asked("state.sls")]
@@ -210,11 +210,10 @@ def test_a_node_in_its_turn_is_left_to_end_it_whatever_is_wished_while_its_order
 def test_i3_an_order_is_given_anew_only_while_failover_is_as_its_turn_needs_it(turn, typed, reindex):
     cluster = Cluster(dataclasses.replace(RECORD, way="reindex" if reindex else "rolling", reindex=reindex))
     cluster.opened()
-    turns.failover_off(cluster.master, "off", "prod")
     if turn == turns.LAST:
-        for each in (turns.FIRST, turns.SECOND):
-            turns.upgraded(cluster.master, each, "prod", each)
-        turns.failover_on(cluster.master, "on", "prod")
+        cluster.until_the_last_turn()
+    else:
+        turns.failover_off(cluster.master, "off", "prod")
     before = list(cluster.upgraded)
     cluster.meanwhile = [lambda: setattr(cluster, "failover", typed)]
     done = turns.upgraded(cluster.master, turn, "prod", turn)
@@ -244,10 +243,7 @@ def test_i1_no_order_is_given_anew_beside_a_command_that_somebody_types_on_anoth
 def test_a_leader_that_has_handed_over_is_left_to_end_its_turn_whatever_its_own_table_shows(cluster):
     """Half-upgraded, it may see nobody lead for minutes."""
     view = cluster.view
-    turns.failover_off(cluster.master, "off", "prod")
-    for each in (turns.FIRST, turns.SECOND):
-        turns.upgraded(cluster.master, each, "prod", each)
-    turns.failover_on(cluster.master, "on", "prod")
+    cluster.until_the_last_turn()
 
     def handed_over():
         nobody = tuple(printed.Member(name, role="waiting", pg="unknown", following="-") for name in printed.NODES)

@@ -37,7 +37,11 @@ class Raised:
     """What a signal has raised in a step that has not ended yet."""
 
     looks: int = 0  # since then
-    again: bool = False  # whether the next signal stops the step once more
+
+    @property
+    def again(self) -> bool:
+        """Whether it counts as dropped: the next signal stops the step once more."""
+        return self.looks >= PATIENCE
 
 
 class Signals:
@@ -79,7 +83,6 @@ class Signals:
         if raised is None:
             return None
         raised.looks += 1
-        raised.again = raised.looks >= PATIENCE
         return self.came if raised.again else None
 
     @contextlib.contextmanager
