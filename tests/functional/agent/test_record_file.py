@@ -60,6 +60,12 @@ def test_a_record_gives_way_to_another_run_only_if_that_was_opened_over_it(minio
     assert minion.record() == other
 
 
+def test_a_word_over_runs_without_their_epochs_is_of_another_version(minion, record, other):
+    minion.call(ACCEPT, record)
+    assert "another version of this extension" in minion.told(ACCEPT, other, [record["run"]])
+    assert minion.record() == record
+
+
 def test_i7_a_record_gives_way_to_no_new_owner_who_has_not_seen_it_as_it_is(minion, record, other, taken):
     """Between the look and the word another operator may have taken the run."""
     minion.call(ACCEPT, taken)
