@@ -16,6 +16,7 @@ OF_HOSTS = (
 )  # fmt: skip
 OF_ORDERS = ("order late", "order doubled", "order lost")  # the next one
 SHORT, LONG = 20.0, 300.0  # seconds: within the lease and the bounds, and beyond
+IDLE = (30.0, 240.0)  # seconds until the operator is back: before the dead man's switch has looked, and after two looks
 HOURS = (-7200.0, 7200.0)
 LASTS: dict[str, Sequence[float]] = {
     **dict.fromkeys(("orchestration stopped", "master cut off", "salt-master down", *OF_HOSTS), (SHORT, LONG)),
@@ -62,7 +63,7 @@ def every(way: str) -> Iterator[Schedule]:
             lasts, where = LASTS.get(kind, (0.0,)), places(kind)
             # of durations and places each in its turn, so that over the points all meet all
             seconds, place = lasts[number % len(lasts)], where[number // len(lasts) % len(where)]
-            idle = (30.0, 200.0)[number // 4 % 2]
+            idle = IDLE[number // 4 % len(IDLE)]
             yield Schedule(way, (Fault(spot.number, kind, place, seconds),), idle)
 
 
@@ -113,7 +114,7 @@ def several(way: str | None = None) -> strategies.SearchStrategy[Schedule]:
             lambda one, more, idle: Schedule(chosen, (one, *more), idle),
             first,
             strategies.lists(later, max_size=3),
-            strategies.sampled_from((30.0, 200.0)),
+            strategies.sampled_from(IDLE),
         )
 
     return strategies.sampled_from([way] if way else WAYS).flatmap(of)
