@@ -1,12 +1,13 @@
 """Salt's bus, from a master to its minions: asked as Salt's client asks, over cables that can be cut."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol
 
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import salt_bus
 from saltext.chef_backend.run.bus import Answer
+from saltext.chef_backend.run.signals import Interrupted
 from tests.simulation.engine import Engine, Process, Task
 from tests.simulation.minion import Message, Minion, copied
 from tests.simulation.place import Network, Place
@@ -41,6 +42,7 @@ class Bus:
         *args: Any,
         timeout: float,
         kwargs: Mapping[str, Any] | None = None,
+        heard: MutableMapping[str, Answer] | None = None,
     ) -> dict[str, Answer]:
         if not nodes:
             return {}
@@ -59,8 +61,13 @@ class Bus:
         message = Message(jid, function, copied(args), copied(kwargs or {}), self._process.name, reply)
         for node in nodes:
             self._publish(node, message)
-        self._await(nodes, jid, said, timeout)
-        self._engine.point(f"{kind} answered", f"{shown} of {', '.join(nodes)}")
+        try:
+            self._await(nodes, jid, said, timeout)
+            self._engine.point(f"{kind} answered", f"{shown} of {', '.join(nodes)}")
+        except Interrupted:
+            if heard is not None:
+                heard.update({node: salt_bus.answer(node, came, timeout, jid) for node, came in said.items()})
+            raise
         return {node: salt_bus.answer(node, said.get(node), timeout, jid) for node in nodes}
 
     def send(self, nodes: Sequence[str], function: str, *args: Any) -> None:

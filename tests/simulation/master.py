@@ -13,7 +13,7 @@ from saltext.chef_backend.record import Owner
 from saltext.chef_backend.run import apart
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run.master import Event, Listener, Master
-from saltext.chef_backend.run.signals import Interrupted, Signals
+from saltext.chef_backend.run.signals import Heard, Interrupted, Signals
 from tests import fit
 from tests.simulation import history as happened
 from tests.simulation import runbooks
@@ -38,7 +38,7 @@ class SaltRun:
         self.running: runbooks.Running = {}  # of an orchestration: the results of its steps
         self.main: Task | None = None
         self.signals = Signals(self._listen)
-        self._heard: Callable[[str], None] | None = None
+        self._heard: Heard | None = None
 
     @property
     def works(self) -> bool:
@@ -58,9 +58,9 @@ class SaltRun:
     def _came(self, name: str) -> None:
         if self._heard is None:
             raise SystemExit(0)
-        self._heard(name)
+        self._heard(name, None)
 
-    def _listen(self, heard: Callable[[str], None], dropped: Callable[[], str | None]) -> Callable[[], None]:
+    def _listen(self, heard: Heard, dropped: Callable[[], str | None]) -> Callable[[], None]:
         self._heard = heard
 
         def end() -> None:

@@ -13,6 +13,7 @@ from salt.exceptions import AuthorizationError, CommandExecutionError, SaltClien
 from saltext.chef_backend import salt, salt_bus
 from saltext.chef_backend.node import supervisor
 from saltext.chef_backend.record import Owner
+from saltext.chef_backend.run.signals import Interrupted
 
 
 @pytest.fixture(name="notes")
@@ -133,6 +134,22 @@ def test_each_answer_has_the_job_and_a_silent_minion_has_no_value():
     assert (said["be2"].ok, said["be2"].silent, said["be2"].code) == (False, True, "silent")
     assert said["be2"].error == "be2 does not answer within 15 s: is its minion running and reachable?"
     assert {answer.jid for answer in said.values()} == {"20261128010203000000"}
+
+
+def test_what_a_minion_says_is_heard_as_it_comes_whatever_becomes_of_the_others():
+    class Stopped(Client):
+        def cmd_iter(self, nodes, function, args, **options):
+            yield from super().cmd_iter(nodes, function, args, **options)
+            raise Interrupted("SIGTERM")
+
+    heard, client = {}, Stopped(state__sls={"be1": returned({"s": {}}), "be2": returned(["no such file"], 1)})
+    bus = salt_bus.Bus({}, {salt_bus.CLIENT: client})
+    with pytest.raises(Interrupted):
+        bus.ask(["be1", "be2", "be3"], "state.sls", timeout=15, heard=heard)
+    assert {node: (answer.ok, answer.value, answer.failed) for node, answer in heard.items()} == {
+        "be1": (True, {"s": {}}, None),
+        "be2": (False, None, ["no such file"]),
+    }
 
 
 @pytest.fixture(name="over_tcp")

@@ -5,7 +5,7 @@ import contextlib
 import functools
 import gc
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import salt.client
@@ -91,11 +91,12 @@ class Bus:
         *args: Any,
         timeout: float,
         kwargs: Mapping[str, Any] | None = None,
+        heard: MutableMapping[str, Answer] | None = None,
     ) -> dict[str, Answer]:
         """Ask minions side by side. Raises CommandExecutionError if the master itself cannot be asked."""
         if not nodes:
             return {}
-        said, jid = self._asked(nodes, function, args, timeout, kwargs or {})
+        said, jid = self._asked(nodes, function, args, timeout, kwargs or {}, heard)
         found = {node: answer(node, said.get(node), timeout, jid, saltenv=self._saltenv) for node in nodes}
         unloaded = [node for node, answer in found.items() if not answer.ok and answer.code in complaint.OF_MODULES]
         if unloaded:  # an old Python says no more than that there is no such function
@@ -106,7 +107,13 @@ class Bus:
         return found
 
     def _asked(
-        self, nodes: Sequence[str], function: str, args: Sequence[Any], timeout: float, kwargs: Mapping[str, Any]
+        self,
+        nodes: Sequence[str],
+        function: str,
+        args: Sequence[Any],
+        timeout: float,
+        kwargs: Mapping[str, Any],
+        heard: MutableMapping[str, Answer] | None = None,
     ) -> tuple[dict[str, Any], str]:
         """Return what Salt hands over of each minion that said something, and the id of the job."""
         wanted, said, jid = list(nodes), dict[str, Any](), ""
@@ -117,6 +124,8 @@ class Bus:
                     jid = part["jid"]
                     continue
                 said.update(part or {})
+                if heard is not None:
+                    heard.update({node: answer(node, said[node], timeout, jid) for node in part or {}})
                 if len(said) == len(wanted):
                     break
         except SaltException as err:

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from salt.exceptions import CommandExecutionError
@@ -74,8 +74,12 @@ class Bus:
         *args: Any,
         timeout: float,
         kwargs: Mapping[str, Any] | None = None,
+        heard: MutableMapping[str, Answer] | None = None,
     ) -> dict[str, Answer]:
-        return {node: self._said(node, function, args, kwargs or {}) for node in nodes}
+        heard = {} if heard is None else heard
+        for node in nodes:
+            heard[node] = self._said(node, function, args, kwargs or {})
+        return dict(heard)
 
     def _said(self, node: str, function: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Answer:
         self.calls.append((node, function, *args))

@@ -9,7 +9,7 @@ from saltext.chef_backend.errors import Refused, reasons_of
 from saltext.chef_backend.judge import fence
 from saltext.chef_backend.run import orders
 from saltext.chef_backend.run.bus import Answer
-from saltext.chef_backend.run.signals import Interrupted
+from saltext.chef_backend.run.signals import Interrupted, Signals
 from tests.unit.answered import RECORD
 from tests.unit.run import fakes
 
@@ -20,12 +20,14 @@ LOOK = (
     "whether it is at work there"
 )
 DONE = {"s": {"__id__": "Upgraded", "__run_num__": 0, "result": True, "comment": "", "changes": {"be2": "2.3.16"}}}
+RESTS = "be2: nothing is at work there any more: the same command goes on from what is"
 UPGRADE = "chef-backend-ctl upgrade (for 70 s)"
 # a package is installed, and then a highstate has come between for longer than the lease
 EARLY = {
     "i": {"__id__": "Installed", "__run_num__": 0, "result": True, "comment": "", "changes": {"new": "2.3.16"}},
     "s": {"__id__": "Upgraded", "__run_num__": 1, "result": False, "comment": fence.TOO_OLD, "changes": {}},
 }
+FULL = {"s": EARLY["s"] | {"__id__": "Installed", "comment": "dpkg: disk full"}}
 
 
 def lost(node):
@@ -120,17 +122,19 @@ def test_so_it_is_whatever_keeps_it_from_being_given_anew(ends):
         raise ends
 
     node, ret = Node([EARLY]), {"name": "n", "changes": {}, "comment": ""}
-    with pytest.raises((CommandExecutionError, Interrupted)) as raised:
+    ended = Interrupted if isinstance(ends, Interrupted) else CommandExecutionError
+    with pytest.raises(ended) as raised:
         orders.apply(node.master, ret, "prod", RECORD, ["be2"], "orch.node.upgraded", holds=fails)
     assert ret["changes"] == {"be2": {"Installed": {"new": "2.3.16"}}}
-    if not isinstance(ends, Interrupted):
+    if ended is Interrupted:
+        assert raised.value is ends
+    else:
         assert str(raised.value).splitlines() == ["be3 is away", f"be2: Upgraded: {fence.TOO_OLD}"]
         assert [reason.code for reason in reasons_of(raised.value)] == ["silent"]
 
 
 def test_nothing_is_given_anew_to_one_node_where_another_has_failed():
-    full = {"s": EARLY["s"] | {"__id__": "Installed", "comment": "dpkg: disk full"}}
-    node, ret = Node([full, EARLY, DONE]), {"name": "n", "changes": {}, "comment": ""}
+    node, ret = Node([FULL, EARLY, DONE]), {"name": "n", "changes": {}, "comment": ""}
     with pytest.raises(CommandExecutionError) as raised:
         orders.apply(node.master, ret, "prod", RECORD, ["be1", "be2"], "orch.node.upgraded")
     said = ["be1: Installed: dpkg: disk full", f"be2: Upgraded: {fence.TOO_OLD}"]
@@ -138,10 +142,50 @@ def test_nothing_is_given_anew_to_one_node_where_another_has_failed():
     assert ret["changes"] == {"be2": {"Installed": {"new": "2.3.16"}}}
 
 
+def test_nor_to_one_that_is_at_rest_meanwhile_and_that_is_said():
+    node, ret = Node([FULL, lost, DONE]), {"name": "n", "changes": {}, "comment": ""}
+    with pytest.raises(CommandExecutionError) as raised:
+        orders.apply(node.master, ret, "prod", RECORD, ["be1", "be2"], "orch.node.upgraded")
+    said = ["be1: Installed: dpkg: disk full", LOST, RESTS, LOOK]
+    assert (str(raised.value).splitlines(), node.orders) == (said, 2)
+
+
+def test_i5_what_had_failed_when_a_signal_came_is_told():
+    node, signals = Node([FULL, lost], [[UPGRADE]] * 999), Signals()
+    sleeps = node.master.clock.sleep
+
+    def comes(seconds):
+        sleeps(seconds)
+        signals.arrive("SIGINT")
+
+    node.master.clock.sleep = comes
+    with signals.step("Upgrade") as ret:
+        orders.apply(node.master, ret, "prod", RECORD, ["be1", "be2"], "orch.node.upgraded")
+    interrupted = "interrupted by SIGINT: what a node was told to do may still be at work there"
+    assert ret["comment"].splitlines()[:2] == [interrupted, "be1: Installed: dpkg: disk full"]
+
+
+def test_what_one_node_had_done_when_a_signal_came_while_another_was_waited_for_is_told():
+    def comes(node):
+        signals.arrive("SIGTERM")
+
+    node, signals = Node([DONE, comes]), Signals()
+    with signals.step("Upgrade") as ret:
+        orders.apply(node.master, ret, "prod", RECORD, ["be1", "be2"], "orch.node.upgraded")
+    assert ret["comment"].startswith("interrupted by SIGTERM")
+    assert ret["changes"] == {"be1": {"Upgraded": {"be2": "2.3.16"}}}
+
+
+def test_what_two_orders_of_one_step_changed_is_told():
+    node, ret = Node([EARLY, DONE, DONE]), {"name": "n", "changes": {}, "comment": ""}
+    for _ in range(2):
+        orders.apply(node.master, ret, "prod", RECORD, ["be2"], "orch.node.upgraded")
+    assert ret["changes"] == {"be2": {"Installed": {"new": "2.3.16"}, "Upgraded": {"be2": "2.3.16"}}}
+
+
 def test_an_order_that_would_do_all_of_it_twice_is_not_given_anew():
     there = Node([lost, DONE], [[UPGRADE]] * 3)
-    rests = "be2: nothing is at work there any more: the same command goes on from what is"
-    assert there.fails(again=False) == [LOST, rests, LOOK]
+    assert there.fails(again=False) == [LOST, RESTS, LOOK]
     assert (there.orders, there.busy) == (1, [])
 
 

@@ -59,7 +59,7 @@ class Site:
         if backs_up:
             return {"s": {"__id__": sls, "result": True, "comment": "", "changes": {}}}
         self.frontends[node] = OLD | {"version": SERVER["version"]}
-        return {"s": {"__id__": sls, "result": True, "comment": "", "changes": {"v": 1}}}
+        return {"s": {"__id__": what, "result": True, "comment": "", "changes": {"v": 1}}}
 
     def upgrades(self):
         return server.first_upgraded(self.master, "Upgrade the first frontend", "prod")
@@ -218,7 +218,8 @@ def test_a_hook_that_the_master_does_not_have():
 
 def test_one_batch_after_another_with_the_migration_level_of_the_first():
     site = Site()
-    assert site.upgrades()["result"] is True
+    first = site.upgrades()
+    assert (first["result"], first["changes"]["fe1"]) == (True, {"upgraded": {"v": 1}, "cleaned": {"v": 1}})
     site.master.bus.does["chef_server_agent.level"] = lambda node: {"text": "level", "sha256": "x"}
     site.calls.clear()
     done = server.others_upgraded(site.master, "Upgrade the others", "prod")

@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -81,6 +82,20 @@ def test_no_signal_stops_the_closing_and_afterwards_they_do_what_they_did_before
     assert process.heard is None
 
 
+def test_i3_nor_does_one_that_was_dropped_before_or_that_a_step_around_it_would_be_stopped_by(process):
+    closed, dropped = [], process.signals.dropped
+    with process.signals.step("Upgrade"):
+        with contextlib.suppress(BaseException):
+            process.heard("SIGTERM")
+        with process.signals.closing():
+            closed += [dropped() for _ in range(signals.PATIENCE + 1)]
+    process.signals.hear()
+    with process.signals.step("Upgrade"), process.signals.closing():
+        process.heard("SIGTERM")
+        closed.append("to its end")
+    assert closed == [None] * (signals.PATIENCE + 1) + ["to its end"]
+
+
 @contextlib.contextmanager
 def terminal(monkeypatch):
     """What this process prints on standard error goes into a pipe; gives both its ends, as files."""
@@ -138,10 +153,7 @@ def test_i3_what_was_dropped_is_raised_again_until_the_step_ends(process):
             process.heard("SIGTERM")
         process.heard("SIGINT")  # what the first has begun is not stopped by another
         assert [process.dropped() for _ in range(signals.PATIENCE)] == [None] * (signals.PATIENCE - 1) + ["SIGINT"]
-        heard = process.heard
-        with process.signals.closing():  # nothing stops that, also where it began beside the look
-            heard("SIGINT")
-        heard("SIGINT")
+        process.heard("SIGINT")
         raise AssertionError("the step went on")
     assert ret["comment"].startswith("interrupted by SIGINT")
     assert process.dropped() is None
@@ -168,6 +180,32 @@ def test_i3_a_signal_in_a_callback_of_an_event_loop_ends_the_step(monkeypatch, r
         asyncio.run(waits())
         raise AssertionError("the step went on")
     assert ret["comment"].startswith("interrupted by SIGTERM")
+
+
+@pytest.mark.parametrize(("where", "event"), [("__enter__", "return"), ("__exit__", "call")])
+def test_i3_a_signal_where_a_step_is_entered_or_left_leaves_it_a_step(process, where, event):
+    """Nobody there would make a failure of it: it is noted, and comes again if the step is at work a second later."""
+
+    def comes(frame, now, _):
+        if frame.f_code.co_name != where or frame.f_locals.get("self") is not step:
+            return None
+        if now == event:
+            sys.settrace(None)
+            process.heard("SIGTERM", frame)
+        return comes
+
+    step, before = process.signals.step("Upgrade"), sys.gettrace()
+    sys.settrace(comes)
+    try:
+        with step as ret:
+            assert process.signals.came == ("SIGTERM" if where == "__enter__" else None)
+            if process.dropped():
+                process.heard("SIGTERM")
+                raise AssertionError("the step went on")
+            ret["result"] = True
+    finally:
+        sys.settrace(before)
+    assert (process.signals.came, process.dropped(), ret["result"]) == ("SIGTERM", None, where == "__exit__")
 
 
 class Drops:

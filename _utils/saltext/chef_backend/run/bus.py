@@ -1,7 +1,7 @@
 """The door through which a run reaches nodes; a simulation puts its own in its place."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, Protocol
 
 from salt.exceptions import CommandExecutionError
@@ -37,11 +37,13 @@ class Bus(Protocol):
         *args: Any,
         timeout: float,
         kwargs: Mapping[str, Any] | None = None,
+        heard: MutableMapping[str, Answer] | None = None,
     ) -> dict[str, Answer]:
         """Ask minions side by side, and return what each of them said; a silent one says so.
 
         :param function: name of an execution module's function.
         :param timeout: seconds within which a minion has to say that it is at it.
+        :param heard: gets what each says as it comes, for whoever is interrupted while others are waited for.
         :returns: one entry for each node.
         :raises CommandExecutionError: the master itself cannot be asked.
         """

@@ -22,6 +22,7 @@ from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run.applied import Applied
 from saltext.chef_backend.run.bus import Answer, values_of
 from saltext.chef_backend.run.master import Master
+from saltext.chef_backend.run.signals import Interrupted
 
 RESTED = "chef_backend.rested"
 TRIES = 3  # of an order that waited too long on its node, behind other states, or whose answer was lost
@@ -70,11 +71,15 @@ def apply(
         if not each:
             raise
         raise CommandExecutionError("\n".join([str(err), *applied.together(each.items()).troubles])) from err
+    except Interrupted as err:
+        err.troubles += applied.together(each.items()).troubles
+        raise
     finally:  # what was done until then is told, whatever has ended it
         came = applied.together(each.items())
         if restarts and each:
             master.kept[RESTED] = master.clock.monotonic() - came.last
-        ret["changes"].update(came.changes)
+        for node, changes in came.changes.items():  # another order of this step may have changed it already
+            ret["changes"][node] = {**ret["changes"].get(node, {}), **changes}
     if came.troubles:
         raise CommandExecutionError("\n".join(came.troubles))
     if master.test:
@@ -131,21 +136,31 @@ def _apply(
         kwargs: dict[str, Any] = {"pillar": given, "queue": True, "test": master.test}
         if master.saltenv:
             kwargs["saltenv"] = master.saltenv
-        said = master.bus.ask(left, "state.sls", sls, timeout=bound, kwargs=kwargs)
-        came.update({node: applied.again(came.get(node), _read(node, answer)) for node, answer in said.items()})
+        said = dict[str, Answer]()
+        try:
+            said.update(master.bus.ask(left, "state.sls", sls, timeout=bound, kwargs=kwargs, heard=said))
+        finally:  # one may have done its part when another's keeps the run waiting, and a signal comes
+            came.update({node: applied.again(came.get(node), _read(node, answer)) for node, answer in said.items()})
         again = [node for node in left if any(fence.TOO_OLD in text for text in came[node].troubles)]
         for node in (node for node in left if said[node].silent and not master.test):
             still = _still(master, cluster, node, wait)
             if still is None and not repeated:
-                still = f"{node}: nothing is at work there any more: the same command goes on from what is"
+                still = _rests(node)
             if still is None:
                 again.append(node)
             else:
                 came[node] = applied.again(came[node], _read(node, said[node], still))
         failed = [node for node in nodes if came[node].troubles and node not in again]
+        if failed:  # nothing is begun beside that
+            rest = [node for node in again if said[node].silent]
+            came.update({node: applied.again(came[node], _read(node, said[node], _rests(node))) for node in rest})
         left = again
         if not left or failed:
             break
+
+
+def _rests(node: str) -> str:
+    return f"{node}: nothing is at work there any more: the same command goes on from what is"
 
 
 def _still(master: Master, cluster: str, node: str, wait: float) -> str | None:

@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from types import FrameType
 
 from salt.exceptions import CommandExecutionError
 
@@ -19,7 +20,7 @@ from saltext.chef_backend import outcome
 from saltext.chef_backend.errors import InVain
 from saltext.chef_backend.outcome import Result
 
-Heard = Callable[[str], None]
+Heard = Callable[[str, FrameType | None], None]
 Listen = Callable[[Heard, Callable[[], str | None]], Callable[[], None]]
 PATIENCE = 10  # looks, one a second, until what a signal raised counts as dropped
 
@@ -30,6 +31,10 @@ class Interrupted(SystemExit):
     A SystemExit, for an event loop goes on after whatever else one of its callbacks raises, and Salt's bus takes a
     KeyboardInterrupt for its own end.
     """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.troubles: list[str] = []  # what had failed until then, for whoever tells it
 
 
 @dataclasses.dataclass
@@ -47,8 +52,8 @@ class Raised:
 class Signals:
     """What came to this process, and what that stops.
 
-    :param listen: has a function called, in the main thread, with the name of each signal that comes, and another one
-        asked once a second which signal has to come again; returns what ends that.
+    :param listen: has a function called, in the main thread, with the name of each signal that comes and the frame
+        that it came in, and another one asked once a second which signal has to come again; returns what ends that.
     """
 
     def __init__(self, listen: Listen = lambda heard, dropped: lambda: None) -> None:
@@ -64,13 +69,21 @@ class Signals:
         if self._end is None:
             self._end = self._listen(self.arrive, self.dropped)
 
-    def arrive(self, name: str) -> None:
-        """Note a signal, and stop the step at hand, if there is one."""
+    def arrive(self, name: str, frame: FrameType | None = None) -> None:
+        """Note a signal, and stop the step at hand, if there is one.
+
+        Where contextlib enters or leaves a step, nobody would make a failure of it: there it comes again.
+
+        :param frame: in which it came, if known.
+        """
         self.came = name
         _say(f"{name}: nothing more is begun, the run is being closed")
         again = self._raised is not None and self._raised.again
         if (self._may_stop or again) and not self._closing:
             self._may_stop = False  # a second one must not stop what the first has begun
+            if frame is not None and frame.f_globals.get("__name__") == contextlib.__name__:
+                self._raised = Raised(PATIENCE)
+                return
             self._raised = Raised()
             raise Interrupted(name)
 
@@ -97,9 +110,8 @@ class Signals:
                 finally:
                     self._may_stop, self._raised = False, None
             except Interrupted as err:  # outside, as it may come where the inner one ends
-                raise CommandExecutionError(
-                    f"interrupted by {err}: what a node was told to do may still be at work there"
-                ) from err
+                said = f"interrupted by {err}: what a node was told to do may still be at work there"
+                raise CommandExecutionError("\n".join([said, *err.troubles])) from err
 
     def refuse(self) -> None:
         """Begin nothing more after a signal, but for what closes the run.
@@ -112,7 +124,7 @@ class Signals:
     @contextlib.contextmanager
     def closing(self) -> Iterator[None]:
         """Within this the run is closed, whatever came; afterwards signals do what they did before."""
-        self._closing = True
+        self._closing, self._raised = True, None
         try:
             yield
         finally:
@@ -134,7 +146,7 @@ def _say(text: str) -> None:
 
 
 def of_process(heard: Heard, dropped: Callable[[], str | None]) -> Callable[[], None]:
-    """Have a function called with the name of each signal that would end this process; return what ends that.
+    """Have a function called with each signal that would end this process, and its frame; return what ends that.
 
     One that is ignored here, as under nohup, stays so.
 
@@ -147,7 +159,7 @@ def of_process(heard: Heard, dropped: Callable[[], str | None]) -> Callable[[], 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) in (signal.SIG_IGN, None):  # None: of another language, which cannot be put back
             continue
-        before[number] = signal.signal(number, lambda came, _: heard(signal.Signals(came).name))
+        before[number] = signal.signal(number, lambda came, frame: heard(signal.Signals(came).name, frame))
 
     def looks() -> None:
         while not ended.wait(1):
