@@ -123,17 +123,31 @@ def test_i3_the_masters_host_is_cut_off_and_its_run_touches_nothing_when_it_is_b
 
 
 @pytest.mark.campaign
-def test_i3_a_dead_mans_switch_that_is_taken_away_stops_the_run_and_the_same_command_arms_it_again(operator):
-    """As a state does that purges the minion's schedule, or cleans its minion.d."""
+def test_i3_a_dead_mans_switch_that_is_taken_away_is_armed_again_by_a_heartbeat(operator):
+    """It is taken as a state does that purges the minion's schedule, or cleans its minion.d."""
     operator.orders_fault("be2", {"upgrade": {"hang": LEASE + 5, "times": 1}})
     run = operator.starts_upgrading()
     operator.waits_for(lambda: operator.hosts_upgrading() == ["be2"])
     assert operator.lab.salt("be3", "schedule.delete", "chef_backend_deadman").returncode == 0
+    operator.waits_for(lambda: is_looked_after(operator, "be3"))
+    assert operator.hosts_upgrading() == ["be2"], "before anything is begun that relies on it"
+    stdout, stderr = run.communicate(timeout=PATIENCE)
+    assert run.returncode == 0, stdout + stderr
+    assert operator.hosts_upgrading() == ["be2", "be3", "be1"]
+
+
+@pytest.mark.campaign
+def test_i3_a_dead_mans_switch_that_may_not_look_stops_the_run_and_the_same_command_goes_on_when_it_may(operator):
+    operator.orders_fault("be2", {"upgrade": {"hang": LEASE + 5, "times": 1}})
+    run = operator.starts_upgrading()
+    operator.waits_for(lambda: operator.hosts_upgrading() == ["be2"])
+    assert operator.lab.salt("be3", "schedule.disable").returncode == 0
     stdout, stderr = run.communicate(timeout=PATIENCE)
     assert run.returncode != 0, stdout + stderr
     assert "the dead man's switch of be3 has not looked for" in stdout, stdout
     assert operator.hosts_upgrading() == ["be2"]
     assert shown_failover(operator) == "on"
+    assert operator.lab.salt("be3", "schedule.enable").returncode == 0
     assert_finished(operator, operator.upgrades())
     assert operator.hosts_upgrading() == ["be2", "be3", "be1"]
 
