@@ -11,12 +11,16 @@ from tests.integration.test_steering import types
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-def window(begin, minutes):
-    """A window of some minutes, from the full minute of a moment (epoch seconds) on."""
+def windows(begin, minutes):
+    """A window of some minutes, from the full minute of a moment (epoch seconds) on; two where it passes midnight."""
     start = datetime.datetime.fromtimestamp(begin, datetime.UTC)
     end = start + datetime.timedelta(minutes=minutes)
-    closes = "24:00" if end.date() != start.date() else end.strftime("%H:%M")
-    return {"days": [DAYS[start.weekday()]], "start": start.strftime("%H:%M"), "end": closes}
+    opens, closes = start.strftime("%H:%M"), end.strftime("%H:%M")
+    today, tomorrow = {"days": [DAYS[start.weekday()]]}, {"days": [DAYS[end.weekday()]]}
+    if start.date() == end.date():
+        return [today | {"start": opens, "end": closes}]
+    rest = [tomorrow | {"start": "00:00", "end": closes}] if closes != "00:00" else []
+    return [today | {"start": opens, "end": "24:00"}, *rest]
 
 
 @pytest.fixture
@@ -49,7 +53,7 @@ def test_the_masters_schedule_starts_a_run_in_the_window_and_no_second_one(opera
 
 @pytest.mark.campaign
 def test_the_window_closes_before_the_second_follower_and_the_schedule_goes_on_in_the_next(operator):
-    tomorrow = window(time.time() + 86400, 1)
+    tomorrow = windows(time.time() + 86400, 1)
     operator.wants(NEW, backup=False, window=tomorrow)
     words = ("no maintenance window is open; the next opens",)
     assert_untouched(operator, operator.upgrades(), *words)
@@ -57,10 +61,9 @@ def test_the_window_closes_before_the_second_follower_and_the_schedule_goes_on_i
     assert words[0] in types(operator, "scheduled"), "nothing to do is no failure"
 
     now = time.time()
-    first, second = now, now - now % 60 + 180  # closed for a minute at least in between, whenever in a minute this is
-    windows = [window(first, 2), window(second, 10)]
+    first, second = now, now - now % 60 + 300  # the first follower ends in between, however slow it is here
     operator.orders_fault("be2", {"upgrade": {"hang": 60, "times": 1}})
-    operator.wants(NEW, backup=False, window=windows, estimate_seconds=30)
+    operator.wants(NEW, backup=False, window=[*windows(first, 2), *windows(second, 10)], estimate_seconds=30)
     run = operator.upgrades()
     assert run.returncode != 0, "a paused run has not reached its end"
     assert "it waits: " in run.stdout, run.stdout
