@@ -125,7 +125,8 @@ class Bus:
                     continue
                 said.update(part or {})
                 if heard is not None:
-                    heard.update({node: answer(node, said[node], timeout, jid) for node in part or {}})
+                    for node in part or {}:
+                        heard[node] = answer(node, said[node], timeout, jid, saltenv=self._saltenv)
                 if len(said) == len(wanted):
                     break
         except SaltException as err:

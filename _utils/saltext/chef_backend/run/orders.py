@@ -154,8 +154,9 @@ def _apply(
         if failed:  # nothing is begun beside that
             rest = [node for node in again if said[node].silent]
             came.update({node: applied.again(came[node], _read(node, said[node], _rests(node))) for node in rest})
+            break
         left = again
-        if not left or failed:
+        if not left:
             break
 
 
