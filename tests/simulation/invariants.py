@@ -238,7 +238,8 @@ def restless(world: World) -> list[str]:
         return []
     if cluster.leader is None or any(map(cluster.search.answers, cluster.nodes)) or _by_somebody(world, happened.FREED):
         return []
-    if now - _alone_since(world) < _looked_within(record) + record.lease / 4:  # it looks twice
+    # it looks twice, and once more where one look met nobody who leads
+    if now - _alone_since(world) < _looked_within(record) + record.lease / 2:
         return []
     return [f"I3: failover is on at {now:.0f} s, and {cluster.leader.name} leads without Elasticsearch"]
 

@@ -16,7 +16,7 @@ OF_HOSTS = (
 )  # fmt: skip
 OF_ORDERS = ("order late", "order doubled", "order lost")  # the next one
 SHORT, LONG = 20.0, 300.0  # seconds: within the lease and the bounds, and beyond
-IDLE = (30.0, 240.0)  # seconds until the operator is back: before the dead man's switch has looked, and after two looks
+IDLE = (30.0, 250.0)  # seconds until the operator is back: before the dead man's switch has looked, and after all looks
 HOURS = (-7200.0, 7200.0)
 LASTS: dict[str, Sequence[float]] = {
     **dict.fromkeys(("orchestration stopped", "master cut off", "salt-master down", *OF_HOSTS), (SHORT, LONG)),

@@ -43,6 +43,18 @@ def test_i3_a_dead_mans_switch_that_was_taken_away_is_armed_anew_by_the_next_hea
         assert "nobody looks after it" in str(spend(Schedule("rolling", taken, 200.0)).violations)
 
 
+def test_i3_a_lead_that_goes_round_in_step_with_the_looks_is_seen():
+    """One look meets the one whose turn it is, the next nobody who leads: no two of them meet a leader to be heeded."""
+    died = (Fault(254, "node cut off from the masters", "here", 20.0), Fault(254, "orchestration gets signal 9"))
+    outcome = spend(Schedule("reindex", died, 250.0))
+    assert not outcome.violations, outcome.story()
+    seen = ("return not any", "return bool(cluster.leaders) and not any")
+    forgets = Mutant("a look that meets nobody counts as none", "judge.failover", "no_search_works", *seen)
+    leaves = Mutant("its own turn binds it, too", "judge.deadman", "_of_a_reindex", "if name != view.node", "if True")
+    with forgets.at_large(), leaves.at_large():
+        assert "leads without Elasticsearch" in str(spend(Schedule("reindex", died, 250.0)).violations)
+
+
 @pytest.mark.parametrize("points", [95, 96])
 def test_i7_a_run_that_was_taken_over_while_another_looked_does_not_give_way(points):
     """To look takes a second; somebody types another target right before the operator's run goes on."""

@@ -162,6 +162,24 @@ def test_failover_is_not_switched_off_beneath_the_hand_over_of_the_one_that_lead
     assert looks(dataclasses.replace(REINDEX, turn="be3"), ON_NOWHERE, ON_NOWHERE)[0][-1] == deadman.SWITCH_OFF
 
 
+def test_the_one_that_leads_and_whose_turn_it_is_sees_itself_that_no_hand_over_is_at_work():
+    """Upgraded, and the lead has come round to it again; then its run died."""
+    turn = dataclasses.replace(REINDEX, turn="be2")
+    roles = {"be1": {"role": "follower", "pg": "follower"}, "be2": {"role": "leader", "pg": "leader"}}
+    leads = printed.cluster_status(dataclasses.replace(node, **roles.get(node.name, {})) for node in NO_SEARCH)
+    assert looks(turn, leads, leads, half_upgraded="its run did not finish")[0] == [deadman.REST, deadman.SWITCH_OFF]
+    assert looks(turn, leads, leads, busy=("chef-backend-ctl upgrade --failover",))[0] == [deadman.REST] * 2
+
+
+def test_a_look_that_meets_nobody_who_leads_counts_as_one():
+    """The lead goes round as often as a backend looks: each second look may fall between two leaders."""
+    waits = {"role": "waiting_for_leader", "pg": "waiting_for_leader"}
+    between = printed.cluster_status(dataclasses.replace(node, **waits) for node in NO_SEARCH)
+    actions = looks(REINDEX, ON_NOWHERE, between, ON_NOWHERE)[0]
+    assert actions == [deadman.REST, deadman.REST, deadman.SWITCH_OFF]
+    assert deadman.SWITCH_OFF not in looks(REINDEX, between, between, between)[0]  # nobody could be elected
+
+
 def test_failover_that_is_off_for_one_node_only_is_switched_off_for_all():
     mixed = printed.cluster_status((*NO_SEARCH[:2], dataclasses.replace(NO_SEARCH[2], blocked="yes")))
     assert looks(REINDEX, mixed, mixed)[0] == [deadman.REST, deadman.SWITCH_OFF]

@@ -106,14 +106,16 @@ def _of_a_reindex(record: Record, view: View, cluster: ClusterStatus, why: str |
     """
     shown, note = cluster.failover, _noted(record, view)
     nowhere = failover.nowhere_to_lead(cluster, record.waived)
-    noted: dict[str, Any] = {"looked": record.epoch, "shown": shown, "nowhere": bool(nowhere)}
+    # between two leaders nobody leads for a moment, and an odd look may meet just that
+    unread = failover.no_search_works(cluster, record.waived)
+    noted: dict[str, Any] = {"looked": record.epoch, "shown": shown, "nowhere": unread}
     if shown == "on" and note.shown == "on":
         noted["switched"] = False  # what is off later, somebody else has switched
     elif note.looked == record.epoch:
         noted["switched"] = note.switched
-    # but not beneath the hand-over of the one that leads and whose turn it is
-    others = [leader.name for leader in cluster.leaders if leader.name not in names(record.turn)]
-    if nowhere and others:
+    # but not beneath the hand-over of the one that leads and whose turn it is: it alone sees that none is at work
+    beneath = [name for name in names(record.turn) if name != view.node]
+    if nowhere and any(leader.name not in beneath for leader in cluster.leaders):
         said = "\n".join(nowhere)
         if note.nowhere and shown != "off":
             return Decision(SWITCH_OFF, said, shown, {**noted, "switched": True})

@@ -69,13 +69,18 @@ def nowhere_to_lead(cluster: ClusterStatus, waived: Collection[str] = ()) -> lis
 
     Where it works on one of them, leaderl comes to that one; where one has but been restarted, it is back soon.
     """
-    if any(_searches(node, waived) for node in cluster.nodes):
+    if not no_search_works(cluster, waived):
         return []
     return [
         f"{leader.name} leads, its Elasticsearch: {leader.es}, and no other's works: leaderl would move the lead from "
         "one to the next. The same command goes on with the index"
         for leader in cluster.leaders
     ]
+
+
+def no_search_works(cluster: ClusterStatus, waived: Collection[str] = ()) -> bool:
+    """Whether Elasticsearch works on no node, as cluster-status shows it, whoever leads."""
+    return not any(_searches(node, waived) for node in cluster.nodes)
 
 
 def every_search_works(cluster: ClusterStatus, waived: Collection[str] = ()) -> bool:
