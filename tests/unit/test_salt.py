@@ -142,13 +142,17 @@ def test_what_a_minion_says_is_heard_as_it_comes_whatever_becomes_of_the_others(
             yield from super().cmd_iter(nodes, function, args, **options)
             raise Interrupted("SIGTERM")
 
-    heard, client = {}, Stopped(state__sls={"be1": returned({"s": {}}), "be2": returned(["no such file"], 1)})
-    bus = salt_bus.Bus({}, {salt_bus.CLIENT: client})
+    missing = "'chef_backend_agent.view' is not available."
+    said = {"be1": returned({"s": {}}), "be2": returned(["no such file"], 1), "be3": returned(missing, 254)}
+    heard, client = {}, Stopped(state__sls=said)
+    bus = salt_bus.Bus({}, {salt_bus.CLIENT: client}, "prod")
     with pytest.raises(Interrupted):
-        bus.ask(["be1", "be2", "be3"], "state.sls", timeout=15, heard=heard)
+        bus.ask(["be1", "be2", "be3", "fe1"], "state.sls", timeout=15, heard=heard)
+    assert heard["be3"].error.endswith("run 'salt be3 saltutil.sync_all saltenv=prod'")
     assert {node: (answer.ok, answer.value, answer.failed) for node, answer in heard.items()} == {
         "be1": (True, {"s": {}}, None),
         "be2": (False, None, ["no such file"]),
+        "be3": (False, None, missing),
     }
 
 

@@ -17,6 +17,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from salt.version import __version__ as SALT
 
 from saltext.chef_backend.judge import request as requests
 from tests.functional.daemons.ending import end
@@ -248,11 +249,17 @@ def test_of_a_storm_of_100_one_is_accepted(hub, watch):
     assert watch.come(101) > 90, "not even most of them were judged"
     said = [line for line in since() if "chef_backend: event" in line]
     assert len([line for line in said if "starts the upgrade of prod to" in line]) == 1
-    others = [line for line in said if "a request for it was accepted" not in line]
+    refused = [line for line in said if "a request for it was accepted" in line]
+    others = [line for line in said if line not in refused]
+    assert len(refused) > 80, "not even most of them were refused in words"
     assert len(others) == 2, others
-    # threads of the reactor in Salt 3006 load modules beneath each other: what one then raises is no answer of ours
-    answered = [said for said in watch.accepted() if "Exception occurred" not in said]
+    answered = [said for said in watch.accepted() if not loads_beneath(said)]
     assert [said.split(";")[0] for said in answered] == ["no maintenance window is open"]
+
+
+def loads_beneath(said):
+    """Whether a thread of the reactor in Salt 3006 has missed a module that another was just loading."""
+    return SALT.startswith("3006") and "Exception occurred" in said and "KeyError: 'salt.loaded" in said
 
 
 def test_the_schedule_fires_and_leaves_the_nodes_in_peace_while_no_window_is_open(hub, event_listener):

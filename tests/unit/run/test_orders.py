@@ -20,7 +20,7 @@ LOOK = (
     "whether it is at work there"
 )
 DONE = {"s": {"__id__": "Upgraded", "__run_num__": 0, "result": True, "comment": "", "changes": {"be2": "2.3.16"}}}
-RESTS = "be2: nothing is at work there any more: the same command goes on from what is"
+RESTS = "be2: its answer was lost, nothing is at work there any more: the same command goes on from what is"
 UPGRADE = "chef-backend-ctl upgrade (for 70 s)"
 # a package is installed, and then a highstate has come between for longer than the lease
 EARLY = {
@@ -146,7 +146,7 @@ def test_nor_to_one_that_is_at_rest_meanwhile_and_that_is_said():
     node, ret = Node([FULL, lost, DONE]), {"name": "n", "changes": {}, "comment": ""}
     with pytest.raises(CommandExecutionError) as raised:
         orders.apply(node.master, ret, "prod", RECORD, ["be1", "be2"], "orch.node.upgraded")
-    said = ["be1: Installed: dpkg: disk full", LOST, RESTS, LOOK]
+    said = ["be1: Installed: dpkg: disk full", RESTS, LOOK]
     assert (str(raised.value).splitlines(), node.orders) == (said, 2)
 
 
@@ -176,6 +176,14 @@ def test_what_one_node_had_done_when_a_signal_came_while_another_was_waited_for_
     assert ret["changes"] == {"be1": {"Upgraded": {"be2": "2.3.16"}}}
 
 
+@pytest.mark.parametrize("first", [EARLY, lost])
+def test_what_the_first_order_came_to_is_not_told_of_one_that_carries_out_the_second_when_a_signal_comes(first):
+    node, signals = Node([first, lambda _: signals.arrive("SIGTERM")]), Signals()
+    with signals.step("Upgrade") as ret:
+        orders.apply(node.master, ret, "prod", RECORD, ["be2"], "orch.node.upgraded")
+    assert ret["comment"].splitlines()[1:] == ["be2: the order was given to it anew"]
+
+
 def test_what_two_orders_of_one_step_changed_is_told():
     node, ret = Node([EARLY, DONE, DONE]), {"name": "n", "changes": {}, "comment": ""}
     for _ in range(2):
@@ -185,13 +193,13 @@ def test_what_two_orders_of_one_step_changed_is_told():
 
 def test_an_order_that_would_do_all_of_it_twice_is_not_given_anew():
     there = Node([lost, DONE], [[UPGRADE]] * 3)
-    assert there.fails(again=False) == [LOST, RESTS, LOOK]
+    assert there.fails(again=False) == [RESTS, LOOK]
     assert (there.orders, there.busy) == (1, [])
 
 
 def test_an_order_is_not_given_for_ever():
     there = Node([lost] * 9)
-    assert there.fails() == [LOST, LOOK]
+    assert there.fails() == [RESTS, LOOK]
     assert there.orders == orders.TRIES
 
 

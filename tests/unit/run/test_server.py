@@ -102,6 +102,23 @@ def test_i6_a_frontends_order_is_given_anew_only_while_the_backends_are_well():
     assert "be3 does not answer" in done["comment"]
 
 
+def test_i6_so_is_its_clean_up():
+    site = Site()
+    upgrades, backends = site.upgrade, fakes.backends(site.master)
+
+    def too_late(node, sls, pillar, queue, test):
+        done = upgrades(node, sls, pillar, queue, test)
+        if sls != "orch.node.server_cleaned":
+            return done
+        backends.told = [{"be3": None}]
+        return {"s": {"__id__": sls, "__run_num__": 0, "result": False, "comment": fence.TOO_OLD, "changes": {}}}
+
+    site.master.bus.does["state.sls"] = too_late
+    done = site.upgrades()
+    assert (done["result"], site.calls.count(("cleaned", "fe1"))) == (False, 1)
+    assert "be3 does not answer" in done["comment"]
+
+
 class Left:
     """A run that died with fe9 drained; fe9 is none of the pillar's any more. ``silent``: it does not answer."""
 

@@ -182,30 +182,81 @@ def test_i3_a_signal_in_a_callback_of_an_event_loop_ends_the_step(monkeypatch, r
     assert ret["comment"].startswith("interrupted by SIGTERM")
 
 
-@pytest.mark.parametrize(("where", "event"), [("__enter__", "return"), ("__exit__", "call")])
-def test_i3_a_signal_where_a_step_is_entered_or_left_leaves_it_a_step(process, where, event):
-    """Nobody there would make a failure of it: it is noted, and comes again if the step is at work a second later."""
+def comes(name, frame):
+    """A signal that Python has this process handle in a frame."""
+    number = signal.Signals[name]
+    signal.getsignal(number)(number, frame)
 
-    def comes(frame, now, _):
+
+@contextlib.contextmanager
+def at(step, where, event, does):
+    """Do something in the frame in which contextlib enters or leaves a step."""
+
+    def looks(frame, now, _):
         if frame.f_code.co_name != where or frame.f_locals.get("self") is not step:
             return None
         if now == event:
             sys.settrace(None)
-            process.heard("SIGTERM", frame)
-        return comes
+            does(frame)
+        return looks
 
-    step, before = process.signals.step("Upgrade"), sys.gettrace()
-    sys.settrace(comes)
+    before = sys.gettrace()
+    sys.settrace(looks)
     try:
-        with step as ret:
-            assert process.signals.came == ("SIGTERM" if where == "__enter__" else None)
-            if process.dropped():
-                process.heard("SIGTERM")
-                raise AssertionError("the step went on")
-            ret["result"] = True
+        yield
     finally:
         sys.settrace(before)
-    assert (process.signals.came, process.dropped(), ret["result"]) == ("SIGTERM", None, where == "__exit__")
+
+
+ENDS = [("__enter__", "return"), ("__exit__", "call")]
+
+
+@pytest.mark.parametrize(("where", "event"), ENDS)
+def test_i3_a_signal_where_a_step_is_entered_or_left_leaves_it_a_step(real, where, event):
+    """Nobody there would make a failure of it: it is noted, and comes again if the step is at work a second later."""
+    step = real.step("Upgrade")
+    with at(step, where, event, lambda frame: comes("SIGTERM", frame)), step as ret:
+        assert real.came == ("SIGTERM" if where == "__enter__" else None)
+        if real.came:
+            time.sleep(30)
+            raise AssertionError("the step went on")
+        ret["result"] = True
+    assert (real.came, real.dropped(), ret["result"]) == ("SIGTERM", None, where == "__exit__")
+
+
+@pytest.mark.parametrize(("where", "event"), ENDS)
+def test_i3_nor_does_another_one_that_comes_while_that_is_answered(real, monkeypatch, where, event):
+    """A terminal that goes hangs up on whoever is being ended."""
+    answered = []
+
+    def says(text):
+        answered.append(text)
+        if len(answered) == 1:
+            comes("SIGHUP", sys._getframe())
+
+    monkeypatch.setattr(signals, "_say", says)
+    step = real.step("Upgrade")
+    with at(step, where, event, lambda frame: comes("SIGTERM", frame)), step as ret:
+        ret["result"] = True
+    assert (len(answered), ret["result"]) == (2, True)
+
+
+def test_i3_a_signal_where_the_function_itself_handles_what_failed_comes_again(real):
+    """Python 3.10 looks for signals there, and no step would make a failure of it."""
+    with real.step("Upgrade") as ret:
+        comes("SIGTERM", sys._getframe())
+        noted = real.dropped()
+        time.sleep(30)
+        raise AssertionError("the step went on")
+    assert noted == "SIGTERM"
+    assert ret["comment"].startswith("interrupted by SIGTERM")
+
+
+def test_i3_a_signal_in_what_fails_itself_leaves_it_a_step(real):
+    """Python hears it where it looks next: no instruction lies between what comes and what fails."""
+    with real.step("Upgrade") as ret:
+        list(zip(map(os.kill, [os.getpid()], [signal.SIGTERM]), (), strict=True))
+    assert (real.came, ret["result"]) == ("SIGTERM", False)
 
 
 class Drops:

@@ -133,6 +133,8 @@ def _apply(
         if number:
             holds()
         given = {**pillar, "order": lock.order(master, cluster, left)}
+        for node in left if number else ():  # what kept the one before from being done does not hold of this one
+            came[node] = dataclasses.replace(came[node], troubles=(f"{node}: the order was given to it anew",))
         kwargs: dict[str, Any] = {"pillar": given, "queue": True, "test": master.test}
         if master.saltenv:
             kwargs["saltenv"] = master.saltenv
@@ -144,24 +146,13 @@ def _apply(
         again = [node for node in left if any(fence.TOO_OLD in text for text in came[node].troubles)]
         for node in (node for node in left if said[node].silent and not master.test):
             still = _still(master, cluster, node, wait)
-            if still is None and not repeated:
-                still = _rests(node)
-            if still is None:
+            came[node] = applied.again(came[node], _lost(node, said[node], still))
+            if still is None and repeated:
                 again.append(node)
-            else:
-                came[node] = applied.again(came[node], _read(node, said[node], still))
         failed = [node for node in nodes if came[node].troubles and node not in again]
-        if failed:  # nothing is begun beside that
-            rest = [node for node in again if said[node].silent]
-            came.update({node: applied.again(came[node], _read(node, said[node], _rests(node))) for node in rest})
+        if failed or not again:  # nothing is begun beside what has failed
             break
         left = again
-        if not left:
-            break
-
-
-def _rests(node: str) -> str:
-    return f"{node}: nothing is at work there any more: the same command goes on from what is"
 
 
 def _still(master: Master, cluster: str, node: str, wait: float) -> str | None:
@@ -204,18 +195,27 @@ def _busy(master: Master, cluster: str, node: str) -> Answer:
     return failed if why else dataclasses.replace(answer, value=answer.value["busy"])
 
 
-def _read(node: str, answer: Answer, still: str = "") -> Applied:
-    """Read what a node said to an order; where that is no result of states, also how to look at the job.
-
-    :param still: what is at work there, or why nobody knows.
-    """
+def _read(node: str, answer: Answer) -> Applied:
+    """Read what a node said to an order; where that is no result of states, also how to look at the job."""
     said = answer.value if answer.ok else answer.failed
     if isinstance(said, Mapping) and said:
         return applied.read(said)
     troubles = applied.read(said).troubles if answer.ok or isinstance(said, list) else (answer.error,)
-    look = (
-        f"'salt-run jobs.lookup_jid {answer.jid}' shows what came of the order, 'salt {node} saltutil.find_job "
-        f"{answer.jid}' whether it is at work there"
-    )
     mend = complaint.mends(node, "\n".join(troubles)) if isinstance(said, list) else ""
-    return Applied({}, (), tuple(filter(None, (*troubles, still, mend, look if answer.jid else ""))))
+    return Applied({}, (), tuple(filter(None, (*troubles, mend, _look(node, answer.jid)))))
+
+
+def _lost(node: str, answer: Answer, still: str | None) -> Applied:
+    """Tell of a node from which no answer to an order came.
+
+    :param still: what is at work there, or why nobody knows; None: nothing is.
+    """
+    rests = f"{node}: its answer was lost, nothing is at work there any more: the same command goes on from what is"
+    troubles = (rests,) if still is None else (answer.error, still)
+    return Applied({}, (), tuple(filter(None, (*troubles, _look(node, answer.jid)))))
+
+
+def _look(node: str, jid: str) -> str:
+    """Return how a person looks at a job; nothing if there is none."""
+    shows = f"'salt-run jobs.lookup_jid {jid}' shows what came of the order, 'salt {node} saltutil.find_job {jid}' "
+    return f"{shows}whether it is at work there" if jid else ""

@@ -235,7 +235,7 @@ def _upgrade(master: Master, ret: Result, cluster: str, nodes: Sequence[str], sl
             orders.all_do(master, cluster, nodes, "chef_server_agent.upgrade_again")
             raise
         ret["comment"] = "; ".join(filter(None, [ret["comment"], *seen]))
-        orders.apply(master, ret, cluster, record, nodes, "orch.node.server_cleaned")
+        orders.apply(master, ret, cluster, record, nodes, "orch.node.server_cleaned", holds=holds)
     _call_hook(master, ret, settings, "undrain", nodes)
     return done
 

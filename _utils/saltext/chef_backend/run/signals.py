@@ -23,6 +23,7 @@ from saltext.chef_backend.outcome import Result
 Heard = Callable[[str, FrameType | None], None]
 Listen = Callable[[Heard, Callable[[], str | None]], Callable[[], None]]
 PATIENCE = 10  # looks, one a second, until what a signal raised counts as dropped
+BESIDE = (contextlib.__name__, outcome.__name__, __name__)  # what enters and leaves a step, and hears a signal
 
 
 class Interrupted(SystemExit):
@@ -61,6 +62,7 @@ class Signals:
         self._end: Callable[[], None] | None = None
         self._may_stop = False
         self._raised: Raised | None = None
+        self._entered: FrameType | None = None  # of the function that is the step
         self._closing = False
         self.came: str | None = None
 
@@ -72,20 +74,26 @@ class Signals:
     def arrive(self, name: str, frame: FrameType | None = None) -> None:
         """Note a signal, and stop the step at hand, if there is one.
 
-        Where contextlib enters or leaves a step, nobody would make a failure of it: there it comes again.
+        Where a step is entered or left, nobody would make a failure of it: there it comes again.
 
         :param frame: in which it came, if known.
         """
         self.came = name
+        stops = self._stops(frame)  # first: another one may come while this one is said
         _say(f"{name}: nothing more is begun, the run is being closed")
-        again = self._raised is not None and self._raised.again
-        if (self._may_stop or again) and not self._closing:
-            self._may_stop = False  # a second one must not stop what the first has begun
-            if frame is not None and frame.f_globals.get("__name__") == contextlib.__name__:
-                self._raised = Raised(PATIENCE)
-                return
-            self._raised = Raised()
+        if stops:
             raise Interrupted(name)
+
+    def _stops(self, frame: FrameType | None) -> bool:
+        again = self._raised is not None and self._raised.again
+        if self._closing or not (self._may_stop or again):
+            return False
+        self._may_stop = False  # a second one must not stop what the first has begun
+        # Python 3.10 still is in the function itself where its 'with' begins to handle what failed, not a second later
+        begins = frame is self._entered and not again
+        later = frame is not None and (begins or frame.f_globals.get("__name__") in BESIDE)
+        self._raised = Raised(PATIENCE - 1 if later else 0)
+        return not later
 
     def dropped(self) -> str | None:
         """Return the signal that has to come again, as the step that it has stopped goes on; None if none.
@@ -102,13 +110,16 @@ class Signals:
     def step(self, name: str) -> Iterator[Result]:
         """Give a state of a run its result: a gate that does not hold, or a signal, is a failure in plain words."""
         self.hear()
+        entered = sys._getframe(1)
+        while entered.f_back is not None and entered.f_globals.get("__name__") == contextlib.__name__:
+            entered = entered.f_back
         with outcome.on_master(name) as ret:
             try:
                 try:
-                    self._may_stop = True
+                    self._entered, self._may_stop = entered, True
                     yield ret
                 finally:
-                    self._may_stop, self._raised = False, None
+                    self._may_stop, self._raised, self._entered = False, None, None
             except Interrupted as err:  # outside, as it may come where the inner one ends
                 said = f"interrupted by {err}: what a node was told to do may still be at work there"
                 raise CommandExecutionError("\n".join([said, *err.troubles])) from err
@@ -156,10 +167,11 @@ def of_process(heard: Heard, dropped: Callable[[], str | None]) -> Callable[[], 
     if threading.current_thread() is not main:
         return lambda: None  # of a daemon: it ends its threads itself
     before, ended = {}, threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    names = {int(number): number.name for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    for number in names:
         if signal.getsignal(number) in (signal.SIG_IGN, None):  # None: of another language, which cannot be put back
             continue
-        before[number] = signal.signal(number, lambda came, frame: heard(signal.Signals(came).name, frame))
+        before[number] = signal.signal(number, lambda came, frame: heard(names[came], frame))
 
     def looks() -> None:
         while not ended.wait(1):
