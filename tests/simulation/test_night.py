@@ -48,6 +48,8 @@ def test_i3_a_lead_that_goes_round_in_step_with_the_looks_is_seen():
     died = (Fault(254, "node cut off from the masters", "here", 20.0), Fault(254, "orchestration gets signal 9"))
     outcome = spend(Schedule("reindex", died, 250.0))
     assert not outcome.violations, outcome.story()
+    exits = [event.about for event in outcome.events if event.what == "exit"]
+    assert exits == ["killed", "exit 0"], outcome.story()  # who was handed over from leads again, and only rejoins
     seen = ("return not any", "return bool(cluster.leaders) and not any")
     forgets = Mutant("a look that meets nobody counts as none", "judge.failover", "no_search_works", *seen)
     leaves = Mutant("its own turn binds it, too", "judge.deadman", "_of_a_reindex", "if name != view.node", "if True")

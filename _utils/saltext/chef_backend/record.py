@@ -222,6 +222,7 @@ class Run(Record):
     """
 
     inside: tuple[str, ...] = ()  # nodes whose upgrade has begun and not ended
+    upgraded: tuple[str, ...] = ()  # of these: those that have only to rejoin
     finished: tuple[str, ...] = ()  # nodes that this run has upgraded
     taken_down: tuple[str, ...] = ()  # nodes that this run has taken down, until the cluster was seen whole
     emptied: tuple[str, ...] = ()  # nodes whose copy of the search index was deleted for this run
@@ -252,6 +253,7 @@ def together(told: Mapping[str, tuple[Record | None, "Note | None", float | None
     return Run(
         **{**vars(truth), "state": ABANDONED if given_up else truth.state},
         inside=tuple(node for node, note in notes.items() if note.inside),
+        upgraded=tuple(node for node, note in notes.items() if note.inside and note.upgraded),
         finished=tuple(node for node, note in notes.items() if note.finished),
         taken_down=tuple(node for node, note in notes.items() if note.down) if truth.down else (),
         emptied=tuple(node for node, note in notes.items() if note.emptied),

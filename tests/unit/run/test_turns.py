@@ -192,6 +192,24 @@ def test_where_the_index_is_to_be_built_again_failover_comes_on_for_the_hand_ove
     assert cluster.switched == ["off", "on", "off"]
 
 
+@pytest.mark.parametrize("failover", ["on", "off"])
+def test_a_leader_that_has_handed_over_and_leads_again_hands_nothing_over_in_a_reindex(failover):
+    """Its run died, and the lead has come round to it: failover that comes on for it would have the lead go on."""
+    cluster = Cluster(dataclasses.replace(RECORD, way="reindex", reindex=True, failover=failover))
+    cluster.opened()
+    cluster.versions, cluster.failover = dict.fromkeys(printed.NODES, NEW), failover
+    cluster.backends.notes["be1"] = {"run": RECORD.run, "inside": True, "upgraded": True}
+    cluster.backends.told = ({"be1": {"half_upgraded": "its run did not finish on this node"}},)
+    said = turns.failover_on(cluster.master, "on again", "prod")["comment"]
+    assert said == {
+        "on": "failover was not switched",
+        "off": "no leader has to hand over: failover stays off until the index is new",
+    }[failover]  # fmt: skip
+    done = turns.upgraded(cluster.master, "last", "prod", turns.LAST)
+    assert (done["result"], done["comment"]) == (True, f"be1 runs {NEW}, has handed over, and leads again")
+    assert (cluster.switched, cluster.upgraded) == ([], [])
+
+
 @pytest.mark.parametrize("wish", ["pause", "abort"])
 def test_a_node_in_its_turn_is_left_to_end_it_whatever_is_wished_while_its_order_is_given_anew(cluster, wish):
     def wished():

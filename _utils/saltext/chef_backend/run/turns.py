@@ -83,9 +83,10 @@ def failover_on(master: Master, name: str, cluster: str) -> Result:
         if held and held.failover == "off" and held.reindex:
             bound = clusters.settings(master, cluster).timeouts.failover
             views, record, due = look.until_holds(master, cluster, lambda: _due(master, cluster), bound)
-            if not _roles(views, due)[1]:
+            leader = _roles(views, due)[1]
+            if not leader or _has_handed_over(record, leader[0]):
                 look.keep(master, cluster, views, record)
-                return outcome.done(ret, "no leader is due: failover stays off until the index is new")
+                return outcome.done(ret, "no leader has to hand over: failover stays off until the index is new")
         return failover.on_again(master, name, cluster)
     return ret
 
@@ -124,6 +125,9 @@ def upgraded(master: Master, name: str, cluster: str, turn: str) -> Result:
             look.keep(master, cluster, views, record)
             return outcome.done(ret, "nothing is due")
         leads = node == answers.leader(views)
+        if leads and _has_handed_over(record, node):
+            look.keep(master, cluster, views, record)
+            return outcome.done(ret, f"{node} runs {settings.version}, has handed over, and leads again")
         alone = turn == LAST and not leads and not master.test
         if alone:
             ret["changes"]["failover off"] = failover.switch(master, cluster, "off")
@@ -255,6 +259,14 @@ def _due(master: Master, cluster: str) -> tuple[Views, Run | None, list[str]]:
     due = clusters.due(views, str(clusters.settings(master, cluster).version))
     answers.leader_of_record(views)
     return views, record, due
+
+
+def _has_handed_over(record: Run | None, node: str) -> bool:
+    """Whether a re-index has upgraded a leader already, and the lead has come back to it: to rejoin has its own step.
+
+    The lead goes from one to the next while failover is on, and no gate of a hand-over would hold for long enough.
+    """
+    return record is not None and record.reindex and node in record.upgraded
 
 
 def _roles(views: Views, due: list[str]) -> tuple[list[str], list[str]]:
