@@ -26,7 +26,7 @@ class Note:
     # what its dead man's switch has seen and done in a re-index, in that epoch alone
     looked: int | None = None  # the epoch
     shown: str | None = None  # failover, at its last look
-    nowhere: bool = False  # at its last look no node could have kept the lead: Elasticsearch failed on each
+    nowhere: bool = False  # at its last look at a leader no node could have kept the lead: Elasticsearch failed on each
     switched: bool | None = None  # it has switched failover off (true), or failover is on for good since (false)
 
     @classmethod

@@ -171,10 +171,18 @@ def test_the_one_that_leads_and_whose_turn_it_is_sees_itself_that_no_hand_over_i
     assert looks(turn, leads, leads, busy=("chef-backend-ctl upgrade --failover",))[0] == [deadman.REST] * 2
 
 
-def test_a_look_that_meets_nobody_who_leads_counts_as_one():
+WAITS = {"role": "waiting_for_leader", "pg": "waiting_for_leader"}
+
+
+def test_a_cluster_that_has_just_come_up_has_its_failover_left_on():
+    """After an outage nobody leads, then somebody does, and its Elasticsearch is but starting."""
+    boots = printed.cluster_status(dataclasses.replace(node, **WAITS) for node in NO_SEARCH)
+    assert looks(REINDEX, ON_WELL, boots, ON_NOWHERE, ON_WELL)[0] == [deadman.REST] * 4
+
+
+def test_a_look_that_meets_nobody_who_leads_takes_nothing_back():
     """The lead goes round as often as a backend looks: each second look may fall between two leaders."""
-    waits = {"role": "waiting_for_leader", "pg": "waiting_for_leader"}
-    between = printed.cluster_status(dataclasses.replace(node, **waits) for node in NO_SEARCH)
+    between = printed.cluster_status(dataclasses.replace(node, **WAITS) for node in NO_SEARCH)
     actions = looks(REINDEX, ON_NOWHERE, between, ON_NOWHERE)[0]
     assert actions == [deadman.REST, deadman.REST, deadman.SWITCH_OFF]
     assert deadman.SWITCH_OFF not in looks(REINDEX, between, between, between)[0]  # nobody could be elected

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from saltext.chef_backend import waiting
+from saltext.chef_backend import outcome, waiting
 from saltext.chef_backend.clock import RealClock
 from saltext.chef_backend.errors import InVain
 from saltext.chef_backend.run import signals
@@ -250,6 +250,36 @@ def test_i3_a_signal_where_the_function_itself_handles_what_failed_comes_again(r
         raise AssertionError("the step went on")
     assert noted == "SIGTERM"
     assert ret["comment"].startswith("interrupted by SIGTERM")
+
+
+@pytest.mark.parametrize("beside", [contextlib, outcome, signals])
+def test_i3_a_signal_in_what_makes_a_step_comes_again(real, beside):
+    """Another one may come while the handler of the first has not decided yet, and that one in what leaves the step."""
+    with real.step("Upgrade") as ret:
+        comes("SIGTERM", eval("sys._getframe()", {"sys": sys, "__name__": beside.__name__}))
+        ret["result"] = True
+        noted = real.came
+    assert (noted, ret["result"]) == ("SIGTERM", True)
+
+
+def test_until_it_has_decided_the_handler_calls_nothing_else(process):
+    called = []
+
+    def calls(frame, event, _):
+        if event == "call" and not called.count("_say"):
+            called.append(frame.f_code.co_name)
+            if frame.f_globals["__name__"] != signals.__name__:
+                called.append(frame.f_globals["__name__"])
+
+    hears = Signals(signals.of_process)
+    hears.hear()
+    handler = signal.getsignal(signal.SIGTERM)
+    before = sys.getprofile()
+    with hears.closing():
+        sys.setprofile(calls)
+        handler(signal.SIGTERM, None)
+        sys.setprofile(before)
+    assert called == ["<lambda>", "arrive", "_stops", "_say"]
 
 
 def test_i3_a_signal_in_what_fails_itself_leaves_it_a_step(real):

@@ -106,9 +106,9 @@ def _of_a_reindex(record: Record, view: View, cluster: ClusterStatus, why: str |
     """
     shown, note = cluster.failover, _noted(record, view)
     nowhere = failover.nowhere_to_lead(cluster, record.waived)
-    # between two leaders nobody leads for a moment, and an odd look may meet just that
-    unread = failover.no_search_works(cluster, record.waived)
-    noted: dict[str, Any] = {"looked": record.epoch, "shown": shown, "nowhere": unread}
+    # between two leaders nobody leads for a moment: an odd look may meet just that, and takes nothing back
+    still = note.nowhere and not cluster.leaders and failover.no_search_works(cluster, record.waived)
+    noted: dict[str, Any] = {"looked": record.epoch, "shown": shown, "nowhere": bool(nowhere) or still}
     if shown == "on" and note.shown == "on":
         noted["switched"] = False  # what is off later, somebody else has switched
     elif note.looked == record.epoch:

@@ -134,7 +134,8 @@ def _apply(
             holds()
         given = {**pillar, "order": lock.order(master, cluster, left)}
         for node in left if number else ():  # what kept the one before from being done does not hold of this one
-            came[node] = dataclasses.replace(came[node], troubles=(f"{node}: the order was given to it anew",))
+            said_anew = f"{node}: the order was to be given to it anew: whether this one came to it is not known"
+            came[node] = dataclasses.replace(came[node], troubles=(said_anew,))
         kwargs: dict[str, Any] = {"pillar": given, "queue": True, "test": master.test}
         if master.saltenv:
             kwargs["saltenv"] = master.saltenv
@@ -211,7 +212,7 @@ def _lost(node: str, answer: Answer, still: str | None) -> Applied:
     :param still: what is at work there, or why nobody knows; None: nothing is.
     """
     rests = f"{node}: its answer was lost, nothing is at work there any more: the same command goes on from what is"
-    troubles = (rests,) if still is None else (answer.error, still)
+    troubles = (rests,) if still is None else dict.fromkeys((answer.error, still))  # asked again it said the same
     return Applied({}, (), tuple(filter(None, (*troubles, _look(node, answer.jid)))))
 
 
