@@ -85,6 +85,7 @@ class Signals:
             raise Interrupted(name)
 
     def _stops(self, frame: FrameType | None) -> bool:
+        """Decide whether what came stops the step now; where it has to come again, that is noted."""
         again = self._raised is not None and self._raised.again
         if self._closing or not (self._may_stop or again):
             return False
@@ -110,7 +111,7 @@ class Signals:
     def step(self, name: str) -> Iterator[Result]:
         """Give a state of a run its result: a gate that does not hold, or a signal, is a failure in plain words."""
         self.hear()
-        entered = sys._getframe(1)
+        entered = sys._getframe(1)  # of whoever writes 'with'
         while entered.f_back is not None and entered.f_globals.get("__name__") == contextlib.__name__:
             entered = entered.f_back
         with outcome.on_master(name) as ret:
