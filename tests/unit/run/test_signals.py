@@ -226,13 +226,13 @@ def test_i3_a_signal_where_a_step_is_entered_or_left_leaves_it_a_step(real, wher
 
 @pytest.mark.parametrize(("where", "event"), ENDS)
 def test_i3_nor_does_another_one_that_comes_while_that_is_answered(real, monkeypatch, where, event):
-    """A terminal that goes hangs up on whoever is being ended."""
+    """Somebody is impatient, or a terminal that goes hangs up on whoever is being ended."""
     answered = []
 
     def says(text):
         answered.append(text)
         if len(answered) == 1:
-            comes("SIGHUP", sys._getframe())
+            comes("SIGTERM", sys._getframe())  # under nohup a hangup would be ignored
 
     monkeypatch.setattr(signals, "_say", says)
     step = real.step("Upgrade")
