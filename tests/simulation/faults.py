@@ -278,6 +278,22 @@ def _die(world: World, fault: Fault, point: Point) -> None:
         world.engine.die(point.process)
 
 
+def _unasked(how: str) -> Strike:
+    """Have whatever only reads on a host end so for a while: no status is to be had, what works goes on."""
+
+    def strike(world: World, fault: Fault, point: Point) -> None:
+        processes = world.minions[host(world, fault, point)].processes
+        assert processes is not None
+        processes.unasked = how
+        world.engine.after(fault.seconds, setattr, processes, "unasked", "")
+
+    return strike
+
+
+KINDS["asking fails"] = _unasked("fails")
+KINDS["asking hangs"] = _unasked("hangs")
+
+
 # people
 
 

@@ -77,7 +77,11 @@ class Functions:
             self._history.note(self._minion.name, what, data["comment"])
         return True
 
-    def _query(self, url: str, **_: Any) -> dict[str, Any]:
+    def _query(self, url: str, opts: Mapping[str, float], **_: Any) -> dict[str, Any]:
+        processes = self._minion.processes
+        if processes is not None and processes.unasked:
+            self._engine.sleep(opts["http_request_timeout"] if processes.unasked == "hangs" else QUERY)
+            return {"error": "timed out"}
         self._engine.sleep(QUERY)
         return self._answer(url)
 

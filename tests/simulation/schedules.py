@@ -10,9 +10,11 @@ from tests.simulation.world import SCENES
 
 WAYS = tuple(SCENES)
 OF_COMMANDS = ("command fails", "command lies", "command hangs", "command dies")  # only where a command is at work
+OF_ASKING = ("asking fails", "asking hangs")
 OF_HOSTS = (
     "minion killed", "minion restarted", "minion stunned", "find_job missed", "node busy with a highstate",
     "node without power", "node cut off", "node cut off from the masters", "node cut off from the nodes", "clock steps",
+    *OF_ASKING,
 )  # fmt: skip
 OF_ORDERS = ("order late", "order doubled", "order lost")  # the next one
 SHORT, LONG = 20.0, 300.0  # seconds: within the lease and the bounds, and beyond
@@ -76,6 +78,7 @@ GROUPS = (
     ("node without power", "node cut off", "node cut off from the nodes", "clock steps"),
     OF_ORDERS,
     OF_COMMANDS,
+    OF_ASKING,
     ("lead moves by itself", "failover typed off", "failover typed on", "Elasticsearch restarted"),
     AT_MASTERS,
 )  # fmt: skip

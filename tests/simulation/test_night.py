@@ -107,3 +107,14 @@ def test_a_missed_find_job_fails_no_order():
         outcome = spend(Schedule("rolling", (Fault(spot.number, "find_job missed", "here", 3600.0),)))
         assert not outcome.violations, outcome.story()
         assert [event.about for event in outcome.events if event.what == "exit"] == ["exit 0"], outcome.story()
+
+
+def test_i5_an_archive_that_cannot_be_read_just_then_is_read_by_the_next_command():
+    """Whoever has taken a backup answers nothing for a while: what it holds is unknown, and it is taken once."""
+    *_, ends = (spot for spot in spots("downtime") if "chef-backend-ctl backup" in spot.shown)
+    schedule = Schedule("downtime", (Fault(ends.number, "asking hangs", "here", 300.0),), 30.0)
+    outcome = spend(schedule)
+    assert not outcome.violations, outcome.story()
+    unread = "if not isinstance(err, Unseen):"
+    with Mutant("its end counts as read", "node.ctl", "changing", unread, "if True:").at_large():
+        assert "2 backups" in str(spend(schedule).violations)

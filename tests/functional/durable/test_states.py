@@ -1,10 +1,12 @@
 """States whose command outlived the job before: they read its end, and run nothing twice (I5)."""
 
 import tarfile
+from unittest import mock
 
 import pytest
+from salt.exceptions import CommandExecutionError
 
-from saltext.chef_backend.node import server, upgrade
+from saltext.chef_backend.node import reindex, server, upgrade
 from saltext.chef_backend.node.processes import RealProcesses
 from tests.functional.conftest import manifest
 from tests.functional.durable.conftest import until
@@ -142,6 +144,24 @@ def test_a_backup_counts_for_its_run_and_its_archive_is_found(minion, recorded, 
     assert [words[1] for words in recorded.changing] == ["backup"]
 
 
+def test_i5_an_archive_that_was_not_read_to_its_end_may_be_whole_and_is_read_again(minion, recorded, tmp_path):
+    folder = minion.path("/var/opt/chef-backup/x").parent
+    with tarfile.open(tmp_path / "whole.tar.gz", "w:gz") as archive:
+        archive.add(__file__, "postgresql.dump")
+    recorded.say(f"{CTL} backup", copies={tmp_path / "whole.tar.gz": folder / "new.tar.gz"})
+    host = minion.host(run=RUN, cluster="prod")
+    tar = recorded.bin / "tar"
+    tar.write_text("#!/bin/sh\nkill -9 $$\n", encoding="utf-8")  # as the kernel does where memory is short
+    tar.chmod(0o755)
+    done = upgrade.backed_up(host, "/var/opt/chef-backup", timeout=60)
+    assert (done["result"], done["comment"]) == (False, f"be1: tar -tzf {folder}/new.tar.gz was ended by signal 9")
+    tar.unlink()
+    done = upgrade.backed_up(host, "/var/opt/chef-backup", timeout=60)
+    assert done["result"] is True, done["comment"]
+    assert done["changes"]["archive"]["new"].endswith("/new.tar.gz")
+    assert [words[1] for words in recorded.changing] == ["backup"]
+
+
 def test_a_reindex_counts_for_its_index(minion, recorded, haproxy, web, outlives):
     haproxy()
     web.index()
@@ -156,6 +176,19 @@ def test_a_reindex_counts_for_its_index(minion, recorded, haproxy, web, outlives
     recorded.say(f"{SERVER} reindex")
     assert state()["result"] is True
     assert len(recorded.words) == 2
+
+
+def test_i5_a_reindex_whose_index_cannot_be_seen_is_not_run_again(minion, recorded, haproxy, web, monkeypatch):
+    haproxy()
+    web.index()
+    recorded.say(f"{SERVER} reindex")
+    with monkeypatch.context() as away:
+        away.setattr(reindex, "count", mock.Mock(side_effect=[3, CommandExecutionError("fe1: connection refused")]))
+        done = minion.state("chef_server_index.reindexed", "index")
+    assert (done["result"], done["comment"]) == (False, "what it has built cannot be seen: fe1: connection refused")
+    assert done["changes"]["reindexed"]["new"] == "all organisations"
+    assert minion.state("chef_server_index.reindexed", "index")["result"] is True
+    assert recorded.words == [[SERVER, "reindex", "-a"]]
 
 
 def test_a_frontends_upgrade_is_not_stopped_and_installed_again(minion, recorded, haproxy, outlives):

@@ -19,6 +19,10 @@ from saltext.chef_backend.product.manifest import parse_manifest
 ANSWERS = "chef_backend.answers"  # of reading commands, in what lives as long as the job
 
 
+class Unseen(CommandExecutionError):  # type: ignore[misc]  # Salt has no types
+    """What a command that has ended well has made cannot be seen now: whether it is whole is not known."""
+
+
 def run(
     host: Host,
     words: Sequence[str],
@@ -58,8 +62,8 @@ def changing(
 ) -> Iterator[Ended]:
     """Have a command change this node, or read the end of the same one; it is told in the run's journal.
 
-    Its end is read when the body, which makes of it what it has to, has ended, well or not. A job that is killed before
-    leaves it to the next.
+    Its end is read when the body, which makes of it what it has to, has ended, well or not. A job that is killed
+    before, or a body that raises :class:`Unseen`, leaves it to the next, which runs nothing twice.
 
     :param timeout: bound in seconds of the wait.
     :param about: what it is for, such as a version: see :func:`durable.run`.
@@ -78,8 +82,11 @@ def changing(
         if ended.done.status != 0:
             raise CommandExecutionError(command.failure(host.name, words, ended.done, timeout, late=ended.late))
         yield ended
-    finally:
-        durable.has_read(ended)
+    except BaseException as err:
+        if not isinstance(err, Unseen):
+            durable.has_read(ended)
+        raise
+    durable.has_read(ended)
 
 
 def change(host: Host, words: Sequence[str], timeout: float, **options: Any) -> Ended:

@@ -99,9 +99,16 @@ def is_whole(host: Host, path: Path, version: str, package: str, installed_versi
 
 
 def archive_members(host: Host, archive: Path, timeout: float) -> int:
-    """Count what a tar.gz holds, read to its end. Raises CommandExecutionError if it is not whole."""
-    listed = ctl.run_all(host, ["tar", "-tzf", str(archive)], timeout)
+    """Count what a tar.gz holds, read to its end.
+
+    :raises Unseen: it was not read to its end, and may be whole.
+    :raises CommandExecutionError: it is not whole.
+    """
+    words = ["tar", "-tzf", str(archive)]
+    listed = ctl.run_all(host, words, timeout)
     members = listed.stdout.splitlines()
+    if listed.status is None or listed.status < 0:
+        raise ctl.Unseen(command.failure(host.name, words, listed, timeout, hide=True))
     if listed.status != 0 or not members:
         raise CommandExecutionError(f"{archive} is no whole archive: {listed.stderr or 'it is empty'}")
     return len(members)
