@@ -186,6 +186,8 @@ def test_a_look_that_meets_nobody_who_leads_takes_nothing_back():
     actions = looks(REINDEX, ON_NOWHERE, between, ON_NOWHERE)[0]
     assert actions == [deadman.REST, deadman.REST, deadman.SWITCH_OFF]
     assert deadman.SWITCH_OFF not in looks(REINDEX, between, between, between)[0]  # nobody could be elected
+    one_works = printed.cluster_status(dataclasses.replace(node, **WAITS) for node in printed.changed("be1", es="down"))
+    assert looks(REINDEX, ON_NOWHERE, one_works, ON_NOWHERE)[0] == [deadman.REST] * 3, "what works somewhere does"
 
 
 def test_failover_that_is_off_for_one_node_only_is_switched_off_for_all():
@@ -204,6 +206,9 @@ def test_i3_what_a_backend_has_switched_off_it_switches_on_again_whatever_the_re
 def test_i3_what_another_backend_has_switched_off_meanwhile_is_known_should_that_one_be_lost():
     record = dataclasses.replace(REINDEX, failover="on")
     assert looks(record, ON_NOWHERE, OFF_NOWHERE, BLOCKED)[0] == [deadman.REST, deadman.OFF, deadman.ON]
+    between = printed.cluster_status(dataclasses.replace(node, blocked="yes", **WAITS) for node in NO_SEARCH)
+    seen = [deadman.REST, deadman.OFF, deadman.OFF, deadman.ON]
+    assert looks(record, ON_NOWHERE, between, OFF_NOWHERE, BLOCKED)[0] == seen
 
 
 @pytest.mark.parametrize("failover", ["on", "off"])

@@ -192,22 +192,76 @@ def test_where_the_index_is_to_be_built_again_failover_comes_on_for_the_hand_ove
     assert cluster.switched == ["off", "on", "off"]
 
 
-@pytest.mark.parametrize("failover", ["on", "off"])
-def test_a_leader_that_has_handed_over_and_leads_again_hands_nothing_over_in_a_reindex(failover):
-    """Its run died, and the lead has come round to it: failover that comes on for it would have the lead go on."""
-    cluster = Cluster(dataclasses.replace(RECORD, way="reindex", reindex=True, failover=failover))
+def inside(failover="on", reindex=True, upgraded=True, node="be1"):
+    """A cluster that runs the target, whose run died inside a node's turn."""
+    cluster = Cluster(dataclasses.replace(RECORD, way="reindex", reindex=reindex, failover=failover))
     cluster.opened()
     cluster.versions, cluster.failover = dict.fromkeys(printed.NODES, NEW), failover
-    cluster.backends.notes["be1"] = {"run": RECORD.run, "inside": True, "upgraded": True}
-    cluster.backends.told = ({"be1": {"half_upgraded": "its run did not finish on this node"}},)
+    cluster.backends.notes[node] = {"run": RECORD.run, "inside": True, "upgraded": upgraded}
+    cluster.backends.told = ({node: {"half_upgraded": "its run did not finish on this node"}},)
+    return cluster
+
+
+@pytest.mark.parametrize("failover", ["on", "off"])
+def test_a_leader_that_was_upgraded_and_leads_again_hands_nothing_over_in_a_reindex(failover):
+    """Its run died, and the lead has come round to it: failover that comes on for it would have the lead go on."""
+    cluster = inside(failover)
     said = turns.failover_on(cluster.master, "on again", "prod")["comment"]
     assert said == {
         "on": "failover was not switched",
         "off": "no leader has to hand over: failover stays off until the index is new",
     }[failover]  # fmt: skip
     done = turns.upgraded(cluster.master, "last", "prod", turns.LAST)
-    assert (done["result"], done["comment"]) == (True, f"be1 runs {NEW}, has handed over, and leads again")
+    assert (done["result"], done["comment"]) == (True, f"be1 leads: it runs {NEW} already, and has only to rejoin")
     assert (cluster.switched, cluster.upgraded) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "cluster",
+    [
+        pytest.param(lambda: inside(upgraded=False), id="its upgrade has not ended"),
+        pytest.param(lambda: inside(reindex=False), id="no other step has it rejoin"),
+    ],
+)
+def test_a_leader_inside_its_upgrade_hands_over_all_the_same_where(cluster):
+    seen = cluster()
+    assert turns.upgraded(seen.master, "last", "prod", turns.LAST)["result"] is True
+    assert seen.upgraded == [("be1", "on")]
+
+
+def test_a_leader_whose_old_package_somebody_has_put_back_is_upgraded_whatever_was_noted():
+    cluster = inside()
+    cluster.versions["be1"] = OLD
+    assert turns.upgraded(cluster.master, "last", "prod", turns.LAST)["result"] is True
+    assert cluster.upgraded == [("be1", "on")]
+
+
+def test_a_leader_that_was_upgraded_and_follows_is_waited_for_in_its_last_turn():
+    cluster = inside()
+    cluster.leads = "be2"
+    done = turns.upgraded(cluster.master, "last", "prod", turns.LAST)
+    assert (done["result"], cluster.upgraded) == (True, [("be1", "off")]), done["comment"]
+
+
+@pytest.mark.parametrize("step", [turns.staged, turns.backed_up, turns.failover_off, turns.failover_on])
+def test_a_moment_without_a_leader_fails_no_step_before_a_turn(step):
+    """The lead may just be going from one to the next."""
+    cluster = Cluster(dataclasses.replace(RECORD, way="reindex", reindex=True, failover="off"))
+    cluster.opened()
+    cluster.master.bus.does["state.sls"] = lambda node, sls, pillar, queue, test: {
+        "s": {"__id__": sls, "result": True, "comment": "", "changes": {}, "__run_num__": 0}
+    }
+    view, looked = cluster.view, []
+
+    def between(node, *args):
+        looked.append(node)
+        cluster.leads = "be1" if len(looked) > 6 else "nobody"
+        return view(node, *args)
+
+    cluster.master.bus.does["chef_backend_agent.view"] = between
+    done = step(cluster.master, "step", "prod")
+    assert done["result"] is True, done["comment"]
+    assert len(looked) > 6
 
 
 @pytest.mark.parametrize("wish", ["pause", "abort"])

@@ -107,20 +107,20 @@ def _of_a_reindex(record: Record, view: View, cluster: ClusterStatus, why: str |
     shown, note = cluster.failover, _noted(record, view)
     nowhere = failover.nowhere_to_lead(cluster, record.waived)
     # between two leaders nobody leads for a moment: an odd look may meet just that, and takes nothing back
-    still = note.nowhere and not cluster.leaders and failover.no_search_works(cluster, record.waived)
+    still = note.nowhere and failover.no_search_works(cluster, record.waived)
     noted: dict[str, Any] = {"looked": record.epoch, "shown": shown, "nowhere": bool(nowhere) or still}
     if shown == "on" and note.shown == "on":
         noted["switched"] = False  # what is off later, somebody else has switched
     elif note.looked == record.epoch:
         noted["switched"] = note.switched
+    if noted["nowhere"] and note.nowhere and (note.shown, shown) == ("on", "off"):
+        noted["switched"] = True  # another backend was faster: should that one be lost, this one knows
     # but not beneath the hand-over of the one that leads and whose turn it is: it alone sees that none is at work
     beneath = [name for name in names(record.turn) if name != view.node]
     if nowhere and any(leader.name not in beneath for leader in cluster.leaders):
         said = "\n".join(nowhere)
         if note.nowhere and shown != "off":
             return Decision(SWITCH_OFF, said, shown, {**noted, "switched": True})
-        if note.nowhere and note.shown == "on":  # another backend was faster: should that one be lost, this one knows
-            noted["switched"] = True
         if shown != "off":
             return Decision(REST, f"looked at once more before failover is switched off: {said}", shown, noted)
     if why is None and shown == "on":

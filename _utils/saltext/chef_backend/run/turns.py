@@ -81,10 +81,9 @@ def failover_on(master: Master, name: str, cluster: str) -> Result:
     with master.signals.step(name) as ret:
         held = lock.held(master, cluster)
         if held and held.failover == "off" and held.reindex:
-            bound = clusters.settings(master, cluster).timeouts.failover
-            views, record, due = look.until_holds(master, cluster, lambda: _due(master, cluster), bound)
+            views, record, due = _due(master, cluster)
             leader = _roles(views, due)[1]
-            if not leader or _has_handed_over(record, leader[0]):
+            if not leader or _has_only_to_rejoin(master, cluster, views, record, leader[0]):
                 look.keep(master, cluster, views, record)
                 return outcome.done(ret, "no leader has to hand over: failover stays off until the index is new")
         return failover.on_again(master, name, cluster)
@@ -117,17 +116,15 @@ def upgraded(master: Master, name: str, cluster: str, turn: str) -> Result:
     """
     with master.signals.step(name) as ret:
         settings = clusters.settings(master, cluster)
-        views, record, due = look.until_holds(
-            master, cluster, lambda: _due(master, cluster), settings.timeouts.failover
-        )
+        views, record, due = _due(master, cluster)
         node = _whose_turn(views, due, turn, master.test)
         if node is None:
             look.keep(master, cluster, views, record)
             return outcome.done(ret, "nothing is due")
         leads = node == answers.leader(views)
-        if leads and _has_handed_over(record, node):
+        if leads and _has_only_to_rejoin(master, cluster, views, record, node):
             look.keep(master, cluster, views, record)
-            return outcome.done(ret, f"{node} runs {settings.version}, has handed over, and leads again")
+            return outcome.done(ret, f"{node} leads: it runs {settings.version} already, and has only to rejoin")
         alone = turn == LAST and not leads and not master.test
         if alone:
             ret["changes"]["failover off"] = failover.switch(master, cluster, "off")
@@ -254,19 +251,28 @@ def _leads_still(views: Views, node: str) -> bool:
 
 
 def _due(master: Master, cluster: str) -> tuple[Views, Run | None, list[str]]:
-    """Return views, record, and the backends that are due; who leads must be told by all."""
-    views, record = look.glance(master, cluster)
-    due = clusters.due(views, str(clusters.settings(master, cluster).version))
-    answers.leader_of_record(views)
-    return views, record, due
+    """Return views, record, and the backends that are due; who leads is told by all, some time after a move at least.
+
+    :raises CommandExecutionError: within the bound of a hand-over nobody leads, or more than one.
+    """
+    settings = clusters.settings(master, cluster)
+
+    def seen() -> tuple[Views, Run | None, list[str]]:
+        views, record = look.glance(master, cluster)
+        answers.leader_of_record(views)
+        return views, record, clusters.due(views, str(settings.version))
+
+    return look.until_holds(master, cluster, seen, settings.timeouts.failover)
 
 
-def _has_handed_over(record: Run | None, node: str) -> bool:
-    """Whether a re-index has upgraded a leader already, and the lead has come back to it: to rejoin has its own step.
+def _has_only_to_rejoin(master: Master, cluster: str, views: Views, record: Run | None, leader: str) -> bool:
+    """Whether a re-index has upgraded the leader already: the lead has come back to it, and to rejoin has its own step.
 
     The lead goes from one to the next while failover is on, and no gate of a hand-over would hold for long enough.
     """
-    return record is not None and record.reindex and node in record.upgraded
+    if record is None or not record.reindex or leader not in record.upgraded:
+        return False
+    return views[leader].version == str(clusters.settings(master, cluster).version)
 
 
 def _roles(views: Views, due: list[str]) -> tuple[list[str], list[str]]:
