@@ -3,6 +3,7 @@
 Other files of a host lie below a folder of this machine; they are few, and asked for seldom.
 """
 
+import errno
 import fnmatch
 import os
 import posixpath
@@ -20,6 +21,7 @@ class Disk:
         self.name, self.root = name, root
         self.texts: dict[str, str] = {}
         self.folders: set[str] = set()
+        self.full = False  # nothing more can be written; what is there can be read, and removed
         self._paths: dict[str, DiskPath] = {}
 
     def __truediv__(self, relative: str) -> "DiskPath | Path":
@@ -73,11 +75,13 @@ class DiskPath(os.PathLike[str]):
             raise FileNotFoundError(2, "No such file or directory", str(self)) from None
 
     def write_text(self, text: str, encoding: str = "utf-8") -> None:
+        self._has_room()
         self.disk.texts[self.at] = text
 
     def touch(self, mode: int = 0o600) -> None:
         if self.parent.at not in self.disk.folders:
             raise FileNotFoundError(2, "No such file or directory", str(self))
+        self._has_room()
         self.disk.texts.setdefault(self.at, "")
 
     def exists(self) -> bool:
@@ -90,6 +94,8 @@ class DiskPath(os.PathLike[str]):
     def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
         if self.at in self.disk.folders and not exist_ok:
             raise FileExistsError(17, "File exists", str(self))
+        if self.at not in self.disk.folders:
+            self._has_room()
         self.disk.folders.add(self.at)
 
     def glob(self, pattern: str) -> "list[DiskPath]":
@@ -97,6 +103,10 @@ class DiskPath(os.PathLike[str]):
         there = [at for at in (*self.disk.texts, *self.disk.folders) if at.startswith(begin)]
         names = {at[len(begin) :] for at in there}
         return [self / name for name in sorted(names) if "/" not in name and fnmatch.fnmatchcase(name, pattern)]
+
+    def _has_room(self) -> None:
+        if self.disk.full and self.at.startswith(HELD[0]):  # the product lies on another one
+            raise OSError(errno.ENOSPC, "No space left on device", str(self))
 
     def remove_tree(self) -> None:
         """Remove a folder with all that is in it."""

@@ -179,6 +179,14 @@ def _power_off(world: World, fault: Fault, point: Point) -> None:
     world.engine.after(fault.seconds, world.power_on, name)
 
 
+@kind("disk full")
+def _fill_disk(world: World, fault: Fault, point: Point) -> None:
+    """Nothing can be noted on a host; the product has room elsewhere."""
+    disk = world.places[host(world, fault, point)].disk
+    disk.full = True
+    world.engine.after(fault.seconds, setattr, disk, "full", False)
+
+
 @kind("node cut off")
 def _cut(world: World, fault: Fault, point: Point) -> None:
     name = host(world, fault, point)

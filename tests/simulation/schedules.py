@@ -14,7 +14,7 @@ OF_ASKING = ("asking fails", "asking hangs")
 OF_HOSTS = (
     "minion killed", "minion restarted", "minion stunned", "find_job missed", "node busy with a highstate",
     "node without power", "node cut off", "node cut off from the masters", "node cut off from the nodes", "clock steps",
-    *OF_ASKING,
+    "disk full", *OF_ASKING,
 )  # fmt: skip
 OF_ORDERS = ("order late", "order doubled", "order lost")  # the next one
 SHORT, LONG = 20.0, 300.0  # seconds: within the lease and the bounds, and beyond
@@ -75,7 +75,7 @@ GROUPS = (
      "salt-master down"),
     ("minion killed", "minion restarted", "minion stunned", "find_job missed", "node busy with a highstate",
      "node cut off from the masters", "schedules cleaned"),
-    ("node without power", "node cut off", "node cut off from the nodes", "clock steps"),
+    ("node without power", "node cut off", "node cut off from the nodes", "clock steps", "disk full"),
     OF_ORDERS,
     OF_COMMANDS,
     OF_ASKING,

@@ -17,6 +17,12 @@ def test_what_was_changed_before_a_failure_stays_told():
     }
 
 
+def test_what_is_wrong_with_a_file_is_told_without_a_number():
+    with outcome.on_node("it") as ret:
+        raise OSError(28, "No space left on device", "/var/lib/salt-chef-backend/note.json")
+    assert ret["comment"] == "/var/lib/salt-chef-backend/note.json: No space left on device"
+
+
 def test_a_failure_after_success_was_noted_is_a_failure():
     with outcome.attempt("it", (OSError,)) as ret:
         outcome.done(ret, "all is well")

@@ -32,6 +32,13 @@ class InVain(Refused):
     """What is waited for will not come: there is no point in waiting."""
 
 
+def of_file(err: BaseException) -> str:
+    """Return an error's words; of a file or folder what is wrong with which: ``PATH: No space left on device``."""
+    if isinstance(err, OSError) and err.filename is not None and err.strerror:
+        return f"{err.filename}: {err.strerror}"
+    return str(err)
+
+
 def reasons_of(err: BaseException | None) -> tuple[Reason, ...]:
     """Return the reasons of an error, or of the one that it was made of; none if nobody has given any."""
     while err is not None:

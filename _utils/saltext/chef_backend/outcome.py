@@ -7,7 +7,7 @@ from typing import Any
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import printable
-from saltext.chef_backend.errors import reasons_of
+from saltext.chef_backend.errors import of_file, reasons_of
 from saltext.chef_backend.judge import kinds
 
 Result = dict[str, Any]  # of a state: name, result, changes and comment
@@ -26,7 +26,7 @@ def attempt(name: str, errors: tuple[type[Exception], ...]) -> Iterator[Result]:
     try:
         yield ret
     except errors as err:
-        ret.update(result=False, comment=str(err))
+        ret.update(result=False, comment=of_file(err))
         if reasons := reasons_of(err):
             ret["reasons"] = [kinds.fields(reason) for reason in reasons]
     ret.update(printable.cleaned(ret))  # it is shown as it is

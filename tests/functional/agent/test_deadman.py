@@ -6,6 +6,7 @@ import logging
 import re
 import subprocess
 import time
+from unittest import mock
 
 import pytest
 from salt.exceptions import CommandExecutionError
@@ -308,3 +309,12 @@ def test_i3_who_finds_another_job_arming_it_says_so_and_takes_nothing_away(backe
 def test_i3_a_scheduler_that_does_not_run_it_is_an_error(backend, fault, said):
     with pytest.raises(CommandExecutionError, match=said):
         deadman.arm(Scheduler(backend.host(), **fault).host, 30)
+
+
+def test_i3_where_nothing_can_be_written_the_disk_is_blamed_and_not_the_scheduler(backend, monkeypatch):
+    full = OSError(28, "No space left on device", "/var/lib/salt-chef-backend/looked")
+    monkeypatch.setattr(files, "write", mock.Mock(side_effect=full))
+    scheduler = Scheduler(backend.host())
+    with pytest.raises(OSError, match="No space left on device"):
+        deadman.arm(scheduler.host, 30)
+    assert scheduler.added == 0

@@ -123,6 +123,8 @@ class Calls:
             self._history.note(
                 self.place.name, happened.DONE, f"{call.line} ({status})", number=number, status=call.status
             )
+            if self.place.disk.full:  # what notes it finds no room
+                call.status = None
             call.ended = None if call.status is None else self.place.engine.now
             for task in call.waiting:
                 self.place.engine.wake(task)

@@ -63,6 +63,17 @@ def test_another_error_is_told_whole_and_with_its_node():
     assert str(complaint.read("be3", "ERROR: be3: no such file")) == "ERROR: be3: no such file"
 
 
+def test_a_full_disk_is_told_by_the_file_that_could_not_be_written():
+    said = (
+        "The minion function caused an exception: Traceback (most recent call last):\n"
+        '  File "/usr/lib/salt/minion.py", line 1, in _thread_return\n'
+        "OSError: [Errno 28] No space left on device: '/var/lib/salt-chef-backend/run.json'\n"
+    )
+    reason = complaint.read("be3", said)
+    what = "/var/lib/salt-chef-backend/run.json: No space left on device"
+    assert str(reason) == f"be3: {what}: mend that on be3, then run the same command again"
+
+
 def test_a_pillar_that_cannot_be_rendered_is_to_be_looked_at():
     reason = complaint.read("be3", "Pillar failed to render with the following messages: ...")
     assert reason.code == "minion-error"

@@ -5,7 +5,7 @@ from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import record as records
 from saltext.chef_backend.judge import answers
-from saltext.chef_backend.node import record_file
+from saltext.chef_backend.node import files, record_file
 from saltext.chef_backend.node import view as views
 from saltext.chef_backend.run import cluster as clusters
 from saltext.chef_backend.run import lock
@@ -166,6 +166,24 @@ def test_i8_what_cannot_be_read_on_one_backend_is_one_clear_message_and_changes_
     path.unlink()
     cluster.begin("2")
     assert cluster.copies() == everywhere(("1", "2", 2, 1)), "once it is moved away the same command goes on"
+
+
+def test_an_owner_whose_word_one_backend_cannot_write_is_told_that_and_not_that_it_holds_nothing(cluster, monkeypatch):
+    hub = cluster.begin("1")
+    write = files.write
+
+    def full(path, *args):
+        if "be2" in str(path):
+            raise OSError(28, "No space left on device", str(path))
+        write(path, *args)
+
+    monkeypatch.setattr(files, "write", full)
+    with pytest.raises(CommandExecutionError) as refused:
+        lock.note(hub, "prod", failover="off")
+    assert str(refused.value).startswith("what became of prod's run is not known: be2: ")
+    assert str(refused.value).endswith(": No space left on device")
+    monkeypatch.undo()
+    assert lock.note(hub, "prod", failover="off").failover == "off"
 
 
 # who is alive

@@ -18,6 +18,9 @@ _WHY = re.compile(r"(?:__virtual__(?: function)? returned False: |Possible reaso
 _OTHER_WORDS = re.compile(r"^Passed invalid arguments to chef_\w+\.\w+")
 _NO_PRODUCT = re.compile(r"\bno Chef |neither Chef ")  # as the doors say, see salt.on_a_backend
 _RUNNING = re.compile(r"is running as PID \d+ .*with jid (?P<jid>\d+)")
+_OF_FILE = re.compile(
+    r"caused an exception: .*Error: \[Errno \d+\] (?P<why>[^:\n]+): '(?P<path>[^'\n]+)'\s*\Z", re.DOTALL
+)
 _PILLAR = re.compile(r"[Pp]illar failed to render")
 
 
@@ -29,6 +32,10 @@ def read(node: str, said: str, python: str = "", saltenv: str | None = None) -> 
     :param python: version of the minion's Python, such as ``3.9.2``; empty if it is not known.
     :param saltenv: the environment that the operator names, if any: modules are synced from there.
     """
+    of_file = _OF_FILE.search(said)
+    if of_file:
+        mend = f"mend that on {node}, then run the same command again"
+        return Reason("minion-error", node, said=f"{node}: {of_file['path']}: {of_file['why']}: {mend}")
     other = _OTHER_WORDS.search(said)
     if other:
         return _not_in_step(node, f"{other[0]}, which takes others there", saltenv)

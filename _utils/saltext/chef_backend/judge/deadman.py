@@ -113,11 +113,12 @@ def _of_a_reindex(record: Record, view: View, cluster: ClusterStatus, why: str |
         noted["switched"] = False  # what is off later, somebody else has switched
     elif note.looked == record.epoch:
         noted["switched"] = note.switched
-    if noted["nowhere"] and note.nowhere and (note.shown, shown) == ("on", "off"):
-        noted["switched"] = True  # another backend was faster: should that one be lost, this one knows
     # but not beneath the hand-over of the one that leads and whose turn it is: it alone sees that none is at work
-    beneath = [name for name in names(record.turn) if name != view.node]
-    if nowhere and any(leader.name not in beneath for leader in cluster.leaders):
+    turn = [name for name in names(record.turn) if name != view.node]
+    beneath = bool(cluster.leaders) and all(leader.name in turn for leader in cluster.leaders)
+    if noted["nowhere"] and note.nowhere and not beneath and (note.shown, shown) == ("on", "off"):
+        noted["switched"] = True  # another backend was faster: should that one be lost, this one knows
+    if nowhere and not beneath:
         said = "\n".join(nowhere)
         if note.nowhere and shown != "off":
             return Decision(SWITCH_OFF, said, shown, {**noted, "switched": True})

@@ -12,6 +12,7 @@ from typing import Any
 from salt.exceptions import CommandExecutionError, SaltException
 
 import saltext.chef_backend
+from saltext.chef_backend.errors import of_file
 from saltext.chef_backend.node import backup, scheduler
 from saltext.chef_backend.node.host import OWN, Host
 from saltext.chef_backend.product.command import STAGING
@@ -55,7 +56,7 @@ def environment(host: Host, saltenv: str | None = None, fire: bool = False) -> d
             answer[part] = ask()
         except (SaltException, CommandExecutionError, OSError, KeyError, TypeError) as err:
             answer[part] = None
-            answer["errors"][part] = mask(f"{type(err).__name__}: {err}" if isinstance(err, KeyError) else str(err))
+            answer["errors"][part] = mask(f"{type(err).__name__}: {err}" if isinstance(err, KeyError) else of_file(err))
     return answer
 
 

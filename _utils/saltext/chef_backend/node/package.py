@@ -1,6 +1,7 @@
 """A package on this node: fetched and verified where it waits, then installed; which is told apart from upgraded."""
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from saltext.chef_backend.product.version import Version, of_package
 
 BACKEND, SERVER = "chef-backend", "chef-server-core"
 UNVERIFIED = "skip-verification"
+NOT_READ = re.compile(r"died with signal|Cannot fork|Cannot allocate memory")  # GNU tar's words of its own gzip
 FETCHING = "fetching-"  # a folder beside the staged packages, which holds what is on its way
 
 
@@ -105,10 +107,13 @@ def archive_members(host: Host, archive: Path, timeout: float) -> int:
     :raises CommandExecutionError: it is not whole.
     """
     words = ["tar", "-tzf", str(archive)]
-    listed = ctl.run_all(host, words, timeout)
+    try:
+        listed = ctl.run_all(host, words, timeout)
+    except CommandExecutionError as err:
+        raise ctl.Unseen(str(err)) from err
     members = listed.stdout.splitlines()
-    if listed.status is None or listed.status < 0:
-        raise ctl.Unseen(command.failure(host.name, words, listed, timeout, hide=True))
+    if listed.status is None or listed.status < 0 or NOT_READ.search(listed.stderr):
+        raise ctl.Unseen(command.failure(host.name, words, listed, timeout))
     if listed.status != 0 or not members:
         raise CommandExecutionError(f"{archive} is no whole archive: {listed.stderr or 'it is empty'}")
     return len(members)

@@ -10,6 +10,7 @@ from typing import Any
 
 from salt.exceptions import CommandExecutionError
 
+from saltext.chef_backend.errors import of_file
 from saltext.chef_backend.judge.identity import Own
 from saltext.chef_backend.node import age, backend, itself, moments, record_file, side_by_side
 from saltext.chef_backend.node.busy import busy
@@ -80,7 +81,7 @@ def view(
             answer[part] = asked[part]()
         except (CommandExecutionError, OSError, ValueError) as err:  # ParseError is a ValueError
             answer[part] = None
-            answer["errors"][part] = str(err)
+            answer["errors"][part] = of_file(err)
 
     if "record" in wanted:
         ask("record")

@@ -10,6 +10,7 @@ from typing import Any
 from salt.exceptions import CommandExecutionError
 
 from saltext.chef_backend import record as records
+from saltext.chef_backend.errors import reasons_of
 from saltext.chef_backend.judge import answers, failover, fence
 from saltext.chef_backend.judge.answers import MAJORITY, Views
 from saltext.chef_backend.order import Moment, Order
@@ -257,6 +258,8 @@ def owned(master: Master, cluster: str, seen: Views) -> Run:
     try:
         return answers.owned(seen, word, master.clock.now())
     except ValueError as err:
+        if any(reason.code == "record-unreadable" for reason in reasons_of(err)):
+            raise CommandExecutionError(f"what became of {cluster}'s run is not known: {err}") from err
         raise CommandExecutionError(f"this orchestration does not hold {cluster} any more: {err}") from err
 
 
