@@ -314,7 +314,5 @@ def test_i3_a_scheduler_that_does_not_run_it_is_an_error(backend, fault, said):
 def test_i3_where_nothing_can_be_written_the_disk_is_blamed_and_not_the_scheduler(backend, monkeypatch):
     full = OSError(28, "No space left on device", "/var/lib/salt-chef-backend/looked")
     monkeypatch.setattr(files, "write", mock.Mock(side_effect=full))
-    scheduler = Scheduler(backend.host())
     with pytest.raises(OSError, match="No space left on device"):
-        deadman.arm(scheduler.host, 30)
-    assert scheduler.added == 0
+        deadman.arm(Scheduler(backend.host(), runs=False).host, 30)

@@ -119,12 +119,12 @@ class Calls:
                 call.status = err.status
 
         def ended(_: Process) -> None:
-            status = "killed" if call.status is None else call.status
+            if self.place.disk.full:  # what notes its status finds no room: nobody knows how it ended
+                call.status = None
+            status = "unknown" if call.status is None else call.status
             self._history.note(
                 self.place.name, happened.DONE, f"{call.line} ({status})", number=number, status=call.status
             )
-            if self.place.disk.full:  # what notes it finds no room
-                call.status = None
             call.ended = None if call.status is None else self.place.engine.now
             for task in call.waiting:
                 self.place.engine.wake(task)

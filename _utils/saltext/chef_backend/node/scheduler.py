@@ -23,7 +23,7 @@ def start(host: Host, job: str, function: str, seconds: int, mark: str, what: st
     :param what: what the job is, for an error.
     :param persist: whether it goes on in a minion that is restarted.
     :raises CommandExecutionError: the scheduler is off, does not take the job, or does not run it.
-    :raises OSError: nothing can be written here.
+    :raises OSError: it could not show that it runs: nothing can be written here.
     """
     if not enabled(host):
         raise CommandExecutionError(
@@ -31,7 +31,6 @@ def start(host: Host, job: str, function: str, seconds: int, mark: str, what: st
             f"salt {host.name} schedule.enable"
         )
     before = files.read(host.path(mark))
-    files.write(host.path(mark), before or "")  # where this fails, the job could not show that it runs
     files.remove(host.path(mark))
     if has(host, job):
         stop(host, job)  # a job that is only modified does not run at its start
@@ -56,7 +55,12 @@ def start(host: Host, job: str, function: str, seconds: int, mark: str, what: st
                 f"{host.name}: {what} is armed, and the minion's scheduler does not run it: look at the minion's log"
             )
 
-    waiting.until(host.clock, has_run, WITHIN, every=0.1)
+    try:
+        waiting.until(host.clock, has_run, WITHIN, every=0.1)
+    except CommandExecutionError:
+        files.write(host.path(mark), "")  # where this fails, the job could not show that it runs
+        files.remove(host.path(mark))
+        raise
 
 
 def has(host: Host, job: str) -> bool:

@@ -161,7 +161,7 @@ def refused(node: str, argv: Sequence[str], other: Sequence[str], seconds: float
 
 def unknown_end(node: str, argv: Sequence[str], done: Done) -> str:
     """Return the sentence about a command that has ended, but nobody noted how; as :func:`failure`."""
-    said = "has ended, and how is not known: what noted it was killed"
+    said = "has ended, and how is not known: what was to note it was killed, or its disk is full"
     return _with_last_lines(f"{node}: {shown(argv)} {said}", done)
 
 
