@@ -192,13 +192,13 @@ def test_where_the_index_is_to_be_built_again_failover_comes_on_for_the_hand_ove
     assert cluster.switched == ["off", "on", "off"]
 
 
-def inside(failover="on", reindex=True, upgraded=True, node="be1"):
-    """A cluster that runs the target, whose run died inside a node's turn."""
+def inside(failover="on", reindex=True, upgraded=True):
+    """A cluster that runs the target, whose run died inside the leader's turn."""
     cluster = Cluster(dataclasses.replace(RECORD, way="reindex", reindex=reindex, failover=failover))
     cluster.opened()
     cluster.versions, cluster.failover = dict.fromkeys(printed.NODES, NEW), failover
-    cluster.backends.notes[node] = {"run": RECORD.run, "inside": True, "upgraded": upgraded}
-    cluster.backends.told = ({node: {"half_upgraded": "its run did not finish on this node"}},)
+    cluster.backends.notes["be1"] = {"run": RECORD.run, "inside": True, "upgraded": upgraded}
+    cluster.backends.told = ({"be1": {"half_upgraded": "its run did not finish on this node"}},)
     return cluster
 
 

@@ -116,7 +116,7 @@ def _of_a_reindex(record: Record, view: View, cluster: ClusterStatus, why: str |
     # but not beneath the hand-over of the one that leads and whose turn it is: it alone sees that none is at work
     turn = [name for name in names(record.turn) if name != view.node]
     beneath = bool(cluster.leaders) and all(leader.name in turn for leader in cluster.leaders)
-    if noted["nowhere"] and note.nowhere and not beneath and (note.shown, shown) == ("on", "off"):
+    if still and not beneath and (note.shown, shown) == ("on", "off"):
         noted["switched"] = True  # another backend was faster: should that one be lost, this one knows
     if nowhere and not beneath:
         said = "\n".join(nowhere)
